@@ -1,4 +1,4 @@
-"""Schedulers from the configs of lehr and of other libraries."""
+"""Makes schedulers from configs of lehr and of other libraries, and converts configs from one library to another."""
 
 from typing import TYPE_CHECKING
 

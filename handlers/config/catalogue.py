@@ -1,4 +1,4 @@
-"""All types that a config may name, with a description and the arguments of each."""
+"""Lists all types that a config may name, with the description and the arguments of each type."""
 
 import inspect
 from collections.abc import Iterable
@@ -10,14 +10,14 @@ from .dialects.lehr import REQUIRED, SCHEDULERS, arguments_of, class_of
 from .entries import EntryType
 from .recorded_catalogue import Argument, KnownType
 
-# Arguments that all types take, that have no effect, or that are not data.
+# Arguments that the list does not show: all types take them, or they have no effect, or they are not data.
 HIDDEN = ("optimizer", "save_history", "trainer", "verbose", "initialize", "last_epoch", "last_step")
 
 
 def known_types() -> dict[str, list[KnownType]]:
-    """List all types by the prefix of their library, sorted by name. lehr's own types have the prefix ``""``.
+    """Return all types by the prefix of their library, sorted by name. lehr's own types have the prefix ``""``.
 
-    ``make gallery`` records the result for ``lehr list``; see :func:`recorded_types`.
+    ``make gallery`` writes the result to the file that ``lehr list`` reads; see :func:`recorded_types`.
 
     Example:
         >>> known = known_types()

@@ -1,4 +1,4 @@
-"""Checks of the arguments in a config: functions of name and value that return the value or raise an error."""
+"""Checks of arguments in a config: each check takes a name and a value, and returns the value or raises an error."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,7 +15,7 @@ fraction = partial(arguments.number, at_least=0, at_most=1)
 positive_fraction = partial(arguments.number, above=0, at_most=1)
 count = partial(arguments.whole_number, at_least=0)
 at_least_one = partial(arguments.whole_number, at_least=1)
-numbers = arguments.number_or_numbers  # a number, or a list with one number for each param group
+numbers = arguments.number_or_numbers  # one number, or a list with one number for each param group
 flag = arguments.flag
 
 
@@ -30,7 +30,7 @@ milestones = partial(_list_of, check=count, what="whole numbers")
 
 
 def one_of(*options: str) -> Check:
-    """The check that a value is one of some strings."""
+    """Return a check that a value is one of some strings."""
     return partial(arguments.one_of, options=options)
 
 
@@ -42,7 +42,7 @@ def text(name: str, value: object) -> str:
 
 
 def function(name: str, value: object) -> Callable[[int], float]:
-    """Check that a value is a function. Files cannot hold functions, so the config must be made in Python."""
+    """Check that a value is a function. A file cannot contain a function, so only a config made in Python passes."""
     if not callable(value) or isinstance(value, type):
         raise TypeError(
             f"{name} must be a function, which only a config made in Python can have, given {arguments.shown(value)}"
@@ -63,12 +63,12 @@ def unchecked(name: str, value: object) -> Any:
 
 
 def without_effect(name: str, value: object) -> Any:
-    """Accept any value of a key that changes no value of the schedule; the documentation has a table of these keys."""
+    """Accept any value of a key that has no effect on the schedule; the documentation has a table of these keys."""
     return value
 
 
 def minus_one(name: str, value: object) -> Literal[-1]:
-    """Check that a last epoch is -1, the default: a config cannot resume a run."""
+    """Check that the last epoch of a config is -1, the default: a config cannot resume a run."""
     if not isinstance(value, int) or value != -1:
         raise ValueError(
             f"{name} must be -1: use seek() or load_state_dict() to resume a run, given {arguments.shown(value)}"

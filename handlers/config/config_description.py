@@ -1,4 +1,4 @@
-"""What is in a config, in words."""
+"""Describes a config in words: its types, the phases of its schedules, the length of the run and the ignored keys."""
 
 import math
 import os
@@ -23,22 +23,22 @@ from .run_length import checked
 from .sections import find_section
 from .stated_run import with_stated
 
-ALWAYS_SHOWN = 100  # events of a schedule without an end
-STEPS_SHOWN = 5  # of a decay without an end
-STEPS_OF_SCHEDULE = ("num_training_steps", "total_num_steps")  # arguments of schedules with the iterations of the run
+ALWAYS_SHOWN = 100  # events shown of a schedule that begins at event 0 and has no end
+STEPS_SHOWN = 5  # steps shown of a step decay without an end
+STEPS_OF_SCHEDULE = ("num_training_steps", "total_num_steps")  # arguments with the iterations of the run
 
 
 @dataclass(frozen=True)
 class ConfigDescription:
-    """What is in a config.
+    """The content of a config, in words and numbers.
 
     Args:
-        section: the path to the schedulers in the config; empty if they are all of it.
-        types: the types that it names, with the prefix of their library.
-        lines: for each parameter, and each param group where they differ, its phases in words.
+        section: the path to the schedulers in the config; empty if the whole config describes schedulers.
+        types: the types that the config names, with the prefix of their library.
+        lines: the phases of each parameter, in words; where its param groups differ, the phases of each group.
         run: the length of the run.
-        ignored: the keys beside the arguments of the types, which have no effect.
-        num_events: the events that show all of it.
+        ignored: the keys that stand beside the arguments of the types and have no effect.
+        num_events: the number of events after which a plot shows the whole schedule.
     """
 
     section: str
@@ -49,7 +49,7 @@ class ConfigDescription:
     num_events: int
 
     def run_in_words(self) -> str:
-        """The length of the run."""
+        """Return the length of the run in words, such as ``"3 epochs, 12 iterations"``."""
         run = self.run
         found = [f"{number} {name}" for number, name in ((run.epochs, "epochs"), (run.steps, "iterations")) if number]
         each = f", with {run.epoch_length} iterations in each" if run.epoch_length is not None and not run.steps else ""
@@ -58,13 +58,13 @@ class ConfigDescription:
 
 
 def described(scheduler: Any, config: Any, *, dialect: str | None, section: str | None) -> ConfigDescription:
-    """Describe a config.
+    """Return a description of a config.
 
     Args:
-        scheduler: the scheduler that ``configure_scheduler`` made of the config.
+        scheduler: the scheduler that ``configure_scheduler`` made from the config.
         config: the config: a mapping, a list, or the path of a file.
         dialect: as in ``configure_scheduler``.
-        section: likewise.
+        section: as in ``configure_scheduler``.
 
     Example:
         >>> import torch
@@ -114,7 +114,7 @@ def _labelled(name: str, of_groups: list[list[Phase]]) -> Iterator[tuple[str, li
 
 
 def _shown(last: Phase) -> int:
-    """The events that show all of a schedule, of which this is the last phase."""
+    """Return the number of events that show a whole schedule whose last phase is ``last``."""
     length = last.schedule.length or 0
     if isinstance(last.schedule, StepDecay):
         length = STEPS_SHOWN * last.schedule.step_size
@@ -124,7 +124,7 @@ def _shown(last: Phase) -> int:
 
 
 def _types(made: Any) -> Iterator[str]:
-    """The types that a plain config names, the outermost first."""
+    """Yield the types that a plain config names, the outermost type first."""
     if isinstance(made, Mapping):
         if isinstance(made.get("type"), str):
             yield made["type"]
@@ -136,7 +136,7 @@ def _types(made: Any) -> Iterator[str]:
 
 
 def _ignored(raw: Any, made: Any) -> Iterator[str]:
-    """The keys of entries that are not in the plain config."""
+    """Yield the keys of the raw config that the plain config does not have."""
     if isinstance(raw, list | tuple) and isinstance(made, list | tuple):
         for one, plain in zip(raw, made, strict=False):
             yield from _ignored(one, plain)

@@ -1,4 +1,4 @@
-"""One scheduler from a config: a mapping, a list of mappings, or a file."""
+"""Makes one scheduler from a config, which is a mapping, a list of mappings, or a file."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -45,75 +45,78 @@ def configure_scheduler(
     root: str | os.PathLike[str] | None = None,
     run: RunLength | Mapping[str, Any] | None = None,
 ) -> ParamScheduler | Any:
-    """Make a scheduler from a config of lehr or of another library, with that library's names and arguments.
+    """Make a scheduler from a config of lehr or of another library. The names and arguments are those of the library.
 
     ``{"type": "torch.StepLR", "step_size": 30}`` makes a scheduler whose value at event i is the value of torch's
-    ``StepLR`` at step i of the optimizer. The prefix is ``torch``, ``mmengine`` or another one that ``lehr list``
-    shows; without a prefix, the type is a class of ``lehr.handlers``, or of the only library that has it
-    with these arguments. The other keys are the arguments of the class, without the optimizer. A scheduler in a
-    scheduler is a mapping of the same form.
+    ``StepLR`` at step i of the optimizer. The prefix is ``torch``, ``mmengine`` or another prefix that ``lehr list``
+    shows. A type without a prefix is a class of ``lehr.handlers``, or a type of the only library that has this type
+    with these arguments. The other keys are the arguments of the class, without the optimizer. If an argument is itself
+    a scheduler, write it as a mapping of the same form.
 
-    The spellings of other tools mean the same: an import path such as ``torch.optim.lr_scheduler.StepLR``, a scope such
-    as ``mmdet.LinearLR`` or a class in the place of the name; ``_target_`` (Hydra), ``class_path`` and ``init_args``
-    (Lightning's command line), ``class`` and ``params``, ``_component_`` (torchtune), ``{"StepLR": {...}}``, and
-    Lightning's ``{"scheduler": {...}, "interval": "step", "monitor": "val_loss"}``. Configs of OmegaConf, mmengine and
-    ml_collections are mappings and lists. A config of transformers' Trainer is known by its ``lr_scheduler_type``.
+    You may also write the config as other tools do. The type may be an import path such as
+    ``torch.optim.lr_scheduler.StepLR``, a name with a scope such as ``mmdet.LinearLR``, or a class. The keys may be
+    ``_target_`` (Hydra), ``class_path`` and ``init_args`` (Lightning's command line), ``class`` and ``params``,
+    ``_component_`` (torchtune), ``{"StepLR": {...}}``, or Lightning's
+    ``{"scheduler": {...}, "interval": "step", "monitor": "val_loss"}``. Configs of OmegaConf, mmengine and
+    ml_collections are read as mappings and lists. A config of transformers' Trainer is recognised by its key
+    ``lr_scheduler_type``.
 
     Args:
         optimizer: the optimizer. The present values of its param groups are the initial values.
         config: one of these:
             a mapping with ``type`` and arguments;
-            a list of mappings, which apply at the same time: each changes the value that the others leave, as in
-            mmengine. Entries for different parameters go into one :class:`ParamGroupScheduler`;
-            ``{"sequential": True, "schedulers": [...]}``, or a list in which each mapping has ``"sequential": True``:
-            one scheduler after another, each for its ``duration`` (by default, the length that its arguments give), or
-            from one of the ``milestones`` to the next;
-            the path of a ``.yaml``, ``.yml``, ``.json`` or ``.toml`` file that contains one of these, or of a
-            ``.py`` file as mmengine has it, which is read and not executed;
-            a mapping or a file that has one of these in it, at any depth.
-            Each entry may also have ``param_name`` and ``save_history``. A scheduler that reads a metric may have
-            ``metric_name``, by default ``"loss"``. The metric is read from ``engine.state.metrics`` at each event
-            except the first, when it may still be missing.
-        param_name: the parameter to schedule where an entry names no other.
+            a list of mappings, which apply at the same time: each mapping changes the value that the others produce, as
+            in mmengine. Entries for different parameters go into one :class:`ParamGroupScheduler`;
+            ``{"sequential": True, "schedulers": [...]}``, or a list in which each mapping has ``"sequential": True``.
+            The schedulers follow one another. Each lasts for its ``duration`` (by default, the length from its
+            arguments), or from one of the ``milestones`` to the next;
+            the path of a ``.yaml``, ``.yml``, ``.json`` or ``.toml`` file that contains such a config, or of a ``.py``
+            file in mmengine's form, which is read and not executed;
+            a mapping or a file that contains such a config at any depth.
+            Each entry may also have ``param_name`` and ``save_history``. An entry that reads a metric may have
+            ``metric_name``, by default ``"loss"``. The scheduler reads the metric from ``engine.state.metrics`` at each
+            event except the first, when the metric may still be missing.
+        param_name: the parameter of the entries that have no ``param_name``.
         epoch_length: events in an epoch. With it, the durations of lehr's own classes and of lists are in epochs.
-            Schedulers of torch, mmengine and timm that count epochs keep each value for an epoch. Cerebras and
-            transformers count steps, and their types refuse it. A mapping may also have it as a key.
-        max_epochs: epochs of the run. Where a config leaves out a length, it is that of the run, if that library's own
-            trainer fills it in so: the ``end`` of mmengine's entries, ``num_training_steps`` of transformers. A mapping
-            may also have a key ``run``, a mapping with any arguments of :class:`RunLength`.
-        total_steps: iterations of the run; with ``epoch_length``, one of the two is enough. Both arguments count before
-            the numbers in a training file.
-        dialect: the library of names without a prefix, such as ``"mmengine"``; ``"lehr"`` for lehr's own alone.
-        section: where the schedulers are in a config that has more than one, such as ``"train.lr_scheduler"``.
-        root: the folder below which the files of ``_base_`` in a ``.py`` file, and of ``_BASE_`` in a YAML file of
-            detectron2, are read; None to read none of them.
-        run: a :class:`RunLength`, or a mapping as the key ``run`` has it. With the length of the run, a duration of
-            lehr's own classes and of lists may be a text such as ``"10%"``, ``"3 epochs"`` or ``"2B tokens"``. A
-            :class:`RunLength` never changes what a number means. In a mapping, ``epoch_length`` means that numbers are
-            in epochs, unless ``counts`` is there, too.
+            Schedulers of torch, mmengine and timm that count epochs keep each value for one epoch. Cerebras and
+            transformers count steps, so their types refuse this argument. A mapping may have it as a key instead.
+        max_epochs: epochs of the run. If a config leaves out a length that the library's own trainer takes from the
+            run, the length comes from this argument: the ``end`` of mmengine's entries, ``num_training_steps`` of
+            transformers. A mapping may also have a key ``run``, a mapping with any arguments of :class:`RunLength`.
+        total_steps: iterations of the run. With ``epoch_length``, either ``max_epochs`` or ``total_steps`` is enough.
+            Both arguments override the numbers in a training file.
+        dialect: the library of names without a prefix, such as ``"mmengine"``; ``"lehr"`` allows only lehr's own names.
+        section: the path to the schedulers in a config that has several sections of them, such as
+            ``"train.lr_scheduler"``.
+        root: a folder. The files that ``_base_`` in a ``.py`` file, or ``_BASE_`` in a YAML file of detectron2, names
+            are read if they are below this folder; None reads no such file.
+        run: a :class:`RunLength`, or a mapping of its arguments. With the length of the run, a duration of lehr's own
+            classes and of lists may be a text such as ``"10%"``, ``"3 epochs"`` or ``"2B tokens"``. A
+            :class:`RunLength` does not change the unit of numbers. In a mapping, ``epoch_length`` means that numbers
+            are in epochs, except when the mapping also has ``counts``.
 
     Returns:
         A :class:`ParamScheduler`, or another scheduler that the config names. Attach it to
-        ``Events.ITERATION_STARTED``, or to ``Events.EPOCH_STARTED`` where the config counts epochs and ``epoch_length``
-        is None. If it reads a metric and you attach it to an event after an epoch, attach it to
-        ``Events.EPOCH_STARTED(once=1)``, too, so that its first value holds in the first epoch.
+        ``Events.ITERATION_STARTED``. If the config counts epochs and ``epoch_length`` is None, attach it to
+        ``Events.EPOCH_STARTED``. If you attach a scheduler that reads a metric to an event after an epoch, attach it to
+        ``Events.EPOCH_STARTED(once=1)`` as well: then the first epoch trains with the first value.
 
     Raises:
-        TypeError: a value has the wrong type, such as a function in the place of data.
+        TypeError: a value has the wrong type, such as a function where data must be.
         ValueError: a type or an argument is unknown; an argument is missing or out of its range; two entries for one
-            parameter cannot be combined. Every error says where in the config it is.
+            parameter cannot be combined. Every error gives the path in the config.
         FileNotFoundError, ImportError: the file does not exist; a YAML file is given and PyYAML is not installed.
 
-    Nothing in a config is imported or evaluated: names are looked up in tables. Functions such as ``lr_lambda`` are
-    legal in a mapping made in Python, and impossible in a file.
+    No name in a config is imported, and no text is evaluated: names are looked up in tables. A mapping made in Python
+    may have functions such as ``lr_lambda``; a file cannot have them.
 
-    Deviations from the libraries, where they contradict their own documentation or fail: one-cycle schedules keep
-    their last value, where torch, mmengine and Cerebras extrapolate; torch's ``ConstantLR`` and ``LinearLR`` with
-    ``total_iters=0`` have their end value from step 0 on; a nested ``SequentialLR`` that is not the first scheduler,
-    which torch does not support, starts from its step 0; Cerebras' ``CosineAnnealingWarmRestarts`` restarts,
-    ``cycle=True`` cycles, several lambdas multiply the initial value once, ``scale_mode`` has an effect, nested
-    schedulers are stepped, and a warm-up of 0 steps does not divide by 0; timm's ``Tanh`` and ``MultiStep`` follow
-    their formula from step 0 on.
+    Where a library contradicts its own documentation or fails, the values differ from the library's. One-cycle
+    schedules keep their last value, where torch, mmengine and Cerebras extrapolate. torch's ``ConstantLR`` and
+    ``LinearLR`` with ``total_iters=0`` have their end value from step 0 on. A nested ``SequentialLR`` that is not the
+    first scheduler, which torch does not support, starts from its step 0. Cerebras' ``CosineAnnealingWarmRestarts``
+    restarts, ``cycle=True`` cycles, several lambdas multiply the initial value once, ``scale_mode`` has an effect,
+    nested schedulers are stepped, and a warm-up of 0 steps does not divide by 0. timm's ``Tanh`` and ``MultiStep``
+    follow their formula from step 0 on.
 
     Example:
         >>> import torch
@@ -164,7 +167,7 @@ def configure_scheduler(
 
 
 def _scheduler(context: ConfigContext, where: str, config: Any) -> BaseParamScheduler:
-    """Make the scheduler of a mapping, or of a mapping in it."""
+    """Return the scheduler of a mapping, or of a mapping inside it."""
     is_list = isinstance(config, Mapping) and "type" not in config and "schedulers" in config
     entry = read_entry(where, config, typed=not is_list)
     if is_list:
@@ -191,7 +194,7 @@ def _scheduler(context: ConfigContext, where: str, config: Any) -> BaseParamSche
 
 
 def _in_run(context: ConfigContext, where: str, values: Mapping[str, Any]) -> ConfigContext:
-    """The context with the length of the run that a mapping gives."""
+    """Return the context with the length of the run that a mapping gives."""
     run, in_epochs = context.run, context.epoch_length
     if values.get("run") is not None:
         given = run_length.read(f"{where}['run']", values["run"])
@@ -220,7 +223,7 @@ def _of_entry(entry: Entry, save_history: bool, context: ConfigContext) -> BaseP
 def _from_base_values(
     context: ConfigContext, make: Callable[[ConfigContext], BaseParamScheduler]
 ) -> BaseParamScheduler:
-    """Make a scheduler that knows the base values which its schedules start from, and can start from others."""
+    """Make a scheduler that keeps the base values from which its schedules start, and can be made for others."""
     context = replace(context, uses=set())
     scheduler = make(context)
     for at, member in enumerate(members_of(scheduler)):
@@ -238,13 +241,13 @@ def _schedule_from(
     key: Key,
     base: arguments.Number,
 ) -> Schedule:
-    """The schedule of one scheduler of a config, for other base values of its parameter."""
+    """Return the schedule of one scheduler of a config for other base values of its parameter."""
     scheduler = make(context.starting_from(key, base))
     return members_of(scheduler)[at].schedule
 
 
 def _marked_list(where: str, config: Sequence[Any]) -> tuple[dict[str, Any], list[Entry]]:
-    """The entries of a list, and whether all of them are marked as sequential."""
+    """Return the option ``sequential`` of the entries of a list, and the entries without it."""
     listed = read_entries(where, config)
     if not any("sequential" in one.values for one in listed):
         return {}, listed
@@ -256,7 +259,7 @@ def _marked_list(where: str, config: Sequence[Any]) -> tuple[dict[str, Any], lis
 
 
 def _as_config(config: Any, param_name: str, run: RunLength, in_epochs: int | None) -> dict[str, Any]:
-    """The config as a mapping, with the arguments of ``configure_scheduler`` in it."""
+    """Return the config as a mapping that includes the arguments of ``configure_scheduler``."""
     if isinstance(config, Mapping):
         given = dict(config)
     else:
@@ -269,6 +272,6 @@ def _as_config(config: Any, param_name: str, run: RunLength, in_epochs: int | No
     if length := run_length.as_data(run, in_epochs):
         given["run"] = {**given.get("run", {}), **length}
     try:
-        return copied_config(given)  # a copy, so that the user may change the config
+        return copied_config(given)  # a copy, because the user may change the config later
     except TypeError:
         return given

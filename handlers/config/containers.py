@@ -1,4 +1,4 @@
-"""Configs of any mappings and lists, such as those of OmegaConf, mmengine and ml_collections, as dicts and lists."""
+"""Converts configs made of any mappings and lists, such as those of OmegaConf and mmengine, to dicts and lists."""
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -7,12 +7,12 @@ from typing import Any
 from lehr.handlers.schedules import arguments
 
 MOST_LEVELS = 50
-MOST_VALUES = 1_000_000  # in all, and in a container that is not one of Python's
+MOST_VALUES = 1_000_000  # values in the whole config
 SIMPLE = (str, int, float, bool, type(None), bytes)
 
 
 class Failed:
-    """A value that a container does not give: the text of its error, which is raised where the value is needed."""
+    """Stands for a value that its container failed to return; has the text of the error, for where it is needed."""
 
     def __init__(self, error: Exception) -> None:
         text = str(error).partition("\n")[0] or type(error).__name__
@@ -23,7 +23,7 @@ class Failed:
 
 
 def is_container(value: object) -> bool:
-    """Whether a value reads as a mapping or as a list."""
+    """Return whether a value reads as a mapping or as a list."""
     return _is_mapping(value) or _is_sequence(value)
 
 
@@ -35,7 +35,7 @@ def _is_mapping(value: object) -> bool:
 
 def _has_keys(value: Any) -> bool:
     try:
-        return callable(getattr(value, "keys", None))  # mmengine's Config passes it on to the mapping in it
+        return callable(getattr(value, "keys", None))  # mmengine's Config forwards `keys` to the mapping inside it
     except Exception:
         return False
 
@@ -45,16 +45,17 @@ def _is_sequence(value: object) -> bool:
 
 
 def as_containers(where: str, value: Any) -> Any:
-    """A config with a dict in the place of each mapping, and a list of each other sequence than a tuple.
+    """Return a config in which each mapping is a dict, each tuple a tuple, and each other sequence a list.
 
-    A value that its container does not give, such as an interpolation that leads nowhere, becomes a :class:`Failed`.
+    If a container raises an error for a value, such as an interpolation to a missing key, the value becomes a
+    :class:`Failed`.
 
     Args:
         where: the path to the config, for errors.
         value: the config.
 
     Raises:
-        ValueError: it is nested too deeply, or has too many values.
+        ValueError: the config is nested too deeply, or has too many values.
 
     >>> from types import MappingProxyType
     >>> as_containers("config", MappingProxyType({"milestones": range(3)}))
@@ -67,11 +68,11 @@ def as_containers(where: str, value: Any) -> Any:
 
 
 class _Reader:
-    """Reads each container once, and counts the values."""
+    """Reads each container once, and counts the values that it has read."""
 
     def __init__(self, where: str) -> None:
         self.where, self.count = where, 0
-        self.read_before: dict[int, tuple[Any, Any]] = {}  # what was read and its copy, by the id of the former
+        self.read_before: dict[int, tuple[Any, Any]] = {}  # a container and its copy, by the id of the container
 
     def read(self, value: Any, levels: int) -> Any:
         if isinstance(value, SIMPLE) or not is_container(value):
@@ -97,7 +98,7 @@ class _Reader:
         return made
 
     def item(self, value: Any, key: Any, levels: int) -> Any:
-        """The value of a key."""
+        """Return the value of a key; a :class:`Failed` if the container raises an error."""
         try:
             item = value[key]
         except Exception as error:

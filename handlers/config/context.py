@@ -1,4 +1,4 @@
-"""What the entries of a config apply to: an optimizer, one of its parameters, and the length of an epoch."""
+"""The context of the entries of a config: the optimizer, the parameter that they schedule, the length of an epoch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,22 +12,23 @@ from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups
 
 from .run_length import UNKNOWN
 
-Key = tuple[str, int | None]  # the entry of a param group, and the item in it
+Key = tuple[str, int | None]  # the key of a param group, and the index in its tuple or None
 
 
 @dataclass(frozen=True)
 class ConfigContext:
-    """The parameter that an entry schedules.
+    """The parameter that an entry schedules, with the lengths and the base values that its schedule needs.
 
     Args:
         optimizer: the optimizer.
         param_name: the name of the parameter.
-        epoch_length: events in an epoch, where the config counts epochs and the events are iterations; else None.
+        epoch_length: events in an epoch if the config counts epochs and the events are iterations; else None.
         run: the length of the run.
-        base: the initial value of each param group, instead of the present ones; None for the present ones.
-        base_values: base values to start from instead of those that the param groups have, by the key of the parameter.
-        uses: the keys of the parameters whose base values were read; the contexts of one config share it.
-        left: in a list, what mmengine's constructors of the entries before leave in the param groups; else None.
+        base: the initial value of each param group; None for the base values that the param groups have.
+        base_values: base values that replace those of the param groups, by the key of the parameter.
+        uses: the keys of the parameters whose base values were read. All contexts of one config share this set.
+        left: in a list, the values that mmengine's constructors of the earlier entries leave in the param groups; else
+            None.
     """
 
     optimizer: HasParamGroups
@@ -41,7 +42,7 @@ class ConfigContext:
 
     @cached_property
     def slot(self) -> ParamGroups:
-        """The parameter in the optimizer's param groups.
+        """The parameter as a target in the optimizer's param groups.
 
         Raises:
             ValueError: the optimizer has no such parameter.
@@ -68,7 +69,7 @@ class ConfigContext:
 
     @property
     def default(self) -> float:
-        """The value that the optimizer was made with, or the initial value of its first group."""
+        """The value with which the optimizer was constructed, or the initial value of its first group."""
         if self.base is not None:
             return self.base[0]
         value = getattr(self.optimizer, "defaults", {}).get(self.param_name, self.initial_values[0])
@@ -80,19 +81,19 @@ class ConfigContext:
         return self.epoch_length or 1
 
     def stepping(self, events: int) -> "ConfigContext":
-        """The context of an entry whose steps are so many events."""
+        """Return the context of an entry of which each step is ``events`` events."""
         return replace(self, epoch_length=None if events == 1 else events)
 
     def in_events(self, schedule: Schedule) -> Schedule:
-        """A schedule that counts epochs, as one that counts events."""
+        """Return a schedule that counts events, made from a schedule that counts epochs."""
         return schedule if self.every == 1 else Stretch(schedule, self.every)
 
     def starting_from(self, key: Key, base: Number) -> "ConfigContext":
-        """The context of the same config with other base values of a parameter."""
+        """Return the context of the same config with other base values of a parameter."""
         groups = len(self.slot.groups())
         values = tuple(base) if isinstance(base, Sequence) else (base,) * groups
         return replace(self, base_values={**self.base_values, key: values}, uses=set())
 
     def of(self, param_name: str) -> "ConfigContext":
-        """The context of another parameter of the optimizer."""
+        """Return the context of another parameter of the optimizer."""
         return self if param_name == self.param_name else replace(self, param_name=param_name, base=None)

@@ -1,4 +1,4 @@
-"""Entries of a config, the tables of types that entries name, and errors that say where in the config they are."""
+"""Entries of a config, the tables of types that entries name, and errors that give the path in the config."""
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
@@ -10,7 +10,7 @@ from lehr.handlers.schedules.arguments import shown
 
 from .checks import Check, at_least_one, numbers, one_of
 
-# The check of each argument, or a pair of the check and the default value. None is legal where it is the default.
+# Each argument has a check, or a pair of a check and a default value. None passes if it is the default value.
 Arguments = Mapping[str, Check | tuple[Check, Any]]
 
 
@@ -20,8 +20,8 @@ class Entry:
 
     Args:
         where: the path to the mapping, for errors, such as ``config['schedulers'][1]``.
-        type: the name of its type, with the prefix of its library; empty for a list of schedulers.
-        values: its other keys and their values.
+        type: the name of the type, with the prefix of its library; empty for a list of schedulers.
+        values: the other keys of the mapping and their values.
     """
 
     where: str
@@ -29,27 +29,28 @@ class Entry:
     values: Mapping[str, Any]
 
     def without(self, *keys: str) -> "Entry":
-        """A copy without some of the keys."""
+        """Return a copy of the entry without some of its keys."""
         return Entry(self.where, self.type, {key: value for key, value in self.values.items() if key not in keys})
 
 
 @dataclass(frozen=True)
 class Recognition:
-    """How a training config without a type is recognised as one of a type, and which of its keys are then arguments.
+    """Rules by which a training config that names no type is recognised as a type of a library.
 
-    Keys of such a config that are no arguments are about other things, and names in it may have dashes.
+    Such a config also has keys about other parts of training: these are not arguments of the type. Its keys may have
+    dashes.
 
     Args:
         flag: the key by which the config is recognised, such as ``lr_scheduler_type``; empty for none.
-        is_flag: whether a value of that key shows it.
-        shown_by: keys by one of which it is recognised where the dialect is given.
-        words: parts of the names of keys that are about the schedule: such a key that is no argument is an error.
+        is_flag: returns whether a value of ``flag`` shows that the config is of this type.
+        shown_by: with the dialect given, one of these keys is enough to recognise the config.
+        words: words in the names of keys about the schedule. A key with such a word is an error if it is no argument.
         all_keys: whether all keys of such a config are arguments.
-        foreign: keys that are no arguments and are about the schedule, with what to do about each.
-        section: the key of the mapping of this type in a training config; empty for none.
-        beside: paths of keys beside that section that a config of this library has; or keys of which it has at least
-            one beside the flag.
-        parts: the only keys that count in a mapping that is an argument, by the argument.
+        foreign: keys about the schedule that are not arguments, each with advice for the error.
+        section: the key of the section in a training config that has this type; empty for none.
+        beside: for ``section``, paths of keys that a config of this library has beside the section. For ``flag``, keys
+            of which the config has at least one beside the flag.
+        parts: for an argument that is a mapping, the only keys of the mapping that count.
     """
 
     flag: str = ""
@@ -65,15 +66,16 @@ class Recognition:
 
 @dataclass(frozen=True)
 class EntryType:
-    """One type that an entry may name: a row in the table of its library.
+    """One type that an entry may name, which is a row in the table of its library.
 
     Args:
-        description: one line on what it does.
+        description: one line that says how the value changes.
         arguments: the check and the default value of each argument.
-        build: makes the result, usually an ``EntrySchedule``, from a context and the checked arguments. These are
-            attributes of one object, together with ``where``, the path to the entry.
-        around: where the mappings around an entry have arguments that it leaves out: paths of keys, by the argument.
-        recognition: how it is recognised in a training config that names no type.
+        build: makes the result, usually an ``EntrySchedule``, from a context and an object. The attributes of the
+            object are the checked arguments, and ``where``, the path to the entry.
+        around: for each argument that an entry may leave out, the paths of keys in the mappings around the entry that
+            give it.
+        recognition: how the type is recognised in a training config that names no type.
     """
 
     description: str
@@ -84,7 +86,7 @@ class EntryType:
 
 
 def in_interval(context: Any, entry: Entry) -> tuple[Any, Entry]:
-    """The context of an entry, and the entry, without ``lightning``: the interval and the frequency of its steps."""
+    """Return the context with the interval and frequency of Lightning, and the entry without its key ``lightning``."""
     if "lightning" not in entry.values:
         return context, entry
     given = read_entry(f"{entry.where}['lightning']", entry.values["lightning"], typed=False)
@@ -95,7 +97,7 @@ def in_interval(context: Any, entry: Entry) -> tuple[Any, Entry]:
 
 
 def build(entry_type: EntryType, entry: Entry, context: Any) -> Any:
-    """Check the values of an entry, fill in the defaults and build the result.
+    """Check the values of an entry, fill in the default values and build the result.
 
     Raises:
         TypeError: a value has the wrong type.
@@ -149,7 +151,7 @@ def read_entry(where: str, value: object, *, typed: bool = True) -> Entry:
 
 
 def nonempty_list(where: str, value: object) -> list[Any]:
-    """Check that a value is a list with something in it.
+    """Check that a value is a list or a tuple that is not empty, and return it as a list.
 
     Raises:
         TypeError: ``value`` is not a list.
@@ -173,7 +175,7 @@ def read_entries(where: str, value: object) -> list[Entry]:
 
 
 def lookup(what: str, name: str, names: Iterable[str]) -> str:
-    """Check that a name is one of the known names.
+    """Return a name if it is one of the known names.
 
     Raises:
         ValueError: the name is unknown. The error lists similar names, or all names.
@@ -181,7 +183,7 @@ def lookup(what: str, name: str, names: Iterable[str]) -> str:
     >>> lookup("type", "StpLR", ["StepLR", "MultiStepLR"])
     Traceback (most recent call last):
     ...
-    ValueError: type must be a known one, given 'StpLR'; did you mean 'StepLR' or 'MultiStepLR'?
+    ValueError: type must be a known name, given 'StpLR'; did you mean 'StepLR' or 'MultiStepLR'?
     """
     names = list(names)
     if name in names:
@@ -190,7 +192,7 @@ def lookup(what: str, name: str, names: Iterable[str]) -> str:
     last = name.rpartition(".")[2].casefold()  # the name is the last part of an import path
     near = [folded[one] for one in difflib.get_close_matches(last, folded, n=3, cutoff=0.6)]
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are {', '.join(sorted(names))}"
-    raise ValueError(f"{what} must be a known one, given {shown(name)}; {hint}")
+    raise ValueError(f"{what} must be a known name, given {shown(name)}; {hint}")
 
 
 def located(where: str, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
@@ -206,7 +208,7 @@ def located(where: str, function: Callable[..., Any], /, *args: Any, **kwargs: A
 
 
 def refuse_key(where: str, key: str, names: Iterable[str]) -> None:
-    """Raise an error for an unknown key, with similar names and all names."""
+    """Raise an error for an unknown key that suggests similar names and lists all names."""
     names = list(names)
     near = difflib.get_close_matches(key, names, n=2, cutoff=0.5)
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
@@ -214,7 +216,7 @@ def refuse_key(where: str, key: str, names: Iterable[str]) -> None:
 
 
 def refuse_missing(entry: Entry, missing: list[str]) -> None:
-    """Raise an error if arguments are missing."""
+    """Raise an error if arguments are missing, with their names."""
     if missing:
         raise ValueError(
             f"{entry.where}: {', '.join(map(repr, missing))} must be given, given {shown(list(entry.values))}"

@@ -1,4 +1,4 @@
-"""The scheduler of several entries of a config: at the same time, or one after another."""
+"""Makes the scheduler of several entries of a config, which apply at the same time or one after another."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -28,11 +28,11 @@ def scheduler_of_list(
     """Make the scheduler of several entries.
 
     Args:
-        context: the parameter that they schedule where they name no other.
+        context: the parameter of the entries that have no ``param_name``.
         where: the path to the list.
         options: the keys beside the list: ``sequential``, ``milestones``, ``durations`` and ``save_history``.
         listed: the entries.
-        nested: makes a scheduler of a config, from a context and the path to it.
+        nested: makes a scheduler from a context, the path to a config, and the config.
     """
     sequential = arguments.flag(f"{where}['sequential']", options.get("sequential", False))
     given = {where: options, **{entry.where: entry.values for entry in listed}}
@@ -44,7 +44,7 @@ def scheduler_of_list(
         if "param_name" in entry.values:
             text(f"{entry.where}['param_name']", entry.values["param_name"])
     if sequential:
-        # A duration is an argument of some of lehr's own types, and of the list for the others.
+        # Some of lehr's own types have an argument `duration`. For other types the duration belongs to the list.
         bare = [entry if _takes_duration(entry) else entry.without("duration") for entry in listed]
         schedules = [_schedule_in_list(context, entry, nested) for entry in bare]
         durations = durations_of(context, where, options, listed, schedules)
@@ -52,7 +52,7 @@ def scheduler_of_list(
         return scheduler_of(schedules, save_history, lambda some: in_sequence(some, durations))
     for key in ("milestones", "durations"):
         if key in options:
-            raise ValueError(f"{where}[{key!r}] is for schedulers one after another: add 'sequential': true")
+            raise ValueError(f"{where}[{key!r}] is for schedulers that follow one another: add 'sequential': true")
     _refuse_mixed_steps(context, listed)
     for entry in listed:
         if "." not in entry.type and entry.type not in SCHEDULERS:
@@ -75,7 +75,7 @@ def _takes_duration(entry: Entry) -> bool:
 
 
 def _schedule_in_list(context: ConfigContext, entry: Entry, nested: Nested) -> EntrySchedule:
-    """The schedule of an entry of a list, of another library or of lehr."""
+    """Return the schedule of an entry of a list; the type is of another library or lehr's own."""
     if "." in entry.type:
         return entry_schedule(context, entry)
     scheduler = nested(context, entry.where, {"type": entry.type, **entry.values})
@@ -90,14 +90,14 @@ def _schedule_in_list(context: ConfigContext, entry: Entry, nested: Nested) -> E
 
 
 def _can_be_chained_by_torch(entry: Entry) -> bool:
-    """Whether torch can step an entry in a chain, which it refuses for a plateau."""
+    """Return whether torch's ``ChainedScheduler`` accepts an entry: it refuses a plateau."""
     return (
         entry.type.startswith("torch.") and entry.type != "torch.ReduceLROnPlateau" and "param_name" not in entry.values
     )
 
 
 def _refuse_mixed_steps(context: ConfigContext, listed: list[Entry]) -> None:
-    """Raise an error if mmengine's entries count both epochs and iterations, and there is no ``epoch_length``."""
+    """Raise an error if mmengine's entries count both epochs and iterations, and ``epoch_length`` is None."""
     windowed = [one for one in listed if one.type.startswith(("mmengine.", "mmagic.")) and "Reduce" not in one.type]
     by_epoch = [one.values.get("by_epoch", True) for one in windowed]
     if context.epoch_length is None and True in by_epoch and False in by_epoch:
@@ -113,11 +113,10 @@ def scheduler_of(
     save_history: bool,
     schedule_of: Callable[[list[EntrySchedule]], Schedule] = combined,
 ) -> BaseParamScheduler:
-    """Make one scheduler for the schedules of some entries.
+    """Make one scheduler for the schedules of several entries.
 
     Args:
-        entries: the schedules. There is one scheduler for each parameter, in a ``ParamGroupScheduler`` where there are
-            several.
+        entries: the schedules. Each parameter gets one scheduler; several of them go into a ``ParamGroupScheduler``.
         save_history: whether to record the values.
         schedule_of: combines the schedules of one parameter.
     """

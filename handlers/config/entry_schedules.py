@@ -1,4 +1,4 @@
-"""The schedule of one entry of a config."""
+"""The schedule of one entry of a config, and the window of steps in which the entry changes the value."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from lehr.handlers.schedules.rules_in_turn import Rule
 
 from .context import ConfigContext
 
-ENDLESS = 1_000_000_000  # the end that mmengine gives to windows without one
+ENDLESS = 1_000_000_000  # mmengine gives this end to a window without an end
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class StepWindow:
         begin: the first step.
         end: the step after the last one.
         every: events in each step.
-        scale: steps in each step of the config: events in an epoch where epochs are converted to iterations.
-        counts_iterations: whether its steps are iterations, which come before the epochs at the same event.
+        scale: steps in each step of the config. It is the events in an epoch if epochs are converted to iterations.
+        counts_iterations: whether the steps are iterations. At one event, they come before steps that are epochs.
     """
 
     begin: int = 0
@@ -39,17 +39,17 @@ class StepWindow:
 
     @property
     def duration(self) -> int | None:
-        """The event after the last one; None for a window without an end."""
+        """The event after the window; None for a window without an end."""
         return None if self.end >= ENDLESS else self.end * self.every
 
     def in_events(self, schedule: Schedule, before: Number) -> Schedule:
-        """A schedule of the steps as one of events, with a value for the events before the window."""
+        """Return a schedule of events from a schedule of steps. Before the window its value is ``before``."""
         if self.begin > 0 or self.end < ENDLESS:
             schedule = Window(schedule, self.begin, self._end(), before=before)
         return schedule if self.every == 1 else Stretch(schedule, self.every)
 
     def turn(self, rule: Rule) -> Turn:
-        """The steps as turns of a rule that changes the value."""
+        """Return the steps as turns of a rule that changes the value."""
         return Turn(rule, self.begin, self._end(), self.every)
 
     def _end(self) -> int | None:
@@ -62,19 +62,20 @@ class EntrySchedule:
 
     Args:
         context: the parameter that the entry schedules.
-        starting_from: makes the schedule from the value that the parameter has before.
-        rule: makes the rule by which the entry changes a value that other entries change too; None where the entry
-            cannot be combined with others.
+        starting_from: makes the schedule from the value that the parameter has before the entry changes it.
+        rule: makes the rule that the entry applies if other entries change the same value; None if the entry cannot be
+            combined with others.
         window: the steps at which the rule changes the value.
-        momentum: the schedule of the momentum, where the entry has one.
-        metric_name: the metric that the schedule depends on, if any.
+        momentum: the schedule of the momentum, if the entry has one.
+        metric_name: the metric on which the schedule depends; None for no metric.
         metric_every: events between two values of that metric.
-        reduces_in_order: whether it reduces the value at its own step, before the entries after it; else after all.
-        multiplies: whether the schedule only multiplies the value that it starts from.
-        duration: its length in events, where it is not the end of the window.
-        groups: whether the entry is for each of the param groups; None for all of them.
+        reduces_in_order: whether a plateau reduces the value at its own step, before later entries change it. Else it
+            reduces the value after all entries.
+        multiplies: whether the schedule only multiplies the value from which it starts.
+        duration: the length in events, if it differs from the end of the window.
+        groups: for each param group, whether the entry schedules it; None if it schedules all of them.
         where: the path to the entry in the config.
-        others: the schedules of other parameters that the same entry has.
+        others: the schedules that the same entry has for other parameters.
     """
 
     context: ConfigContext
@@ -93,14 +94,14 @@ class EntrySchedule:
 
     @property
     def length(self) -> int | None:
-        """Its duration or the end of its window, in events; None without an end."""
+        """The duration of the entry, or the end of its window, in events; None for no end."""
         return self.window.duration if self.duration is None else self.duration
 
 
 def scaling(
     context: ConfigContext, factors: Schedule, window: StepWindow, duration: int | None = None
 ) -> EntrySchedule:
-    """An entry that multiplies the value before it by factors."""
+    """Return the schedule of an entry that multiplies the value by factors."""
     return EntrySchedule(
         context,
         lambda value: Product([Constant(value), window.in_events(factors, before=1.0)]),
@@ -112,6 +113,6 @@ def scaling(
 
 
 def number_at(schedule: Schedule, index: int) -> Number:
-    """The value of a schedule at an event, as a number or a list with one for each param group."""
+    """Return the value of a schedule at an event: a number, or a list with one number for each param group."""
     value = schedule(index)
     return value.tolist() if isinstance(value, np.ndarray) else value

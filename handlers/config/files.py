@@ -1,4 +1,4 @@
-"""Configs in YAML, JSON, TOML and Python files, read without importing or evaluating anything."""
+"""Reads configs in YAML, JSON, TOML and Python files, and neither imports nor evaluates anything in them."""
 
 import json
 import os
@@ -15,15 +15,15 @@ from .python_files import read_with_bases
 from .yaml_bases import with_bases
 
 MAX_BYTES = 10_000_000
-MAX_NODES = 100_000  # values and keys that are written out in a YAML file, which is slow to read
-MAX_MERGED = 100_000  # keys that merge keys (<<) copy, in a whole file
+MAX_NODES = 100_000  # a YAML file is slow to read, so the values and keys in its text have a limit
+MAX_MERGED = 100_000  # the limit of keys that the merge keys (<<) of a file copy
 MAX_DIGITS, MAX_NAME, MAX_TOML = 1000, 200, 500_000
 DOTTED = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*"|'[^'\n]*')\s*+\.\s*+){100}""")
 MERGE = "tag:yaml.org,2002:merge"
 
 
 def name_of(path: str | os.PathLike[str]) -> str:
-    """The path of a file for an error text: its end, if it is long."""
+    """Return the path of a file for an error text: its end, if the path is long."""
     name = os.fspath(path)
     return name if len(name) <= MAX_NAME else f"...{name[-MAX_NAME:]}"
 
@@ -31,15 +31,15 @@ def name_of(path: str | os.PathLike[str]) -> str:
 def read(path: Path, root: Path | None = None) -> Any:
     """Read a file: mappings, lists, strings, numbers, True, False and None.
 
-    A Python file is read as a mapping of its variables. With ``root``, the files of its ``_base_``, and those of the
-    ``_BASE_`` of a YAML file, are read too, if they are below it.
+    A Python file is read as a mapping of its variables. With ``root``, the files that its ``_base_`` names, or the
+    ``_BASE_`` of a YAML file, are read too, if they are below ``root``.
 
     Raises:
         FileNotFoundError: the file does not exist.
         ImportError: the file is a YAML file, and PyYAML is not installed.
-        ValueError: the file is a named pipe or a device; it is not well-formed, or a mapping has the same key twice;
-            the file has more than 10 MB, is nested too deeply, or is a YAML file with more than 100,000 values and
-            keys, or whose merge keys copy more than 100,000 keys.
+        ValueError: the file is a named pipe or a device; it is not well-formed; a mapping has the same key twice; the
+            file has more than 10 MB or is nested too deeply; a YAML file has more than 100,000 values and keys, or its
+            merge keys copy more than 100,000 keys.
     """
     name = name_of(path)
     if path.suffix.lower() not in (".json", ".yaml", ".yml", ".toml", ".py"):
@@ -60,7 +60,7 @@ def read(path: Path, root: Path | None = None) -> Any:
     except UnicodeDecodeError as error:
         raise ValueError(f"{name}: must be UTF-8, given another byte at {error.start}: {error.reason}") from None
     except ValueError as error:
-        raise ValueError(shortened(f"{name}: {error}")) from None  # without the content, which may be large or secret
+        raise ValueError(shortened(f"{name}: {error}")) from None  # not `from error`: content may be secret
     except RecursionError as error:
         raise ValueError(f"{name}: too deeply nested") from error
 
@@ -100,8 +100,8 @@ def read_yaml(content: str) -> Any:
 
     Raises:
         ImportError: PyYAML is not installed.
-        ValueError: the text is not well-formed, or a mapping has the same key twice; it is nested too deeply, has more
-            than 100,000 values and keys, or merge keys that copy more than 100,000 keys.
+        ValueError: the text is not well-formed; a mapping has the same key twice; the text is nested too deeply; it has
+            more than 100,000 values and keys, or its merge keys copy more than 100,000 keys.
     """
     try:
         import yaml
@@ -109,7 +109,7 @@ def read_yaml(content: str) -> Any:
         raise ImportError("a YAML config needs PyYAML: pip install 'lehr[yaml]'") from error
 
     class Loader(yaml.SafeLoader):
-        """The safe loader, which refuses a key that is given twice, and reads 1e-3 as a number, as YAML 1.2 does."""
+        """The safe loader. It refuses a key that is given twice, and reads 1e-3 as a number, as YAML 1.2 does."""
 
         nodes, merged = 0, 0
 
@@ -120,7 +120,7 @@ def read_yaml(content: str) -> Any:
             return super().compose_node(parent, index)
 
         def flatten_mapping(self, node: Any) -> None:
-            # A merge key copies what others have merged, so that a few lines may have millions of keys.
+            # A merge key also copies keys that other merge keys copied, so a few lines can produce millions of keys.
             for value in [value for key, value in node.value if key.tag == MERGE]:
                 for one in value.value if isinstance(value, yaml.SequenceNode) else [value]:
                     if isinstance(one, yaml.MappingNode):
@@ -136,13 +136,13 @@ def read_yaml(content: str) -> Any:
             return super().construct_mapping(node, deep=True)
 
         def construct_yaml_int(self, node: Any) -> int:
-            # The time to read 1:1:1:..., a number to the base of 60, grows with the square of its length.
+            # YAML 1.1 reads 1:1:1:... as a number in base 60. The time to read it grows with the square of its length.
             if len(self.construct_scalar(node)) > MAX_DIGITS:
                 raise ValueError(f"numbers must have at most {MAX_DIGITS} digits, given more")
             return super().construct_yaml_int(node)
 
     def tagged(loader: Any, name: str, node: Any) -> dict[str, Any]:
-        """A value with a tag of its own, ``!Name value``, as a mapping of the name to it; the name is only text."""
+        """Return a mapping ``{name: value}`` for ``!Name value``, a value with a custom tag. No class is looked up."""
         if isinstance(node, yaml.MappingNode):
             return {name: loader.construct_mapping(node)}
         if isinstance(node, yaml.SequenceNode):
@@ -166,5 +166,5 @@ def read_yaml(content: str) -> Any:
         where = "" if error.problem_mark is None else f" in line {error.problem_mark.line + 1}"
         raise ValueError(shortened(f"not well-formed{where}: {error.problem}")) from None
     except (yaml.YAMLError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
-        # A tag on a value that it does not fit raises the other errors.
+        # YAML raises these other errors for a tag that does not fit its value.
         raise ValueError(shortened(f"not well-formed: {error}")) from None

@@ -1,4 +1,4 @@
-"""The schedule of several entries for one parameter that apply at the same time."""
+"""Makes one schedule from several entries that change the same parameter at the same time."""
 
 from collections.abc import Sequence
 from operator import itemgetter
@@ -22,14 +22,14 @@ from lehr.handlers.schedules.arguments import Number, shown
 
 from .entry_schedules import EntrySchedule, number_at
 
-LIMIT = 1_000_000  # events that a recursion computes one by one to find its last value
+LIMIT = 1_000_000  # a recursion computes at most this many events, one by one, to find its last value
 
 
 def combined(entries: Sequence[EntrySchedule]) -> Schedule:
-    """The schedule of entries for one parameter, each of which changes the value that the others leave.
+    """Return the schedule of entries for one parameter, each of which changes the value that the others produce.
 
-    Entries that only multiply become a product, also below a plateau. Entries whose windows do not overlap follow one
-    another. Other entries are applied event by event.
+    Entries that only multiply become a product, also together with a plateau. Entries whose windows do not overlap
+    follow one another. Other entries are applied event by event.
 
     Raises:
         ValueError: an entry cannot be combined with the others.
@@ -55,7 +55,7 @@ def combined(entries: Sequence[EntrySchedule]) -> Schedule:
 
 
 def _of_groups(entries: Sequence[EntrySchedule]) -> Schedule:
-    """Entries for different param groups: one schedule for each group."""
+    """Return one schedule for each param group, from entries that schedule different param groups."""
     context = entries[0].context
     columns: list[Schedule] = []
     for group, initial in enumerate(context.initial_values):
@@ -74,19 +74,19 @@ def _product(entries: Sequence[EntrySchedule], value: Number) -> Schedule:
 
 
 def _in_steps(entries: Sequence[EntrySchedule]) -> list[EntrySchedule]:
-    """Entries in the order of their steps at one event: those that count iterations first."""
+    """Return the entries in the order of their steps at one event: entries that count iterations come first."""
     return sorted(entries, key=lambda entry: not entry.window.counts_iterations)
 
 
 def _reduced(entries: Sequence[EntrySchedule], plateaus: Sequence[EntrySchedule], value: Number) -> Schedule:
-    """A plateau together with entries that only multiply."""
+    """Return the schedule of a plateau together with entries that only multiply."""
     first, *unfit = plateaus
     others = [entry for entry in entries if entry.metric_name is None]
     unfit += [entry for entry in others if not entry.multiplies]
     if unfit:
         raise ValueError(
             f"{unfit[0].where} cannot be combined with {first.where}, which reads a metric: only entries that multiply "
-            "the value can"
+            "the value can be combined with it"
         )
     plateau, schedule = first.starting_from(value), _product(others, value)
     if not isinstance(plateau, Plateau) or not schedule.is_pure:
@@ -95,13 +95,13 @@ def _reduced(entries: Sequence[EntrySchedule], plateaus: Sequence[EntrySchedule]
     later = in_steps[in_steps.index(first) + 1 :] if first.reduces_in_order else []
     if not later:
         return Reduced(schedule, plateau)
-    # The entries after it have not made their step of this event yet.
+    # At this event, the entries after the plateau have not made their step yet when the plateau compares.
     factors = [Shift(one.starting_from(1.0), by=-1) if one in later else one.starting_from(1.0) for one in others]
     return Reduced(schedule, plateau, compared=Product([Constant(value), *factors]))
 
 
 def _by_windows(entries: Sequence[EntrySchedule], value: Number) -> Schedule:
-    """Entries whose windows overlap together; after each such run of events, the next from the value that it leaves."""
+    """Return the schedule of entries with windows. Each run of overlapping windows starts from the value before it."""
     schedules: list[Schedule] = []
     starts: list[int] = []
     for start, overlapping in _overlapping(entries):
@@ -120,7 +120,7 @@ def _by_windows(entries: Sequence[EntrySchedule], value: Number) -> Schedule:
 
 
 def _overlapping(entries: Sequence[EntrySchedule]) -> list[tuple[int, list[EntrySchedule]]]:
-    """Runs of entries whose windows overlap, each with its first event."""
+    """Return runs of entries whose windows overlap, each run with its first event."""
     runs: list[tuple[int, list[EntrySchedule]]] = []
     last_end: float = 0
     windows = [(entry.window.begin * entry.window.every, entry.window.duration, entry) for entry in entries]
@@ -135,7 +135,7 @@ def _overlapping(entries: Sequence[EntrySchedule]) -> list[tuple[int, list[Entry
 def _from_start(
     overlapping: Sequence[EntrySchedule], entries: Sequence[EntrySchedule], value: Number, start: int
 ) -> Schedule:
-    """The schedule of entries whose windows overlap, from their first event on."""
+    """Return the schedule of entries whose windows overlap, from their first event on."""
     if len(overlapping) == 1 or all(entry.multiplies for entry in overlapping):
         alone = len(overlapping) == 1
         schedule = overlapping[0].starting_from(value) if alone else _product(overlapping, value)
@@ -144,7 +144,7 @@ def _from_start(
     in_order = _turns(as_listed)
     turns = _turns(_in_steps(as_listed))
     if start == 0 and turns != in_order:
-        # At event 0 each constructor makes its first step, in the order of the list, whatever it counts.
+        # At event 0, the constructors make their first steps in the order of the list, whatever their steps count.
         turns.append(Turn(Assignment(Constant(number_at(Recursion(value, in_order), 0))), end=1))
     return Recursion(value, turns, start=start)
 

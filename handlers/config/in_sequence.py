@@ -1,4 +1,4 @@
-"""The schedule of entries one after another, each for its duration."""
+"""Makes one schedule from entries that follow one another, each for its duration."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ from .entry_schedules import EntrySchedule
 
 
 def in_sequence(entries: Sequence[EntrySchedule], durations: Sequence[int]) -> Schedule:
-    """The schedule of entries in sequence, each starting from its event 0 and from the present values."""
+    """Return the schedule of entries in sequence. Each entry starts at its event 0, from the present values."""
     value = entries[0].context.initial_value
     if len(entries) == 1:
         return entries[0].starting_from(value)
@@ -28,7 +28,7 @@ def in_sequence(entries: Sequence[EntrySchedule], durations: Sequence[int]) -> S
 
 
 def _starting_at(entry: EntrySchedule, value: Any, start: int) -> Schedule:
-    """A schedule that begins at an event, and does not count the metrics before."""
+    """Return the schedule of an entry that begins at event ``start`` and ignores the metrics before that event."""
     schedule = entry.starting_from(value)
     if entry.metric_name is None or not start:
         return schedule
@@ -58,7 +58,7 @@ def durations_of(
     listed: Sequence[Entry],
     schedules: Sequence[EntrySchedule],
 ) -> list[int]:
-    """The duration in events of each entry but the last, from the list, from the entries or from their schedules."""
+    """Return the duration in events of each entry except the last, from the list, the entries or their schedules."""
 
     def events(name: str, value: object) -> int:
         if has_unit(value):
@@ -84,7 +84,7 @@ def durations_of(
         return _given_durations(f"{where}[{given[0]!r}]", given[0], options[given[0]], len(own), events)
     for entry, duration in zip(listed, own, strict=False):
         if duration is None:
-            raise ValueError(f"{entry.where}: 'duration' must be given, the number of events until the next one begins")
+            raise ValueError(f"{entry.where}: 'duration' must be given, the number of events until the next entry")
     return [int(duration) for duration in own if duration is not None]
 
 
@@ -93,7 +93,7 @@ def _run_of(context: ConfigContext) -> RunLength:
 
 
 def _given_durations(path: str, key: str, values: Any, wanted: int, events: Any) -> list[int]:
-    """The durations that the list gives, itself or as milestones."""
+    """Return the durations in events from the ``durations`` or the ``milestones`` of the list."""
     if not isinstance(values, list | tuple) or len(values) != wanted:
         raise ValueError(f"{path} must be a list of {wanted} numbers, given {arguments.shown(values)}")
     numbers = [events(f"{path}[{at}]", value) for at, value in enumerate(values)]

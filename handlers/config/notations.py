@@ -1,4 +1,4 @@
-"""The spellings of other tools: each becomes a mapping with ``type`` and arguments, as lehr writes it."""
+"""Converts the notations of other tools to lehr's: a mapping with ``type`` and arguments."""
 
 import difflib
 from collections.abc import Callable, Collection
@@ -18,18 +18,18 @@ from .run_length import KEYS
 
 @dataclass(frozen=True)
 class Spelling:
-    """How a tool writes an entry.
+    """How a tool writes an entry as a mapping.
 
     Args:
-        arguments: the keys of the mapping with the arguments; without any, the arguments stand beside the type.
-        ignored: keys that say how the tool makes the object.
+        arguments: keys whose value is a mapping of the arguments. If empty, the arguments stand beside the type.
+        ignored: keys that tell the tool how to construct the object.
     """
 
     arguments: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
 
 
-# By the key that names the type.
+# The key of this table is the key that names the type.
 SPELLINGS = {
     "type": Spelling(("args", "kwargs", "params")),
     "_target_": Spelling(ignored=("_partial_", "_convert_", "_recursive_")),  # Hydra
@@ -37,27 +37,27 @@ SPELLINGS = {
     "class": Spelling(("params", "kwargs")),
     "_component_": Spelling(),  # torchtune
     "_CLASS_": Spelling(ignored=("type",)),  # OLMo-core
-    # Keras, which saves objects so.
+    # Keras saves objects in this form.
     "class_name": Spelling(("config", "params"), keras.OF_SAVED),
 }
 BY_NAME = (
     "composer",
     "nemo",
     "olmo",
-)  # the dialects that name the type by the key ``name``, as sections of other things do
+)  # dialects whose key for the type is ``name``, a key that other sections have too
 LIGHTNING = ("scheduler", "interval", "frequency", "monitor", "strict", "name", "reduce_on_plateau")
-# The types of training configs that have no key for a type, by the key that shows it.
+# Training configs of these types have no key for a type. A flag, which is the key of this table, shows the type.
 FLAGS = {
     row.recognition.flag: f"{dialect}.{name}"
     for dialect, rows in TYPES.items()
     for name, row in rows.items()
     if row.recognition.flag
 }
-# Keys that are about a schedule in a training config of any library.
+# In a training config of any library, these keys are about a schedule.
 SCHEDULES = ("lr_scheduler", "param_scheduler", "sched", "scheduler", "schedulers")
 # Keys of an entry that are not arguments of its type.
 OF_ENTRIES = ("duration", "epoch_length", "lightning", "param_name", "run", "save_history", "sequential")
-# The dialect of each package whose name begins an import path; "" is lehr, whose names are also ignite's.
+# The dialect of each package whose name begins an import path. "" is lehr, which also has ignite's names.
 PACKAGES = {
     **{name: name for name in TYPES},
     "cstorch": "cerebras",
@@ -69,13 +69,13 @@ PACKAGES = {
     "ignite": "",
     "lehr": "",
 }
-# The types of classes that hold a whole training config.
+# Classes that contain a whole training config, and their type.
 CLASSES = dict.fromkeys(
     ("transformers.TrainingArguments", "transformers.Seq2SeqTrainingArguments"), "hf.TrainingArguments"
 )
-# The dialects that also know the names of another one.
+# Dialects that also know the names of another dialect.
 ALSO = {"deepspeed": ("torch",)}
-# Libraries that add no scheduler to mmengine's, or only such as are in its table.
+# Libraries that use mmengine's schedulers. If they add schedulers, these are in mmengine's table.
 # fmt: off
 SCOPES = (
     "mmaction", "mmagic", "mmcls", "mmdeploy", "mmdet", "mmdet3d", "mmediting", "mmflow", "mmgen", "mmhuman3d", "mmocr",
@@ -85,19 +85,19 @@ SCOPES = (
 
 
 def has_name(given: Any, dialect: str | None) -> bool:
-    """Whether a mapping names its type by the key ``name``."""
+    """Return whether a mapping names its type by the key ``name``."""
     name = given.get("name")
     known = [one for one in BY_NAME if dialect in (None, one)]
     return isinstance(name, str) and any(name in TYPES[one] for one in known)
 
 
 def flagged_type(keys: Collection[Any], read: Callable[[Any], Any], dialect: str | None) -> str | None:
-    """The type of a training config that shows it by one of its keys; None for any other config.
+    """Return the type of a training config that a flag, one of its keys, shows; None for any other config.
 
     Args:
-        keys: its keys.
+        keys: the keys of the config.
         read: returns the value of a key.
-        dialect: the library whose training config it is, if that is known.
+        dialect: the library of the training config, if it is known.
     """
     written = {_without_dashes(key): key for key in keys}
     found = {
@@ -118,33 +118,33 @@ def flagged_type(keys: Collection[Any], read: Callable[[Any], Any], dialect: str
 
 
 def _shows(recognition: Recognition, value: Any, written: Collection[str]) -> bool:
-    """Whether a flag shows its type, together with one of the keys beside it."""
+    """Return whether a flag shows its type: its value fits, and the config has a key that must stand beside it."""
     return recognition.is_flag(value) and (not recognition.beside or not set(recognition.beside).isdisjoint(written))
 
 
 def row_of(name: str) -> EntryType:
-    """The row of a type of another library."""
+    """Return the row of a type of another library."""
     prefix, _, last = name.rpartition(".")
     return TYPES[prefix][last]
 
 
 def _without_dashes(key: Any) -> str:
-    """The name of a flag: ``lr_decay_style`` for ``--lr-decay-style``."""
+    """Return the name of a flag as an argument: ``lr_decay_style`` for ``--lr-decay-style``."""
     return str(key).removeprefix("--").replace("-", "_")
 
 
 def plain(where: str, value: Any, dialect: str | None, levels: int = MOST_LEVELS) -> Any:
-    """A config of dictionaries and lists, whose entries have ``type``, in which names have the prefix of their library.
+    """Return a config as dicts and lists in which each entry has ``type``, and names have the prefix of their library.
 
     Args:
         where: the path to the value, for errors.
-        value: a config, or a value in it.
-        dialect: the library of names without a prefix; None if they are lehr's.
-        levels: how many levels of mappings and lists may be in it.
+        value: a config, or a value in a config.
+        dialect: the library of names without a prefix; None if such names are lehr's.
+        levels: how many levels of mappings and lists the value may have.
 
     Raises:
         TypeError: a value has the wrong type.
-        ValueError: it is nested too deeply; an entry is spelled in two ways; an interpolation is not resolved.
+        ValueError: the config is nested too deeply; an entry names its type twice; an interpolation is not resolved.
     """
     if isinstance(value, str) and "${" in value:
         raise ValueError(
@@ -169,7 +169,7 @@ def _plain_mapping(where: str, given: dict[Any, Any], dialect: str | None, level
     spelled = [key for key in SPELLINGS if key in given]
     if not spelled and has_name(given, dialect):
         spelled = ["name"]
-    if "_CLASS_" in spelled:  # OLMo-core may have a type beside it
+    if "_CLASS_" in spelled:  # an entry of OLMo-core may have `type` beside `_CLASS_`
         spelled = ["_CLASS_"]
     if len(spelled) > 1:
         raise ValueError(f"{where} must name its type once, given {' and '.join(map(repr, spelled))}")
@@ -189,7 +189,7 @@ def _plain_mapping(where: str, given: dict[Any, Any], dialect: str | None, level
 
 
 def _entry(where: str, key: str, given: dict[Any, Any], dialect: str | None, levels: int) -> dict[Any, Any]:
-    """An entry as a mapping with ``type`` and arguments."""
+    """Return an entry as a mapping with ``type`` and arguments."""
     spelling, values = SPELLINGS.get(key, Spelling()), dict(given)
     written = values.pop(key)
     if key == "class_name" and isinstance(written, str):
@@ -203,12 +203,12 @@ def _entry(where: str, key: str, given: dict[Any, Any], dialect: str | None, lev
         if isinstance(values.get(inner), dict):
             more = values.pop(inner)
             if twice := sorted(map(str, set(more) & set(values))):
-                raise ValueError(f"{where}[{inner!r}][{twice[0]!r}] must be given once, given beside it too")
+                raise ValueError(f"{where}[{inner!r}][{twice[0]!r}] must be given once, given beside {inner!r} too")
             values |= more
     if values.get("optimizer", "") is None or isinstance(values.get("optimizer"), str):
         values.pop("optimizer")  # the optimizer is an argument of configure_scheduler
     if name.startswith("torch.") and isinstance(values.get("verbose"), bool | str):
-        values.pop("verbose")  # torch 2.7 removed it
+        values.pop("verbose")  # torch 2.7 removed this argument
     if "monitor" in values and _takes(name, "metric_name") and not _takes(name, "monitor"):
         values.setdefault("metric_name", values.pop("monitor"))
     return {
@@ -218,10 +218,10 @@ def _entry(where: str, key: str, given: dict[Any, Any], dialect: str | None, lev
 
 
 def _about_schedule(where: str, name: str, given: dict[Any, Any]) -> dict[Any, Any]:
-    """A training config that says its schedule by flags, without the keys that are about other things.
+    """Return the keys of a training config that are about the schedule.
 
     Raises:
-        ValueError: a key is almost that of an argument, is given twice, or shows that the config is another library's.
+        ValueError: a key is almost an argument's name, is given twice, or belongs to another library.
     """
     row = row_of(name)
     if row.recognition.all_keys:
@@ -230,7 +230,7 @@ def _about_schedule(where: str, name: str, given: dict[Any, Any]) -> dict[Any, A
     for key, value in given.items():
         own = _without_dashes(key)
         if own in values:
-            raise ValueError(f"{where}[{arguments.shown(key)}] must be given once, given with dashes too")
+            raise ValueError(f"{where}[{arguments.shown(key)}] must be given once, given with dashes and without")
         if own in row.arguments or own in OF_ENTRIES:
             values[own] = _counting(f"{where}[{arguments.shown(key)}]", value, row.recognition.parts.get(own))
         elif value is not None and own in row.recognition.foreign:
@@ -238,15 +238,15 @@ def _about_schedule(where: str, name: str, given: dict[Any, Any]) -> dict[Any, A
         elif value is not None and _is_about_schedule(own, value, row):
             refuse_key(where, str(key), row.arguments)
     if "run" in values and not (isinstance(values["run"], dict) and set(values["run"].keys()) <= set(KEYS)):
-        del values["run"]  # the name of the run, or what a logger calls so
+        del values["run"]  # here `run` is the name of the run, or a key of a logger
     return values
 
 
 def _counting(where: str, value: Any, keys: tuple[str, ...] | None) -> Any:
-    """A mapping with only those of its keys that count; any other value as it is.
+    """Return a mapping without the keys that do not count; any other value unchanged.
 
     Raises:
-        ValueError: a key is almost one of those.
+        ValueError: a key is almost the name of a key that counts.
     """
     if keys is None or not isinstance(value, dict):
         return value
@@ -257,7 +257,7 @@ def _counting(where: str, value: Any, keys: tuple[str, ...] | None) -> Any:
 
 
 def _is_about_schedule(key: str, value: Any, row: EntryType) -> bool:
-    """Whether a key of a training config that is no argument of a type must be one, misspelt or unknown."""
+    """Return whether a key that is not an argument is probably meant as one: a misspelt or unknown argument."""
     off = value == 0 if isinstance(value, int | float) else value == "" if isinstance(value, str) else False
     if not off and (key in SCHEDULES or any(f"_{word}_" in f"_{key}_" for word in row.recognition.words)):
         return True
@@ -265,7 +265,7 @@ def _is_about_schedule(key: str, value: Any, row: EntryType) -> bool:
 
 
 def _lightning(where: str, given: dict[Any, Any], dialect: str | None, levels: int) -> dict[Any, Any]:
-    """Lightning's mapping around a scheduler, with the interval and the frequency of its steps."""
+    """Return the entry inside Lightning's mapping, with the interval and the frequency of its steps."""
     made: dict[Any, Any] = plain(f"{where}['scheduler']", given["scheduler"], dialect, levels - 1)
     if "type" not in made:
         raise ValueError(f"{where}['scheduler'] must name its type, given {arguments.shown(list(made))}")
@@ -280,7 +280,7 @@ def _lightning(where: str, given: dict[Any, Any], dialect: str | None, levels: i
 
 
 def _takes(name: str, argument: str) -> bool:
-    """Whether a type has an argument."""
+    """Return whether a type has an argument of a name."""
     prefix, _, last = name.rpartition(".")
     if prefix in TYPES and last in TYPES[prefix]:
         return argument in TYPES[prefix][last].arguments
@@ -288,9 +288,9 @@ def _takes(name: str, argument: str) -> bool:
 
 
 def type_name(where: str, value: Any, dialect: str | None) -> Any:
-    """The name of a type with the prefix of its library: from a name, an import path, a class or a function.
+    """Return the name of a type with the prefix of its library, from a name, an import path, a class or a function.
 
-    Names that are unknown stay as they are.
+    An unknown name is returned unchanged.
 
     >>> type_name("config['type']", "torch.optim.lr_scheduler.StepLR", None), type_name("", "LinearLR", "mmengine")
     ('torch.StepLR', 'mmengine.LinearLR')
@@ -301,7 +301,7 @@ def type_name(where: str, value: Any, dialect: str | None) -> Any:
     if not isinstance(value, str) and callable(value):
         try:
             name = f"{value.__module__}.{value.__qualname__}"
-        except Exception:  # it is no class or function, or one that is not what it seems
+        except Exception:  # not a class or a function, or an object that imitates one
             name = None
     if not isinstance(name, str):
         raise TypeError(f"{where} must be a string or a class, given {arguments.shown(value)}")
@@ -321,7 +321,7 @@ def type_name(where: str, value: Any, dialect: str | None) -> Any:
 
 
 def is_known(name: Any, dialect: str | None) -> bool:
-    """Whether a name is that of a type, perhaps without the prefix of its library."""
+    """Return whether a name, with or without the prefix of its library, is the name of a type."""
     try:
         full = type_name("", name, dialect)
     except TypeError:

@@ -1,4 +1,4 @@
-"""Configs in Python files, as mmengine has them: read by their syntax tree, never executed."""
+"""Reads configs in Python files, as mmengine writes them: the syntax tree is read, and no code is executed."""
 
 import ast
 import operator
@@ -8,10 +8,10 @@ from typing import Any
 
 from lehr.handlers.schedules.arguments import shown, shown_text, within_limits
 
-BASE = "_base_."  # no name that a file can give a variable
-# Characters of a file and of a path; files that one may name with theirs, and in how many levels; values of a file.
+BASE = "_base_."  # a file cannot have a variable of this name
+# Limits: characters of a file and of a path, files that `_base_` leads to, levels of `_base_`, and values of a file.
 MOST_TEXT, MOST_NAME, MOST_FILES, MOST_LEVELS, MOST_VALUES = 300_000, 1000, 100, 10, 100_000
-LARGEST = 1e15  # number in a sum or a product
+LARGEST = 1e15  # the largest number in a sum or a product
 OPERATIONS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -23,7 +23,7 @@ OPERATIONS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 
 
 class Unreadable:
-    """A value that is more than data: its text and its line."""
+    """Stands for a value that is not plain data; shows its source text and its line."""
 
     def __init__(self, node: ast.AST) -> None:
         self.node, self.line = node, getattr(node, "lineno", 0)
@@ -37,15 +37,15 @@ class Unreadable:
 
 
 def read_python(content: str, base: dict[str, Any] | None = None) -> dict[str, Any]:
-    r"""The variables of a Python file as a mapping.
+    r"""Return the variables of a Python file as a mapping.
 
-    A value may be made of literals, ``dict(...)``, sums and products of numbers, earlier variables and parts of them,
-    those of the base as ``_base_.name``, and imported names, which stand for their import path. Any other value is an
-    :class:`Unreadable`.
+    A value may consist of literals, ``dict(...)``, sums and products of numbers, earlier variables and their items,
+    variables of the base as ``_base_.name``, and imported names, which become their import path. Any other value
+    becomes an :class:`Unreadable`.
 
     Args:
         content: the text of the file.
-        base: the variables of the files that its ``_base_`` names; None if they are unknown.
+        base: the variables of the files that ``_base_`` of this file names; None if they are unknown.
 
     Raises:
         ValueError: the text is not Python, or is nested too deeply.
@@ -78,12 +78,12 @@ def read_python(content: str, base: dict[str, Any] | None = None) -> dict[str, A
 
 
 def _statements(body: list[ast.stmt]) -> list[ast.stmt]:
-    """The statements of a file, with those in ``with read_base():``."""
+    """Return the statements of a file, including those in ``with read_base():``."""
     return [inner for one in body for inner in (one.body if isinstance(one, ast.With) else [one])]
 
 
 def _changed(node: ast.stmt) -> set[str]:
-    """The variables that a statement may change: those that it assigns to, and those that it calls a method of."""
+    """Return the variables that a statement may change: it assigns to them, or calls one of their methods."""
     changed = set()
     for one in ast.walk(node):
         if isinstance(one, ast.Name) and not isinstance(one.ctx, ast.Load):
@@ -95,7 +95,7 @@ def _changed(node: ast.stmt) -> set[str]:
                 part = inner.attr if isinstance(inner, ast.Attribute) else getattr(inner.slice, "value", "")
                 inner = inner.value
             name = inner.id if isinstance(inner, ast.Name) else ""
-            # A statement that changes _base_.name changes the variable of that name, and _base_.clear() all of them.
+            # A statement that changes `_base_.name` changes the variable `name`; `_base_.clear()` changes all of them.
             of_base = name == "_base_" and isinstance(part, str) and part and not hasattr(dict, part)
             changed |= {part if of_base else name} - {""}
     return changed
@@ -106,8 +106,8 @@ def _is_target(node: ast.Attribute | ast.Subscript) -> bool:
 
 
 def _value(node: ast.expr, known: dict[str, Any]) -> Any:
-    """The value of an expression; an :class:`Unreadable` where it is more than data."""
-    made: Any = Unreadable(node)  # where it is not one of these
+    """Return the value of an expression; an :class:`Unreadable` if the value is not plain data."""
+    made: Any = Unreadable(node)  # for any other expression
     if isinstance(node, ast.Constant) and isinstance(node.value, str | int | float | None):
         made = node.value
     elif isinstance(node, ast.List | ast.Tuple):
@@ -139,7 +139,7 @@ def _value(node: ast.expr, known: dict[str, Any]) -> Any:
 
 
 def _lazy_path(node: ast.expr, known: dict[str, Any]) -> str | None:
-    """The import path of an imported name in detectron2's ``LazyCall(name)``; None for anything else."""
+    """Return the import path of the name in detectron2's ``LazyCall(name)``; None for any other expression."""
     if not isinstance(node, ast.Call) or node.keywords or len(node.args) != 1:
         return None
     function, path = _value(node.func, known), _value(node.args[0], known)
@@ -148,7 +148,7 @@ def _lazy_path(node: ast.expr, known: dict[str, Any]) -> str | None:
 
 
 def _part(value: Any, key: Any, failed: Any) -> Any:
-    """An item of a dictionary or a list."""
+    """Return an item of a dictionary or a list; ``failed`` if there is none."""
     if isinstance(value, dict) and isinstance(key, str):
         return value.get(key, failed)
     listed = isinstance(value, list | tuple) and type(key) is int and -len(value) <= key < len(value)
@@ -156,7 +156,7 @@ def _part(value: Any, key: Any, failed: Any) -> Any:
 
 
 def _computed(operation: Callable[[Any, Any], Any], left: Any, right: Any, failed: Any) -> Any:
-    """The result of an operation on two numbers of a usual size."""
+    """Return the result of an operation on two numbers; ``failed`` if one is not a number or is too large."""
     if {type(left), type(right)} <= {int, float} and all(abs(one) <= LARGEST for one in (left, right)):
         try:
             return operation(left, right)
@@ -166,11 +166,11 @@ def _computed(operation: Callable[[Any, Any], Any], left: Any, right: Any, faile
 
 
 def read_with_bases(path: Path, root: Path | None, read_text: Callable[[Path], str]) -> dict[str, Any]:
-    """The variables of a Python file, and those of the files that its ``_base_`` names, which it overrides.
+    """Return the variables of a Python file and of the files that its ``_base_`` names. The file overrides its bases.
 
     Args:
         path: the file.
-        root: the folder that has the files of ``_base_``; None to leave them out.
+        root: the folder below which the files of ``_base_`` are; None to ignore ``_base_``.
         read_text: reads a file.
 
     Raises:
@@ -186,7 +186,7 @@ def _with_bases(
     known: dict[Path, dict[str, Any]],
     around: tuple[Path, ...],
 ) -> dict[str, Any]:
-    """The variables of a file. ``known`` has those of the files so far, ``around`` the files that it is a base of."""
+    """Return the variables of a file, which ``around`` lead to. ``known`` has the variables of files read before."""
     content = read_text(path)
     if len(content) > MOST_TEXT:
         raise ValueError(f"a Python file must have at most {MOST_TEXT} characters, given more")
@@ -221,7 +221,7 @@ def _with_bases(
 
 
 def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """A mapping with the entries of another one over it, at all levels; ``_delete_`` leaves out those of the base.
+    """Return a mapping with the keys of another one over it, at all levels; ``_delete_`` drops the keys of the base.
 
     >>> merged({"a": {"b": 1, "c": 2}}, {"a": {"c": 3}}), merged({"a": {"b": 1}}, {"a": {"_delete_": True, "c": 3}})
     ({'a': {'b': 1, 'c': 3}}, {'a': {'c': 3}})

@@ -1,4 +1,4 @@
-"""Finds the library of entries whose types have no prefix, by their names and arguments."""
+"""Finds the library of entries whose types have no prefix, from their names and arguments."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,23 +14,24 @@ OF_ALL = ("duration", "lightning", "metric_name", "param_name", "save_history", 
 
 
 def plain_config(where: str, config: Any, dialect: str | None) -> Any:
-    """A config as plain data, in which names have the prefix of their library; see :func:`.spellings.plain`."""
+    """Return a config as plain data, in which names have the prefix of their library; see :func:`.notations.plain`."""
     made = plain(where, config, dialect)
     found = None if dialect is not None else recognised_dialect(where, made)
     return made if found is None else plain(where, made, found)
 
 
 def recognised_dialect(where: str, config: Any) -> str | None:
-    """The library that has all types without a prefix, with their arguments; None if there are none, or no library.
+    """Return the library that has all types without a prefix, with their arguments; None if there is none.
 
-    Where no library has all the arguments, it is the only one that has all the types: its errors name the arguments.
+    If no library has all the arguments, but exactly one has all the types, that library is returned: its error then
+    names the unknown argument.
 
     Args:
         where: the path to the config, for errors.
         config: a plain config.
 
     Raises:
-        ValueError: several libraries have them.
+        ValueError: several libraries have all types with their arguments.
     """
     unknown = list(_entries_without_prefix(config))
     found = [dialect for dialect in TYPES if unknown and all(_fits(dialect, entry) for entry in unknown)]
@@ -49,7 +50,7 @@ def recognised_dialect(where: str, config: Any) -> str | None:
 
 
 def _entries_without_prefix(config: Any) -> Iterator[Mapping[str, Any]]:
-    """The entries of other libraries whose types have no prefix, at any depth."""
+    """Yield the entries of other libraries whose types have no prefix, at any depth."""
     if isinstance(config, list | tuple):
         for one in config:
             yield from _entries_without_prefix(one)
@@ -62,7 +63,7 @@ def _entries_without_prefix(config: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _accepts(dialect: str, entry: Mapping[str, Any]) -> bool:
-    """Whether the values of an entry pass the checks of a library."""
+    """Return whether the values of an entry pass the checks of a library."""
     row = TYPES[dialect][entry["type"]].arguments
     try:
         for key, check in row.items():
@@ -74,13 +75,13 @@ def _accepts(dialect: str, entry: Mapping[str, Any]) -> bool:
 
 
 def _shares_arguments(dialect: str, entry: Mapping[str, Any]) -> bool:
-    """Whether a library has a type with one of these arguments."""
+    """Return whether a library has the type of an entry and at least one of its arguments."""
     row = TYPES[dialect].get(entry["type"])
     return row is not None and not row.arguments.keys().isdisjoint(entry)
 
 
 def _fits(dialect: str, entry: Mapping[str, Any]) -> bool:
-    """Whether a library has a type with all these arguments, and needs no others."""
+    """Return whether a library has the type of an entry with all its arguments, and requires no others."""
     row = TYPES[dialect].get(entry["type"])
     if row is None:
         return False

@@ -1,4 +1,4 @@
-"""The types of the catalogue as they are recorded in a file, so that ``lehr list`` imports no classes."""
+"""Reads and writes the file that records all known types, so that ``lehr list`` need not import their classes."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,9 +14,9 @@ class Argument:
     """One argument of a type.
 
     Args:
-        name: its name.
-        required: whether it has no default value.
-        default: its default value.
+        name: the name of the argument.
+        required: whether the argument has no default value.
+        default: the default value.
     """
 
     name: str
@@ -29,10 +29,10 @@ class KnownType:
     """One type that a config may name.
 
     Args:
-        name: its name, with the prefix of its library.
-        description: one line on what it does.
-        arguments: its arguments except ``param_name`` and ``save_history``, which all types have.
-        python_only: whether it needs an argument that a file cannot hold, such as a function.
+        name: the name of the type, with the prefix of its library.
+        description: one line that says how the value changes.
+        arguments: the arguments except ``param_name`` and ``save_history``, which all types have.
+        python_only: whether the type needs an argument that a file cannot contain, such as a function.
     """
 
     name: str
@@ -42,7 +42,7 @@ class KnownType:
 
 
 def recorded_types() -> dict[str, list[KnownType]]:
-    """The types by the prefix of their library, as :func:`~lehr.handlers.config.catalogue.known_types` lists them.
+    """Return the recorded types, as :func:`~lehr.handlers.config.catalogue.known_types` lists them.
 
     Example:
         >>> next(one.description for one in recorded_types()["torch"] if one.name == "torch.StepLR")
@@ -58,7 +58,7 @@ def recorded_types() -> dict[str, list[KnownType]]:
 
 
 def as_text(known: Mapping[str, Sequence[KnownType]]) -> str:
-    """The text of the file that records these types, one in a line."""
+    """Return the text of the file that records types, with one type in each line."""
     parts = [
         f"{json.dumps(prefix)}: [\n" + ",\n".join(json.dumps(asdict(one)) for one in types) + "\n]"
         for prefix, types in known.items()

@@ -1,4 +1,4 @@
-"""The length of the run that a config is for."""
+"""Reads the length of the run from a config and from the arguments of ``configure_scheduler``, and combines both."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,17 +13,17 @@ UNKNOWN = RunLength()
 
 
 def or_else(run: RunLength, other: RunLength) -> RunLength:
-    """A length, or the epochs and steps of the other one where both are unknown in it."""
+    """Return a length; if its epochs and steps are both unknown, with the epochs and steps of the other length."""
     if run.max_epochs is None and run.total_steps is None:
         return replace(run, max_epochs=other.max_epochs, total_steps=other.total_steps)
     return run
 
 
 def combined(where: str, run: RunLength, other: RunLength) -> RunLength:
-    """A length with the numbers of both.
+    """Return a length with the numbers of both lengths.
 
     Raises:
-        ValueError: a number differs, or the numbers do not fit together.
+        ValueError: a number is not the same in both, or the numbers do not fit together.
     """
     here, there = ({key: one for key, one in each.config().items() if key != "counts"} for each in (run, other))
     for key in here.keys() & there.keys():
@@ -34,15 +34,15 @@ def combined(where: str, run: RunLength, other: RunLength) -> RunLength:
 
 
 def checked(where: str, given: Mapping[str, Any]) -> RunLength:
-    """The length of a run from some of the numbers.
+    """Return the length of a run from some of its numbers.
 
     Args:
         where: the path to the numbers in the config; empty for arguments.
         given: the arguments of :class:`RunLength`; None for a number that is unknown.
 
     Raises:
-        TypeError: one of them has the wrong type.
-        ValueError: one of them is out of its range; they do not fit together; a key is unknown.
+        TypeError: a number has the wrong type.
+        ValueError: a number is out of its range; the numbers do not fit together; a key is unknown.
 
     >>> checked("", {"max_epochs": 3, "epoch_length": 4}).steps
     12
@@ -67,7 +67,7 @@ def checked(where: str, given: Mapping[str, Any]) -> RunLength:
 def of_arguments(
     epoch_length: int | None, max_epochs: int | None, total_steps: int | None, run: Any
 ) -> tuple[RunLength, int | None]:
-    """The length of a run by arguments of ``configure_scheduler``; and the events in an epoch, if numbers are epochs.
+    """Return the length of a run from arguments of ``configure_scheduler``, and the epoch length if numbers are epochs.
 
     Raises:
         TypeError, ValueError: as :func:`checked`, and :func:`combined`.
@@ -84,11 +84,11 @@ def of_arguments(
 
 
 def as_data(run: RunLength, in_epochs: int | None) -> dict[str, Any]:
-    """The mapping ``run`` of a config.
+    """Return the mapping ``run`` of a config from the length of a run.
 
     Args:
         run: the length of the run.
-        in_epochs: events in an epoch if numbers are in epochs, which the config says beside the mapping.
+        in_epochs: events in an epoch if numbers are in epochs; the config then has ``epoch_length`` beside ``run``.
     """
     given = run.config()
     if in_epochs is not None:
@@ -99,7 +99,7 @@ def as_data(run: RunLength, in_epochs: int | None) -> dict[str, Any]:
 
 
 def read(where: str, value: Any) -> RunLength:
-    """The length of a run from the entry ``run`` of a config."""
+    """Return the length of a run from the value of ``run`` in a config."""
     if not isinstance(value, Mapping):
         raise TypeError(f"{where} must be a mapping, given {arguments.shown(value)}")
     return checked(where, value)

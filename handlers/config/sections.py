@@ -12,34 +12,34 @@ from .notations import LIGHTNING, SPELLINGS, flagged_type, has_name, is_known, p
 from .run_length import UNKNOWN
 
 MOST_LEVELS, MOST_SECTIONS = 20, 100
-# Where training files have the numbers of a RunLength: in a mapping of this name, and beside an lr_config of mmcv.
+# Training files have the numbers of a `RunLength` in a mapping of this name, or beside mmcv's `lr_config`.
 RUN_OF_FILE = {
     "train_cfg": {"max_epochs": "max_epochs", "max_iters": "total_steps"},
     "runner": {"max_epochs": "max_epochs", "max_iters": "total_steps"},
 }
 BESIDE_LR_CONFIG = {"total_epochs": "max_epochs", "total_iters": "total_steps"}
 
-# Keys of sections whose schedules are those of other things than parameters of an optimizer.
+# The schedules in sections of these keys are not of parameters of an optimizer.
 OTHER_SECTIONS = ("sparsity",)
 
-# The types whose sections name no type, with the prefix and the name.
+# Types whose sections name no type, each as its prefix, name and row.
 SECTIONS = [
     (prefix, name, row) for prefix, rows in TYPES.items() for name, row in rows.items() if row.recognition.section
 ]
 
 
 def find_section(where: str, config: Any, section: str | None, dialect: str | None) -> tuple[str, Any, list[Any]]:
-    """The path and the value of the schedulers in a config, and the mappings around them, the nearest first.
+    """Return the path and the value of the schedulers in a config, and the mappings around them, the innermost first.
 
     Args:
         where: the path to the config, for errors.
-        config: an entry, a list of entries, or a mapping that has them somewhere in it.
-        section: keys and indices, separated by dots, that lead to them; None to find them by their shape.
+        config: an entry, a list of entries, or a mapping that contains entries at any depth.
+        section: keys and indices, separated by dots, that lead to the schedulers; None to search for entries.
         dialect: the library of names without a prefix.
 
     Raises:
         TypeError: ``section`` is not a string.
-        ValueError: there is no such section; without ``section``, there is not exactly one.
+        ValueError: ``section`` does not exist; or it is None, and several sections have schedulers.
     """
     if section is not None:
         if not isinstance(section, str):
@@ -62,7 +62,7 @@ def find_section(where: str, config: Any, section: str | None, dialect: str | No
 
 
 def run_of_file(config: Any) -> RunLength:
-    """The length of the run that a training config of mmengine or mmcv gives; unknown for any other config."""
+    """Return the length of the run from a training config of mmengine or mmcv; unknown for any other config."""
     if not isinstance(config, dict):
         return UNKNOWN
     places = [(config.get(name), keys) for name, keys in RUN_OF_FILE.items()]
@@ -93,7 +93,7 @@ def _at_path(where: str, config: Any, section: str, dialect: str | None) -> tupl
 
 
 def _of_section(key: str, value: Any, around: list[Any], dialect: str | None) -> Any:
-    """A section without a type as an entry, if its key and what is beside it show its type; else the section."""
+    """Return a section without a type as an entry if its key and the keys beside it show the type; else the section."""
     keys = list(value.keys()) if isinstance(value, dict) else []
     for prefix, name, row in SECTIONS:
         is_shown = dialect == prefix or all(
@@ -106,7 +106,7 @@ def _of_section(key: str, value: Any, around: list[Any], dialect: str | None) ->
             and around
             and not {*SPELLINGS} & {*keys}
         ):
-            # The section may have other things in it, but no other ones of a schedule.
+            # Keys of the section that are not about the schedule are left out.
             taken = [
                 one
                 for one in keys
@@ -117,11 +117,11 @@ def _of_section(key: str, value: Any, around: list[Any], dialect: str | None) ->
 
 
 def completed(config: Any, around: list[Any]) -> Any:
-    """A plain config whose entries have the arguments that they leave out and that the mappings around them give.
+    """Return a plain config whose entries also have the arguments that the mappings around them give.
 
     Args:
         config: an entry, or a list of entries.
-        around: the mappings around it, the nearest first.
+        around: the mappings around the config, the innermost first.
     """
     if isinstance(config, list | tuple):
         return type(config)(completed(one, around) for one in config)
@@ -145,14 +145,14 @@ def _value_at(mapping: Any, path: str) -> Any:
 
 
 def _is_optimizer(config: dict[Any, Any]) -> bool:
-    """Whether a mapping is an optimizer of Keras or optax, whose learning rate is the schedule."""
+    """Return whether a mapping is an optimizer of Keras or optax whose learning rate is a schedule."""
     of_optax = str(config.get("_target_")).startswith("optax.")
     values = config if of_optax else config.get("config") if "class_name" in config else None
     return isinstance(values, dict) and any(isinstance(values.get(key), dict) for key in ("learning_rate", "lr"))
 
 
 def _is_entry(value: Any, dialect: str | None) -> bool:
-    """Whether a value is an entry with a known type, in any spelling."""
+    """Return whether a value is an entry with a known type, in any notation."""
     if not isinstance(value, dict):
         return False
     keys = list(value.keys())
@@ -172,7 +172,7 @@ def _is_entry(value: Any, dialect: str | None) -> bool:
 def _entries_in(
     where: str, value: Any, path: str, dialect: str | None, around: list[Any], levels: int
 ) -> Iterator[tuple[str, str, Any, list[Any]]]:
-    """The outermost entries, and lists of entries, in a config, each with its section, its path and what is around."""
+    """Yield the outermost entries and lists of entries: the section, the path, the value and the mappings around it."""
     value = _of_section(path.rpartition(".")[2], value, around, dialect)
     if not isinstance(value, dict | list | tuple):
         return

@@ -1,4 +1,4 @@
-"""The length of the run that a config states itself."""
+"""Finds the length of the run that a config itself states."""
 
 import math
 import os
@@ -15,17 +15,17 @@ from .recognition import plain_config
 from .run_length import checked, or_else
 from .sections import find_section, run_of_file
 
-# The keys of a trainer's config with the iterations and the epochs of the run.
+# A trainer's config gives the iterations of the run by one of these keys, or its epochs.
 STEPS_OF_RUN = ("max_train_steps", "max_steps", "train_iters")
 EPOCHS_OF_RUN = "num_train_epochs"
 
 
 def with_stated(run: RunLength, config: Any) -> RunLength:
-    """A length of a run; where it is unknown, the one that an entry of a config states, as far as it is valid.
+    """Return the length of a run; if it is unknown, the length that an entry of a config states, if that is valid.
 
     Args:
         run: the length that is known.
-        config: a plain config. An entry may have the steps of the run, or its epochs, perhaps with a fraction.
+        config: a plain config. An entry may have the steps or the epochs of the run. The epochs may have a fraction.
 
     Example:
         >>> config = {"type": "hf.TrainingArguments", "num_train_epochs": 2.5}
@@ -48,16 +48,16 @@ def with_stated(run: RunLength, config: Any) -> RunLength:
 
 
 def stated_run(config: Any, *, epoch_length: int | None, dialect: str | None, section: str | None) -> RunLength:
-    """The length of the run that a config states; unknown if it states none.
+    """Return the length of the run that a config states; unknown if the config states none.
 
     Args:
         config: the config: a mapping, a list, or the path of a file.
         epoch_length: iterations in an epoch, if they are known.
         dialect: as in ``configure_scheduler``.
-        section: likewise.
+        section: as in ``configure_scheduler``.
 
     Raises:
-        TypeError, ValueError, FileNotFoundError, ImportError: see ``configure_scheduler``; it cannot be read.
+        TypeError, ValueError, FileNotFoundError, ImportError: the config cannot be read; see ``configure_scheduler``.
     """
     where = "config"
     if isinstance(config, str | os.PathLike):

@@ -1,4 +1,4 @@
-"""YAML files with the files that their ``_BASE_`` names, as detectron2 and its relatives have them."""
+"""Reads YAML files that extend the files in their key ``_BASE_``, as configs of detectron2 do."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,15 +12,15 @@ KEY = "_BASE_"
 
 
 def with_bases(path: Path, root: Path, load: Callable[[Path], Any]) -> Any:
-    """What is in a file, over what is in the files that its ``_BASE_`` names.
+    """Return the content of a file over the content of the files that its ``_BASE_`` names.
 
     Args:
         path: the file.
-        root: the folder that has the files of ``_BASE_``.
-        load: reads a file.
+        root: the folder below which the files of ``_BASE_`` are.
+        load: reads one file.
 
     Raises:
-        ValueError: a file is not below ``root``, or is its own base; there are more than 100 files.
+        ValueError: a file is not below ``root`` or is its own base; there are more than 100 files.
     """
     whole = _with_bases(path, root.resolve(), load, {}, ())
     within_limits("a file with the files of its _BASE_", whole, values=MOST_VALUES)

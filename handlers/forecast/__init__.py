@@ -1,4 +1,4 @@
-"""What a schedule is worth: the learning rate range test, and forecasts of the loss."""
+"""Judges schedules: finds a learning rate by a range test, and forecasts the loss under schedules from earlier runs."""
 
 from .find_lr import find_lr
 from .forecast_curve import LossCurve

@@ -1,4 +1,4 @@
-"""How far a forecast may be off: parameters that fit resampled losses, and the errors on runs left out in turn."""
+"""Computes the band of a forecast from the errors on runs left out, and from parameters fitted to resampled losses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,21 +12,21 @@ from .law import NUM_FITTED, log_losses
 from .shared_events import schedule_numbers, shared_by_pairs, told_up_to
 
 DRAWS = 2000
-BLOCKS = 4  # of a run, whose errors are resampled together: errors of neighbouring steps are alike
-MOST_FOLDS = 6  # as many schedules or fewer are left out one by one, more in groups
-OF_A_RUN = 100  # errors of a run, however many points it has
-WIDEST = 50.0  # of the logarithm: a band that tells nothing overflows nothing
-COVERED = 0.9  # of the losses lie in the band
+BLOCKS = 4  # the errors of a block of a run are resampled together, because errors of neighbouring steps are alike
+MOST_FOLDS = 6  # up to this number of schedules are left out one by one, more schedules in groups
+OF_A_RUN = 100  # the errors that each run gives to the band, for any number of points
+WIDEST = 50.0  # of the logarithm; wider bands would overflow and tell nothing more
+COVERED = 0.9  # the part of the losses that the band should cover
 
 
 @dataclass(frozen=True, eq=False)
 class Uncertainty:
-    """What a band is made of.
+    """The resampled errors of a fit, from which bands are computed.
 
     Args:
-        left_out: the logarithm of loss over forecast at points of each run, for a law fitted to the other runs.
-        deviations: the deviations of the fitted numbers of resampled runs ``(DRAWS, 7)``.
-        errors: errors of the logarithm of the loss, as those on runs left out, in a random order ``(DRAWS,)``.
+        left_out: the logarithm of loss over forecast at points of each run, by a law fitted to the other runs.
+        deviations: for each resampling, the differences between its fitted numbers and the fit's ``(DRAWS, 7)``.
+        errors: errors of the logarithm of the loss, drawn from ``left_out`` and shuffled ``(DRAWS,)``.
     """
 
     left_out: tuple[Array, ...]
@@ -35,10 +35,10 @@ class Uncertainty:
 
 
 def left_out_errors(points: Sequence[Points], fitted: Fitted, all_lrs: Sequence[Array]) -> tuple[Array, ...]:
-    """The errors on each run of a law that is fitted to the runs of other schedules.
+    """Return the errors on each run of a law that is fitted to the runs of other schedules.
 
-    Points do not count where one of these has measured losses under the same learning rates: the steps before a decay
-    may be those of a constant run.
+    A point does not count if one of the other runs measured its losses there under the same learning rates. For
+    example, the steps before a decay may be the same as in a constant run.
     """
     shared = shared_by_pairs(all_lrs)
     numbers = schedule_numbers(shared)
@@ -62,24 +62,24 @@ def left_out_errors(points: Sequence[Points], fitted: Fitted, all_lrs: Sequence[
 def uncertainty_of(points: Sequence[Points], fitted: Fitted, all_lrs: Sequence[Array]) -> Uncertainty:
     """Resample the errors on runs left out, in blocks with random signs, and fit the law to them by its derivatives.
 
-    What the fit prefers is drawn, too, as far as it may differ: numbers that the runs leave free are uncertain.
+    The preferred numbers of the fit are resampled, too, because numbers that the runs do not determine are uncertain.
 
     Args:
         points: the losses of the runs.
-        fitted: the law that was fitted to them.
+        fitted: the law that was fitted to these losses.
         all_lrs: the learning rates of each run.
     """
     left_out = left_out_errors(points, fitted, all_lrs)
-    random = np.random.default_rng(0)  # the same band for the same runs
+    random = np.random.default_rng(0)  # a fixed seed gives the same band for the same runs
     curvature = np.diag((TOLERANCE / fitted.spread) ** 2)
     pulls = random.standard_normal((DRAWS, NUM_FITTED)) * TOLERANCE**2 / fitted.spread
     for one, errors in zip(points, left_out, strict=True):
         slopes = one.weight * log_losses(fitted.numbers, one.changes)[1]
         curvature += slopes.T @ slopes
         pulls += one.weight * resampled(errors, len(one.steps), random) @ slopes
-    # Of the smallest norm where the runs leave numbers free, as final losses at one length leave L0.
+    # If the runs leave a number free, as final losses at one length leave L0, its deviations are the smallest ones.
     deviations = pulls @ np.linalg.pinv(curvature, rcond=1e-12, hermitian=True)
-    # All runs count the same; and of n errors, the next one is above the largest with a probability of 1/(n + 1).
+    # All runs have the same weight. After n errors, the next error exceeds all of them with a probability of 1/(n + 1).
     ranks = (np.arange(OF_A_RUN) + 0.5) / OF_A_RUN
     sizes = np.concatenate([np.quantile(np.abs(errors), ranks, method="weibull") for errors in left_out])
     errors = np.quantile(np.concatenate([sizes, -sizes]), (np.arange(DRAWS) + 0.5) / DRAWS)
@@ -87,7 +87,7 @@ def uncertainty_of(points: Sequence[Points], fitted: Fitted, all_lrs: Sequence[A
 
 
 def resampled(errors: Array, count: int, random: np.random.Generator) -> Array:
-    """Errors of so many points, in blocks of those given with random signs ``(DRAWS, count)``."""
+    """Return errors of ``count`` points, in blocks of the given errors with random signs ``(DRAWS, count)``."""
     size = max(1, count // BLOCKS)
     blocks = -(-count // size)
     begins = random.integers(0, len(errors), (DRAWS, blocks))
@@ -97,12 +97,12 @@ def resampled(errors: Array, count: int, random: np.random.Generator) -> Array:
 
 
 def band_of(uncertainty: Uncertainty, slopes: Array, growth: Array) -> tuple[Array, Array]:
-    """How far the logarithm of the loss may lie below and above a forecast at each of T steps.
+    """Return the lower and upper end of the band around the logarithm of a forecast, at each of T steps.
 
     Args:
-        uncertainty: that of the forecast.
+        uncertainty: the uncertainty of the fit.
         slopes: the derivatives of the logarithm by the fitted numbers ``(T, 7)``.
-        growth: by how many times the band is wider at a step ``(T,)``.
+        growth: the factor by which the band is wider at each step ``(T,)``.
     """
     drawn = uncertainty.deviations @ slopes.T + uncertainty.errors[:, None]
     low, high = np.quantile(drawn, [(1 - COVERED) / 2, (1 + COVERED) / 2], axis=0)

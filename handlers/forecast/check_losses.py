@@ -1,4 +1,4 @@
-"""Checks of the steps and losses that were measured in a run."""
+"""Checks the steps and losses that were measured in a run."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ import numpy as np
 from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.base import Array, Schedule
 
-# Steps that end before or after are in another unit than the schedule.
-FEWEST_OF_SCHEDULE, LONGEST_OF_SCHEDULE = 0.02, 100.0  # times its events
+# If the last step is outside of these bounds, steps and schedule have different units.
+FEWEST_OF_SCHEDULE, LONGEST_OF_SCHEDULE = 0.02, 100.0  # in lengths of the schedule
 MOST_EVENTS = 20_000_000
 
 
 def numbers(name: str, values: Any) -> Array:
-    """Returns numbers as an array ``(n,)``.
+    """Return numbers as an array ``(n,)``.
 
     >>> numbers("steps", [1, 2])
     array([1., 2.])
@@ -29,26 +29,26 @@ def numbers(name: str, values: Any) -> Array:
 
 
 def as_floats(values: Any) -> Array:
-    """Returns numbers as an array of floats.
+    """Return numbers as an array of floats.
 
     Raises:
-        TypeError, ValueError: some are texts, booleans, complex, or tensors of a graph; or rows differ in length.
+        TypeError, ValueError: some are texts, booleans or complex, or tensors of a graph; rows differ in length.
     """
     try:
         array = np.asarray(values)
-    except RuntimeError as error:  # of a tensor that is part of a graph
+    except RuntimeError as error:  # raised for a tensor that is part of a graph
         raise TypeError(str(error)) from None
     if array.size and array.dtype.kind in "bcSU":
-        raise TypeError(f"texts, booleans and complex numbers are no values, given {shown(values)}")
+        raise TypeError(f"texts, booleans and complex numbers are not values, given {shown(values)}")
     return array.astype(np.float64)
 
 
 def check_measured(steps: Array, losses: Array) -> None:
-    """Checks that steps are whole and rise, and that losses are finite and above 0."""
+    """Check that steps are whole and rise, and that losses are finite and above 0."""
     if not len(losses):
-        raise ValueError("losses must have at least one, given none: a run needs a loss after its warm-up")
+        raise ValueError("losses must have at least one number, given none: a run needs a loss after its warm-up")
     if len(steps) != len(losses):
-        raise ValueError(f"steps and losses must be as many as one another, given {len(steps)} and {len(losses)}")
+        raise ValueError(f"steps and losses must have the same length, given {len(steps)} and {len(losses)}")
     wrong = np.flatnonzero(~((steps >= 0) & (steps == np.floor(steps)) & (steps < 2**40)))
     if len(wrong):
         raise ValueError(
@@ -69,7 +69,7 @@ def check_measured(steps: Array, losses: Array) -> None:
 
 
 def check_units(last: int, schedule: object) -> None:
-    """Checks that the last step is in the unit of the schedule."""
+    """Check that the last step is in the unit of the schedule."""
     if last >= MOST_EVENTS:
         raise ValueError(
             f"steps must be less than {MOST_EVENTS}, given {last}: count steps in events, not in tokens or samples"
@@ -83,11 +83,11 @@ def check_units(last: int, schedule: object) -> None:
         return
     if last > LONGEST_OF_SCHEDULE * length:
         raise ValueError(
-            f"steps must be within the schedule of {length:g} events, given {last} as the last: count steps in "
+            f"steps must be within the schedule of {length:g} events, given the last step {last}: count steps in "
             "events, as the schedule does, not in tokens, samples or epochs"
         )
     if last + 1 < FEWEST_OF_SCHEDULE * length:
         raise ValueError(
-            f"steps must reach the end of the schedule of {length:g} events, given {last} as the last: count steps in "
-            "events, from 0, not in epochs; or give the schedule up to the last step alone"
+            f"steps must reach the end of the schedule of {length:g} events, given the last step {last}: count steps "
+            "in events, from 0, not in epochs; or give the schedule up to the last step alone"
         )

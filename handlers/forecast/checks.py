@@ -1,4 +1,4 @@
-"""What a forecast refuses: runs that cannot tell the law, and schedules that the runs do not cover."""
+"""Checks that runs are enough to fit the law, and that a schedule is within the range that the runs cover."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,24 +12,24 @@ from .lr_values import warmup_of
 from .runs import Run
 from .shared_events import follow_one_schedule, shared_by_pairs
 
-FEWEST_LOSSES = 10  # of all runs: the law has seven parameters
-DECAYED = 0.9  # of the peak: a learning rate that stays above has not decayed
-UNITS_DIFFER = 50.0  # times: peaks or losses that differ by more are in different units
-TIMES_LONGEST = 3.5  # the longest run: a longer one is not forecast
-TOLERANCE = 0.05  # of the range of learning rates, and of lengths
-OF_PEAK = 0.005  # of the highest learning rate: a learning rate within it of the lowest one is as good
+FEWEST_LOSSES = 10  # of all runs together, because the law has seven parameters
+DECAYED = 0.9  # of the peak; a learning rate that stays above this part of it has not decayed
+UNITS_DIFFER = 50.0  # peaks or losses whose ratio is larger are in different units
+TIMES_LONGEST = 3.5  # runs of up to this many times the longest run are forecast
+TOLERANCE = 0.05  # the part by which a learning rate or a length may exceed its range
+OF_PEAK = 0.005  # of the highest learning rate; learning rates this close below the lowest one are within the range
 
 
 @dataclass(frozen=True)
 class Range:
-    """What runs cover, and so what a forecast may be asked for.
+    """The learning rates and lengths that runs cover, for which a forecast is possible.
 
     Args:
         lowest_lr: the lowest learning rate of all runs after their warm-up.
-        highest_lr: the highest one.
-        fewest_events: the fewest events of a run that may be asked for.
-        most_events: the most.
-        longest: the events of the longest of the runs.
+        highest_lr: the highest learning rate of all runs after their warm-up.
+        fewest_events: the fewest events that a forecast run may have.
+        most_events: the most events that a forecast run may have.
+        longest: the events of the longest run.
     """
 
     lowest_lr: float
@@ -39,7 +39,7 @@ class Range:
     longest: int
 
     def excess(self, lrs: Array) -> float:
-        """By how many times a band is wider: 1 within the range of learning rates, more outside."""
+        """Return the factor by which a band is wider: 1 within the range of learning rates, more outside."""
         after = lrs[warmup_of(lrs) :]
         above = float(after.max()) / self.highest_lr
         below = (self.lowest_lr - float(after.min())) / self.highest_lr
@@ -47,7 +47,10 @@ class Range:
 
 
 def range_of(runs: Sequence[Run]) -> Range:
-    """What runs cover. Runs with a few losses at their ends alone do not tell how the loss falls before or after."""
+    """Return the range that runs cover.
+
+    If all runs have only a few losses at their ends, the loss of shorter or longer runs is unknown.
+    """
     after = [run.lrs[run.warmup :] for run in runs]
     lengths = [run.num_events for run in runs]
     longest, fewest, most = max(lengths), 2.0, TIMES_LONGEST * max(lengths)
@@ -58,11 +61,11 @@ def range_of(runs: Sequence[Run]) -> Range:
 
 
 def checked_runs(runs: object) -> tuple[Run, ...]:
-    """Returns the runs in an order that does not depend on theirs.
+    """Return the runs, checked and sorted, so that the order of ``runs`` does not matter.
 
     Raises:
-        TypeError: ``runs`` is no list of runs.
-        ValueError: the runs cannot tell the law; the error says which run to add.
+        TypeError: ``runs`` is not a list of runs.
+        ValueError: the runs are not enough to fit the law; the error says which run to add.
     """
     items = listed("runs", runs)
     checked = [instance(f"runs[{at}]", run, Run, "a Run") for at, run in enumerate(items)]
@@ -94,8 +97,8 @@ def checked_runs(runs: object) -> tuple[Run, ...]:
         )
     if not any(run.lrs[run.warmup :].min() < DECAYED * run.lrs.max() for run in checked):
         raise ValueError(
-            f"runs must have one whose learning rate decays, given {_these(checked)} that stay near their peaks: add a "
-            "run whose learning rate falls to a tenth of its peak, by a cosine or in its last fifth"
+            f"runs must have a run whose learning rate decays, given {_these(checked)} that stay near their peaks: add "
+            "a run whose learning rate falls to a tenth of its peak, by a cosine or in its last fifth"
         )
     if follow_one_schedule(shared_by_pairs([run.lrs for run in checked])):
         raise ValueError(
@@ -114,10 +117,10 @@ def _sort_key(run: Run) -> tuple[object, ...]:
 
 
 def check_asked(asked: Range, lrs: Array, schedule: object) -> None:
-    """Checks that the learning rates of a run, and its events, are in the range of a forecast.
+    """Check that the learning rates and the events of a run are in the range of a forecast.
 
     Raises:
-        ValueError: they are not; ``extrapolate=True`` forecasts all the same, with a wider band.
+        ValueError: they are not. With ``extrapolate=True``, a forecast outside the range is made with a wider band.
     """
     advice = "add a run that reaches it, or give extrapolate=True for a wider band"
     after = lrs[warmup_of(lrs) :]
@@ -137,5 +140,5 @@ def check_asked(asked: Range, lrs: Array, schedule: object) -> None:
     if not asked.fewest_events <= len(lrs) <= asked.most_events:
         rule = f"at most {asked.most_events:.0f}, {TIMES_LONGEST} times the longest run"
         if asked.fewest_events > 2:
-            rule = f"from {asked.fewest_events:.0f} to {asked.most_events:.0f}, since all runs have a final loss alone"
+            rule = f"from {asked.fewest_events:.0f} to {asked.most_events:.0f}, since all runs have only a final loss"
         raise ValueError(f"num_events must be {rule}, given {len(lrs)}: {advice}")

@@ -1,4 +1,4 @@
-"""The learning rate range test of a trainer, by ignite's finder, from which everything comes back as it was."""
+"""Finds a learning rate by a range test with ignite's finder, and restores everything that the test changes."""
 
 import math
 import warnings
@@ -18,7 +18,7 @@ from lehr.handlers.schedules.arguments import shown
 from .range_test_result import LRRangeTest
 from .trial_steps import TrialSteps, loss_reader
 
-HIGHEST_SEED = 2**32 - 2**16  # of NumPy, less the rank of a process, which is added
+HIGHEST_SEED = 2**32 - 2**16  # NumPy's highest seed, less space for the rank of a process, which is added to a seed
 
 
 def find_lr(
@@ -37,51 +37,52 @@ def find_lr(
     to_save: Mapping[str, Any] | None = None,
     keep_handlers: Sequence[Callable[..., Any]] = (),
 ) -> LRRangeTest:
-    """Find a learning rate by a range test: train with ever higher ones, and see where the loss falls and diverges.
+    """Find a learning rate by a range test: train with ever higher learning rates until the loss diverges.
 
     ignite's ``FastaiLRFinder`` sets the learning rate of step ``i`` to ``start_lr * (end_lr / start_lr) ** (i / n)``,
-    for ``i`` from 1 to ``n = num_steps``, and stops where the loss diverges. The suggestion is the learning rate at
+    for ``i`` from 1 to ``n = num_steps``, and stops when the loss diverges. The suggestion is the learning rate at
     which the smoothed loss, the median of several runs, falls most steeply; see :class:`LRRangeTest`.
 
-    **Afterwards everything is as it was**, also after an error or Ctrl-C: the parameters, gradients and buffers of the
-    models, the optimizers, a ``GradScaler``, torch's and lehr's schedulers, the state of the trainer, the random states
-    of Python, NumPy and torch, and those of the loader and its samplers are restored in place, bit for bit. A run that
-    was resumed or interrupted goes on as if there had been no test. What the training step refers to is found: models
-    and the like, and the variables, lists, dictionaries and attributes of objects of your own code, such as a counter.
-    Pass anything else that it changes as ``to_save``, such as an object of another library, or a tensor of more than
-    1,000,000 numbers that is in no model. The copies are in the memory of the CPU.
+    **Afterwards everything is as it was before**, also after an error or Ctrl-C. These are restored in place, bit for
+    bit: the parameters, gradients and buffers of the models; the optimizers; a ``GradScaler``; torch's and lehr's
+    schedulers; the state of the trainer; the random states of Python, NumPy and torch; and those of the loader and its
+    samplers. A resumed or interrupted run continues as if there had been no test. Objects that the training step refers
+    to are found: models and the like, and the variables, lists, dictionaries and attributes of objects of your own
+    code, such as a counter. If the training step changes anything else, pass it as ``to_save``, such as an object of
+    another library, or a tensor of more than 1,000,000 numbers that is in no model. The copies are in the memory of the
+    CPU.
 
     **The handlers of the trainer are not called**: no scheduler writes, no checkpoint is saved, nothing is logged or
-    evaluated. ``keep_handlers`` names those that training needs, such as one that clips gradients.
+    evaluated. If training needs a handler, such as one that clips gradients, name it in ``keep_handlers``.
 
-    **The learning rate moves with the real steps** of the optimizer, under gradient accumulation and with a
-    ``GradScaler`` that skips a step, too. The trainer counts its iterations from 1. Where the loader ends, the next
-    epoch begins. Param groups keep the ratios of their own learning rates; a group with an lr of 0 keeps it. Where all
-    have 0, as at the beginning of a warm-up, they keep the ratios of ``initial_lr``, or have the same one.
+    **The learning rate changes at the real steps** of the optimizer, also with gradient accumulation or a
+    ``GradScaler`` that skips a step. The trainer counts its iterations from 1. When the loader ends, the next epoch
+    begins. Param groups keep the ratios of their own learning rates; a group with an lr of 0 keeps 0. If all groups
+    have 0, as at the beginning of a warm-up, they keep the ratios of ``initial_lr``, or have the same learning rate.
 
     Args:
         trainer: the trainer, which must not be running.
-        loader: the data, which can be iterated over again and again; None, with ``epoch_length``, where the training
-            step makes its own.
-        optimizer: the optimizer whose learning rate is to be found; None for the only one of the training step.
+        loader: the data, over which the test can iterate several times. None, with ``epoch_length``, if the training
+            step makes its own data.
+        optimizer: the optimizer whose learning rate to find; None for the only optimizer of the training step.
         start_lr: the lowest learning rate of the first param group, more than 0.
-        end_lr: the highest one.
+        end_lr: the highest learning rate of the first param group.
         num_steps: steps of the optimizer in each run, at least 10.
         step_mode: ``"exp"``, or ``"linear"`` for equal distances between learning rates.
-        seeds: the number of runs, whose seeds are 0, 1, ...; or a seed for each run. Each begins with the same models,
-            and has a data order and random numbers of its own (if the loader shuffles).
-        output_transform: gives the loss, a number that is not negative, from the output of the training step; None for
-            the output itself, or its entry ``"loss"``.
-        diverge_th: ignite's finder stops where its running mean of the loss is this many times its lowest, at least 1.
+        seeds: the number of runs, whose seeds are 0, 1, ...; or a seed for each run. Each run begins with the same
+            models, and has its own random numbers and data order (if the loader shuffles).
+        output_transform: returns the loss, a number of at least 0, from the output of the training step; None for the
+            output itself, or its entry ``"loss"``.
+        diverge_th: ignite's finder stops if its running mean of the loss is this many times its lowest, at least 1.
         epoch_length: iterations of an epoch; None for the length of the loader.
-        to_save: further objects that the training step changes, by names, with ``state_dict`` and ``load_state_dict``.
-        keep_handlers: handlers of the trainer that are called in the test, too.
+        to_save: more objects that the training step changes, by name, with ``state_dict`` and ``load_state_dict``.
+        keep_handlers: handlers of the trainer that are also called in the test.
 
     Returns:
-        The curves, the suggestion with its reason, and a picture, ``result.plot()``.
+        An :class:`LRRangeTest`: the curves, the suggestion with its reason, and a picture, ``result.plot()``.
 
     Raises:
-        TypeError: an argument has the wrong type, such as a ``loader`` that can be read only once; the loss is no
+        TypeError: an argument has the wrong type, such as a ``loader`` that can be read only once; the loss is not a
             number.
         ValueError: an argument has a wrong value; the training step refers to several optimizers, or to none.
         RuntimeError: the trainer is running; the training step never steps the optimizer.
@@ -133,12 +134,12 @@ def find_lr(
 
 
 def _run_finder(steps: TrialSteps, options: dict[str, Any]) -> None:
-    """Let ignite's finder run, with one step more: its first two steps have the same learning rate."""
+    """Run ignite's finder with one step more, because its first two steps have the same learning rate."""
     engine = steps.engine
     with warnings.catch_warnings(), FastaiLRFinder().attach(engine, {"optimizer": steps.optimizer}, **options):
-        # Older versions of ignite load the file that they have just written in the way that torch warns of.
+        # torch warns when older versions of ignite load a file that they have written themselves.
         warnings.filterwarnings("ignore", "You are using `torch.load`", FutureWarning)
-        # At the end, the finder would warn that the loss has not diverged, which the result says.
+        # The result says whether the loss has diverged, so the finder's own warning about it is not needed.
         engine.add_event_handler(Events.TERMINATE, engine.terminate, skip_completed=True)
         engine.run(range(options["num_iter"] + 1))
 
@@ -154,9 +155,9 @@ def _result(runs: list[TrialSteps], seeds: tuple[int, ...], ratios: list[float],
 
 
 def _ratios(optimizer: Optimizer) -> list[float]:
-    """The lr of each param group by that of the first group that has one; 1 for all where all have 0.
+    """Return the lr of each param group, divided by the first lr that is not 0; 1 for each group if all are 0.
 
-    A warm-up of torch's schedulers begins with 0 for all groups, and leaves their own values as ``initial_lr``.
+    A warm-up of torch's schedulers begins with 0 for all groups, and keeps their own values as ``initial_lr``.
     """
     own = [float(group["lr"]) for group in optimizer.param_groups]
     if not any(own):
@@ -183,7 +184,7 @@ def _check_loader(loader: Any, epoch_length: int | None) -> None:
 
 
 def _checked(trainer: Any, optimizer: Any, to_save: Any, keep_handlers: Any) -> Optimizer:
-    """The optimizer, if the arguments can be used."""
+    """Return the optimizer; raise an error if an argument cannot be used."""
     if not isinstance(trainer, Engine):
         raise TypeError(f"trainer must be an ignite Engine, given {shown(trainer)}")
     if is_running(trainer):
@@ -203,7 +204,7 @@ def _checked(trainer: Any, optimizer: Any, to_save: Any, keep_handlers: Any) -> 
         if len(found) != 1:
             names = ", ".join(type(one).__name__ for one in found) or "none"
             raise ValueError(
-                f"optimizer must be given where the training step does not refer to one alone, found {names}"
+                f"optimizer must be given if the training step does not refer to exactly one, found {names}"
             )
         return found[0]
     if not isinstance(wrapped_optimizer(optimizer), Optimizer):

@@ -1,4 +1,4 @@
-"""Fits the law to runs by robust least squares."""
+"""Fits the law of the loss to runs, by robust least squares with preferred values for its numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,28 +12,29 @@ from .law import log_losses
 from .lr_changes import Changes, Steps, changes_of
 from .runs import Run
 
-MOST_POINTS = 100  # of a run: more losses are averaged in as many windows
-TOLERANCE = 0.02  # of the loss: a residual that pulls as much as an exponent that is one spread off its center
-# What a fit prefers, by how much it may differ, and the bounds. Losses alone leave beta, gamma and C almost free: a
-# plain fit ends in corners that fit the runs a little better, and other schedules far worse. The strength was chosen on
-# the three runs of two models that the paper fits, each left out in turn: the strongest within a standard error of the
-# best (0.115% where the best has 0.112%). The center is near the paper's parameters for them.
+MOST_POINTS = 100  # of a run; more losses are averaged in this number of windows
+TOLERANCE = 0.02  # of the loss; a residual of this size pulls as much as an exponent that is one spread from its center
+# These are the preferred numbers of a fit, how far they may differ, and their bounds. Losses alone leave beta, gamma
+# and C almost free: a plain fit ends in corners that fit the runs a little better, and other schedules far worse. The
+# spread was chosen on the three runs of two models that the paper fits, with each run left out in turn. It is the
+# smallest spread within a standard error of the best (0.115% error, and 0.112% for the best). The center is near the
+# paper's parameters for these models.
 #                     L0    log A  alpha  log B  log C        beta  gamma
 CENTER = np.array([0.90, 0.00, 0.50, -3.00, np.log(0.1), 0.60, 0.60])
 SPREAD = np.array([0.15, np.inf, 0.10, 1.00, 1.00, 0.10, 0.10])
 LOWEST = np.array([0.00, -12.0, 0.05, -16.0, -12.0, 0.05, -1.00])
 HIGHEST = np.array([1.00, 20.0, 2.00, 4.00, 8.00, 2.00, 2.00])
 SCALE = np.array([0.10, 0.30, 0.10, 0.30, 1.00, 0.20, 0.20])
-SPREAD_OF_RATE = 3.0  # of log C, where peaks differ, which shows it
-# alpha, log C, beta and gamma of each start.
+SPREAD_OF_RATE = 3.0  # of log C if peaks differ, because such runs determine it
+# Each start is alpha, log C, beta and gamma.
 STARTS = ((0.5, -2.3, 0.6, 0.6), (0.4, -3.5, 0.4, 0.4), (0.7, -1.0, 0.8, 0.8), (0.3, -4.0, 0.6, 1.0))
-POWERS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4)  # p that are tried where the peaks of runs differ
-PEAKS_DIFFER = 1.25  # times
+POWERS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4)  # values of p to try if the peaks of runs differ
+PEAKS_DIFFER = 1.25  # peaks with at least this ratio differ
 
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """The losses of a run as a fit sees them: at most 100, each the mean of the logarithms in a window of steps."""
+    """The losses of a run for a fit: at most 100 points, each the mean of the logarithms in a window of steps."""
 
     steps: Steps
     changes: Changes
@@ -41,22 +42,22 @@ class Points:
 
     @property
     def weight(self) -> float:
-        """The weight of each point: all runs count the same, however many losses they have."""
+        """The weight of each point: all runs have the same weight, for any number of losses."""
         return float((MOST_POINTS / len(self.log_losses)) ** 0.5)
 
     def errors(self, numbers: Array) -> Array:
-        """The logarithm of loss over forecast at each point."""
+        """Return the logarithm of loss over forecast at each point."""
         return np.asarray(self.log_losses - log_losses(numbers, self.changes)[0])
 
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """What a fit has found.
+    """The result of a fit.
 
     Args:
         numbers: L0, log A, alpha, log B, log C, beta, gamma, in units of the lowest loss and the highest learning rate.
         power: p of the law.
-        spread: by how much the numbers may differ from their center ``(7,)``.
+        spread: how far the numbers may differ from their center ``(7,)``.
         cost: the robust sum of squares that was minimized.
     """
 
@@ -67,7 +68,7 @@ class Fitted:
 
 
 def least_squares() -> Any:
-    """The function of SciPy.
+    """Return SciPy's function ``least_squares``.
 
     Raises:
         ImportError: SciPy is not installed.
@@ -80,7 +81,7 @@ def least_squares() -> Any:
 
 
 def points_of(run: Run, highest_lr: float, lowest_loss: float, power: float) -> Points:
-    """The losses of a run after its warm-up, averaged in windows."""
+    """Return the losses of a run after its warm-up, averaged in windows."""
     steps, losses = run.fitted_steps, np.log(run.fitted_losses / lowest_loss)
     count = min(len(steps), MOST_POINTS)
     window = np.arange(len(steps)) * count // len(steps)
@@ -90,7 +91,7 @@ def points_of(run: Run, highest_lr: float, lowest_loss: float, power: float) -> 
 
 
 def fit_points(points: Sequence[Points], power: float, spread: Array, firsts: Sequence[Array]) -> Fitted:
-    """Minimize the robust sum of squares, from each of several first guesses."""
+    """Minimize the robust sum of squares from several first guesses, and return the best result."""
     solve = least_squares()
 
     def residuals(numbers: Array) -> Array:
@@ -110,7 +111,7 @@ def fit_points(points: Sequence[Points], power: float, spread: Array, firsts: Se
 
 
 def starts(points: Sequence[Points]) -> list[Array]:
-    """Several first guesses, whose power law goes through the mean of the losses."""
+    """Return several first guesses, whose power law goes through the mean of the losses."""
     loss = float(np.exp(np.mean([one.log_losses.mean() for one in points])))
     log_sum = float(np.mean([one.changes.log_sums.mean() for one in points]))
     limit = 0.85
@@ -121,7 +122,7 @@ def starts(points: Sequence[Points]) -> list[Array]:
 
 
 def fit_runs(runs: Sequence[Run], highest_lr: float, lowest_loss: float) -> tuple[Fitted, list[Points]]:
-    """Fit the law to runs; p as well, where their peaks differ."""
+    """Fit the law to runs. If the peaks of the runs differ, fit p as well."""
     peaks = [float(run.lrs.max()) for run in runs]
     powers: tuple[float, ...] = (1.0,)
     spread = SPREAD
@@ -133,7 +134,7 @@ def fit_runs(runs: Sequence[Run], highest_lr: float, lowest_loss: float) -> tupl
     for power in powers:
         points = [points_of(run, highest_lr, lowest_loss, power) for run in runs]
         fitted = fit_points(points, power, spread, firsts or starts(points))
-        firsts = [fitted.numbers]  # the next power is near
+        firsts = [fitted.numbers]  # the fit for the next power is near
         if best is None or fitted.cost < best[0].cost:
             best = fitted, points
     assert best is not None

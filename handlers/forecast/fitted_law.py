@@ -1,4 +1,4 @@
-"""A law with the numbers that a fit has found: it computes curves, bands and final losses."""
+"""The law with its fitted numbers, which computes curves, bands and final losses for schedules."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,12 +20,12 @@ from .sampled_events import steps_for
 
 @dataclass(frozen=True, eq=False)
 class FittedLaw:
-    """A fit of the law with its units, its uncertainty and its range.
+    """A fit of the law, with its units, its uncertainty and its range.
 
     Args:
-        fitted: the numbers that the fit has found.
-        uncertainty: theirs.
-        covered: what the runs cover; its highest learning rate is the unit of learning rates.
+        fitted: the result of the fit.
+        uncertainty: the uncertainty of the fit.
+        covered: the range that the runs cover; its highest learning rate is the unit of learning rates.
         lowest_loss: the unit of losses.
     """
 
@@ -35,7 +35,7 @@ class FittedLaw:
     lowest_loss: float
 
     def lrs_of(self, schedule: Any, num_events: object, group: int | None, extrapolate: object) -> Array:
-        """The learning rates that a schedule is asked for with, which must be in the range unless told."""
+        """Return the learning rates of a schedule. They must be in the range, except with ``extrapolate``."""
         count = whole_number("num_events", num_events, at_least=2)
         lrs = lr_values("schedule", schedule, count, group)
         if not flag("extrapolate", extrapolate):
@@ -43,24 +43,24 @@ class FittedLaw:
         return lrs
 
     def log_losses(self, lrs: Array, steps: Steps) -> tuple[Array, Array]:
-        """The logarithm of the loss at steps, and its derivatives by the fitted numbers."""
+        """Return the logarithm of the loss at steps, and its derivatives by the fitted numbers."""
         changes = changes_of(lrs / self.covered.highest_lr, steps, self.fitted.power)
         return log_losses(self.fitted.numbers, changes)
 
     def growth(self, lrs: Array, steps: Steps) -> Array:
-        """By how many times the band at steps is wider than within the runs."""
+        """Return the factor by which the band at steps is wider than within the runs."""
         longer = np.maximum(1.0, (steps + 1) / self.covered.longest) ** 0.5
         beyond = max(1.0, len(lrs) / self.covered.most_events, self.covered.fewest_events / len(lrs))
         return np.asarray(longer * beyond * self.covered.excess(lrs))
 
     def final(self, lrs: Array) -> tuple[float, Array, float]:
-        """The logarithm of the loss at the last event, its derivatives, and the growth of its band."""
+        """Return the logarithm of the loss at the last event, its derivatives, and the growth of its band."""
         steps = np.array([len(lrs) - 1])
         logs, slopes = self.log_losses(lrs, steps)
         return float(logs[0]), slopes[0], float(self.growth(lrs, steps)[0])
 
     def curve(self, lrs: Array) -> LossCurve:
-        """The loss at each event after the warm-up, with its band."""
+        """Return the loss at each event after the warm-up, with its band."""
         begin = max(warmup_of(lrs), int(np.argmax(lrs > 0)))
         steps, events = steps_for(lrs, begin), np.arange(len(lrs))
         logs, slopes = self.log_losses(lrs, steps)

@@ -1,4 +1,4 @@
-"""A forecast of the loss of a run, event by event."""
+"""The forecast curve of a run: its loss at each event with a band, as arrays, a picture and a table."""
 
 import csv
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LossCurve:
-    """The forecast loss of a run at each event, with a band; :meth:`.LossForecast.predict` makes it.
+    """The forecast loss of a run at each event, with a band; returned by :meth:`.LossForecast.predict`.
 
     Args:
         events: the event indices ``(n,)``.
-        loss: the loss at each event ``(n,)``. NaN in the warm-up, whose losses are not forecast.
+        loss: the loss at each event ``(n,)``. NaN in the warm-up, for which there is no forecast.
         low: the lower end of the 90% band ``(n,)``.
         high: the upper end of the band ``(n,)``.
         lrs: the learning rate at each event ``(n,)``.
@@ -50,7 +50,7 @@ class LossCurve:
         return float(self.loss[-1])
 
     def plot(self, ax: "Axes | None" = None, **line_style: Any) -> "list[Line2D]":
-        """Draw the loss and its band, and return the lines: here, one.
+        """Draw the loss and its band, and return a list with the line of the loss.
 
         Args:
             ax: the axes to draw into; None for a new figure of pyplot.
@@ -70,10 +70,10 @@ class LossCurve:
         """Write a row for each event: ``event_index``, ``lr``, ``loss``, ``low`` and ``high``.
 
         Args:
-            path: the file, which is replaced.
+            path: the file to write; an existing file is replaced.
         """
         columns = [self.events, self.lrs, self.loss, self.low, self.high]
-        # A cell is empty where the loss is NaN.
+        # The cell of a NaN is empty.
         with open(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(["event_index", "lr", "loss", "low", "high"])

@@ -1,15 +1,15 @@
-"""The multi-power law: the loss of a run from its learning rates.
+"""The multi-power law: computes the loss of a run from its learning rates.
 
 With the learning rate lr_k of event k, S(t) = lr_0 + ... + lr_t, and S' the sum of lr_k to the power p::
 
     loss(t) = L0 + A * S'(t)**-alpha - B * D(t)
     D(t)    = sum over k = 1, ..., t of (lr_{k-1} - lr_k) * (1 - (1 + C * lr_k**-gamma * (S(t) - S(k-1)))**-beta)
 
-Events of the warm-up count in all sums. p is 1, as in the paper, where all runs have about the same peak; it is fitted
-where peaks differ.
+Events of the warm-up are in all sums. p is 1, as in the paper, if all runs have about the same peak. If the peaks
+differ, p is fitted.
 
 Source: Luo et al., "A Multi-Power Law for Loss Curve Prediction Across Learning Rate Schedules", 2025,
-https://arxiv.org/abs/2503.12811. The power p is of lehr.
+https://arxiv.org/abs/2503.12811. The power p is not from the paper.
 """
 
 from dataclasses import dataclass, fields
@@ -20,8 +20,8 @@ from lehr.handlers.schedules.base import Array
 
 from .lr_changes import Changes
 
-# The order of the numbers that a fit varies: for losses in units of the lowest loss, and learning rates in units of the
-# highest one, L0, log A, alpha, log B, log C, beta, gamma.
+# A fit varies these numbers, in this order: L0, log A, alpha, log B, log C, beta, gamma. Losses are in units of the
+# lowest loss, and learning rates in units of the highest learning rate.
 NUM_FITTED = 7
 
 
@@ -30,11 +30,11 @@ class LawParameters:
     """The parameters of the law, in the units of the learning rate and the loss.
 
     Args:
-        limit: L0, the loss that no run goes below.
+        limit: L0, below which the loss of no run falls.
         amplitude: A.
         alpha: the exponent of the sum of learning rates.
-        drop: B, the worth of a fall of the learning rate.
-        rate: C, how fast a fall takes effect.
+        drop: B, the final fall of the loss for each unit by which the learning rate falls.
+        rate: C, how fast a fall of the learning rate takes effect.
         beta: the exponent of the effect.
         gamma: the exponent of the learning rate in the effect.
         power: p, the power of the learning rates in the first sum.
@@ -51,7 +51,7 @@ class LawParameters:
 
     @classmethod
     def from_fitted(cls, fitted: Array, highest_lr: float, lowest_loss: float, power: float) -> "LawParameters":
-        """The parameters that a fit has found, in the units of the runs.
+        """Return the parameters of a fit in the units of the runs.
 
         >>> print(LawParameters.from_fitted(np.array([0.9, 0.0, 0.5, 0.0, 0.0, 0.5, 0.5]), 0.01, 3.0, 1.0))
         L0 2.7, A 0.3, alpha 0.5, B 300, C 10, beta 0.5, gamma 0.5
@@ -75,7 +75,7 @@ class LawParameters:
 
 
 def log_losses(fitted: Array, changes: Changes) -> tuple[Array, Array]:
-    """The logarithm of the loss at each step ``(T,)``, and its derivatives by the fitted numbers ``(T, 7)``."""
+    """Return the logarithm of the loss at each step ``(T,)``, and its derivatives by the fitted numbers ``(T, 7)``."""
     limit, amplitude, alpha, drop, rate, beta, gamma = fitted
     power_law = np.exp(amplitude - alpha * changes.log_sums)
     worth = np.exp(drop)
@@ -97,4 +97,4 @@ def log_losses(fitted: Array, changes: Changes) -> tuple[Array, Array]:
     return np.log(losses), np.stack(slopes, axis=1) / losses[:, None]
 
 
-FLOOR = 1e-3  # of the lowest loss: a law below it is far from any run
+FLOOR = 1e-3  # of the lowest loss; a law below this is far from any run

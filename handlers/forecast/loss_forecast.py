@@ -1,4 +1,4 @@
-"""A law of the loss, fitted to runs, that forecasts runs under other schedules."""
+"""Fits the law of the loss to earlier runs, and forecasts, ranks and searches schedules with it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,31 +25,31 @@ S = TypeVar("S", bound=Schedule)
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LossForecast:
-    """The multi-power law, fitted to runs: it forecasts the loss of a run under another schedule, before it is run.
+    """The multi-power law, fitted to runs. It forecasts the loss of a run under another schedule before the run starts.
 
     With the learning rate lr_k of event k and S(t) = lr_0 + ... + lr_t, the warm-up included::
 
         loss(t) = L0 + A * S(t)**-alpha - B * D(t)
         D(t)    = sum over k <= t of (lr_{k-1} - lr_k) * (1 - (1 + C * lr_k**-gamma * (S(t) - S(k-1)))**-beta)
 
-    The first sum tells how far a run has come, the second one how much a fall of the learning rate is worth. Make one
-    by :meth:`fit`. The law knows the learning rate alone. Momentum, weight decay, the batch size, the model and the
-    data are outside it: all runs must have the same, and a forecast is for a run that has them too. It is for losses
-    that fall smoothly, as those of language models in pretraining do; not for runs that diverge or overfit.
+    S(t) measures how far a run has come, and D(t) how much the falls of the learning rate are worth. Make a forecast by
+    :meth:`fit`. The law depends on the learning rate alone. All runs must have the same momentum, weight decay, batch
+    size, model and data, and the forecast is for a run that has them too. The law is for losses that fall smoothly, as
+    in the pretraining of language models, and not for runs that diverge or overfit.
 
     Args:
-        parameters: those of the law.
-        runs: the runs that it was fitted to, in an order of their own.
+        parameters: the parameters of the law.
+        runs: the runs to which the law was fitted, in sorted order.
         residuals: the logarithm of loss over forecast at the points of each run.
-        left_out: likewise, for a law that was fitted to the runs of other schedules, at the points that these have not
-            had, too.
-        covered: the learning rates and lengths that the runs cover, and that you may ask for.
+        left_out: the same by a law that was fitted to the runs of other schedules, at points where no such run had
+            losses under the same learning rates.
+        covered: the range of learning rates and lengths that the runs cover.
         fitted_law: the law with its units and its uncertainty.
 
     Shapes: ``residuals`` and ``left_out`` have an array ``(n,)`` for each run, of at most 100 points.
 
     Source: Luo et al., "A Multi-Power Law for Loss Curve Prediction Across Learning Rate Schedules", 2025,
-    https://arxiv.org/abs/2503.12811. Where the peaks of runs differ, S in the first sum is that of lr**p, with p
+    https://arxiv.org/abs/2503.12811. If the peaks of runs differ, S in the term of alpha is the sum of lr**p, with p
     fitted; this is not from the paper.
 
     Example:
@@ -72,21 +72,23 @@ class LossForecast:
 
     @classmethod
     def fit(cls, runs: Sequence[Run]) -> "LossForecast":
-        """Fit the law to runs under two schedules or more, at least one of which decays.
+        """Fit the law to runs under two schedules or more, of which at least one decays.
 
-        The losses of a run are averaged in at most 100 windows of steps, as logarithms, and all runs count the same.
-        Losses in the warm-up are not fitted, but its steps count in the sums of the law. SciPy minimizes the robust
-        sum of squares (``soft_l1``) of the logarithms from several starts. What losses alone leave almost free is held
-        near what the paper found: alpha near 0.5, beta and gamma near 0.6, C within about a factor of 3, and L0 near
-        nine tenths of the lowest loss. The order of the runs does not matter, and the same runs give the same forecast.
+        The losses of a run are averaged in at most 100 windows of steps, as logarithms, and all runs have the same
+        weight. Losses in the warm-up are not fitted, but its steps are in the sums of the law. SciPy minimizes the
+        robust sum of squares (``soft_l1``) of the logarithms from several starts. Losses alone leave some numbers
+        almost free. The fit keeps these near the paper's results: alpha near 0.5, beta and gamma near 0.6, C within
+        about a factor of 3, and L0 near nine tenths of the lowest loss. The order of the runs does not matter, and the
+        same runs give the same forecast.
 
         Args:
-            runs: runs of the same model on the same data. Three tell the law well: a constant learning rate, a
-                cosine, and one that falls at once. A run may have a final loss alone, if there are ten runs or more.
+            runs: runs of the same model on the same data. Three runs are enough for a good fit: a constant learning
+                rate, a cosine, and a learning rate that falls at once. If there are ten runs or more, each may have a
+                final loss alone.
 
         Raises:
-            TypeError: ``runs`` is no list of runs.
-            ValueError: the runs cannot tell the law: the error says which run to add.
+            TypeError: ``runs`` is not a list of runs.
+            ValueError: the runs are not enough to fit the law; the error says which run to add.
             ImportError: SciPy is not installed.
         """
         sorted_runs = checked_runs(runs)
@@ -111,21 +113,21 @@ class LossForecast:
     def predict(
         self, schedule: Any, num_events: int, *, group: int | None = None, extrapolate: bool = False
     ) -> LossCurve:
-        """The loss at each event of a run, with a band that should cover 90% of its losses.
+        """Forecast the loss at each event of a run, with a band that should cover 90% of its losses.
 
-        The band comes from the errors on runs left out in turn, from the parameters that fit them after they are
-        resampled in blocks, and from how far the runs leave parameters free. A run is left out with all runs of its
-        schedule, and events that another run has had as well do not count. So runs that are much alike give too narrow
-        a band for a schedule that is unlike them: fit to schedules as different as those that you ask for. The band
-        widens with the square root of the length beyond the longest run. It is for losses as smooth as the points of
-        the fit: where a run logs the loss of single batches, for means of a hundredth of it.
+        The band comes from the errors on runs left out in turn, from parameters that are fitted to resampled losses,
+        and from the parameters that the runs leave free. A run is left out with all runs of its schedule. Events with
+        the same learning rates as in another run do not count. So the band is too narrow if all runs are alike and the
+        schedule is unlike them: fit to schedules that are as different as those that you forecast. Beyond the longest
+        run, the band widens with the square root of the length. It is for losses as smooth as the points of the fit: if
+        a run logs the loss of single batches, it is for means over a hundredth of the run.
 
         Args:
             schedule: a schedule, a scheduler, or an array of the learning rate of each event.
             num_events: the events of the run, at least 2.
-            group: the index of a param group whose learning rate counts; None for the mean of all groups.
-            extrapolate: whether to forecast outside the learning rates of the runs (5% tolerance), and beyond 3.5
-                times the longest run, where the law is not known to hold. The band is wider there.
+            group: the index of the param group whose learning rate is used; None for the mean of all groups.
+            extrapolate: whether to forecast outside the learning rates of the runs (5% tolerance), and beyond 3.5 times
+                the longest run. There the band is wider, and it is unknown whether the law is right.
 
         Raises:
             TypeError: an argument has the wrong type.
@@ -134,16 +136,16 @@ class LossForecast:
         return self.fitted_law.curve(self.fitted_law.lrs_of(schedule, num_events, group, extrapolate))
 
     def final(self, schedule: Any, num_events: int, *, group: int | None = None, extrapolate: bool = False) -> float:
-        """The loss at the last event, which takes less time than the whole curve.
+        """Forecast the loss at the last event, which takes less time than the whole curve.
 
         Args:
             schedule: as in :meth:`predict`.
             num_events: the events of the run, at least 2.
             group: as in :meth:`predict`.
-            extrapolate: likewise.
+            extrapolate: as in :meth:`predict`.
 
         Raises:
-            TypeError, ValueError: as :meth:`predict`.
+            TypeError, ValueError: as in :meth:`predict`.
         """
         law = self.fitted_law
         log, _, _ = law.final(law.lrs_of(schedule, num_events, group, extrapolate))
@@ -157,16 +159,16 @@ class LossForecast:
         group: int | None = None,
         extrapolate: bool = False,
     ) -> Ranking:
-        """Rank schedules by the loss at the last event, best first.
+        """Rank schedules by their forecast loss at the last event, the best first.
 
         Args:
             schedules: two schedules or more, by name; each as in :meth:`predict`.
             num_events: the events of each run.
             group: as in :meth:`predict`.
-            extrapolate: likewise.
+            extrapolate: as in :meth:`predict`.
 
         Raises:
-            TypeError: ``schedules`` is no mapping from names.
+            TypeError: ``schedules`` is not a mapping from names.
             ValueError: a schedule is outside what the runs cover.
         """
         if not isinstance(schedules, Mapping) or len(schedules) < 2:
@@ -189,24 +191,24 @@ class LossForecast:
         extrapolate: bool = False,
         **fixed: Any,
     ) -> S:
-        """The schedule of a class with the least loss at the last event, among those that the runs cover.
+        """Search for the schedule of a class with the lowest loss at the last event, among those that the runs cover.
 
-        Numbers of events that you do not give follow: the warm-up is that of the runs, and a stable phase takes the
-        rest of the run.
+        If you leave out arguments that are numbers of events, they get values: the warm-up is that of the runs, and a
+        stable phase takes the rest of the run.
 
         Args:
             schedule_class: a class of schedules, such as ``WarmupStableDecay``.
             num_events: the events of the run.
-            search: the lowest and the highest value of each argument to search, as numbers; numbers of events also as
-                percentages of ``num_events``: ``{"num_decay_events": ("5%", "90%")}``.
+            search: the lowest and the highest value of each argument to search, as numbers. Numbers of events may also
+                be percentages of ``num_events``: ``{"num_decay_events": ("5%", "90%")}``.
             extrapolate: as in :meth:`predict`.
             fixed: the other arguments of the class.
 
         Returns:
-            An ordinary schedule, ready to attach.
+            A schedule of the class, ready to attach.
 
         Raises:
-            TypeError: an argument has the wrong type, or the class wants another one.
+            TypeError: an argument has the wrong type, or an argument of the class is missing.
             ValueError: no schedule within the range can be made and forecast.
         """
         return best_schedule(self, schedule_class, num_events, search, fixed, extrapolate)

@@ -1,4 +1,4 @@
-"""The learning rates of a run as the law needs them: summed up, and their changes in windows of events."""
+"""Sums the learning rates of a run, and their changes in windows of events, for the law of the loss."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,24 +10,24 @@ from lehr.handlers.schedules.base import Array
 
 Steps = NDArray[np.integer[Any]]
 
-WINDOWS = 300  # that the changes of a run are divided into, besides the steps that are asked for
-LEAST = 1e-12  # of the highest learning rate: the logarithm of a sum is finite
+WINDOWS = 300  # the changes of a run are divided into this many windows, which also end at each given step
+LEAST = 1e-12  # of the highest learning rate; the least sum, so that its logarithm is finite
 
 
 @dataclass(frozen=True, eq=False)
 class Changes:
     """The learning rates of a run up to each of T steps, in units of the highest learning rate of all runs.
 
-    The changes of the learning rate in a window of events count as one change, at their weighted mean. A window never
-    reaches over a step, and rises and falls are counted apart. So the sum over all events of the law is one over at
-    most a few hundred windows. The loss differs by less than 0.01%, or 0.3% where the learning rate jumps at every
-    event.
+    All changes of the learning rate in a window of events count as one change, at their weighted mean. A window never
+    includes events on both sides of a step. Rises and falls are counted separately. So the law's sum over all events is
+    a sum over at most a few hundred windows. The loss differs by less than 0.01%, or by 0.3% if the learning rate jumps
+    at every event.
 
     Args:
         log_sums: the logarithm of S', the sum of powers of the learning rate up to each step ``(T,)``.
         sizes: the fall of the learning rate in each window ``(W,)``, negative for a rise.
-        log_lrs: the logarithm of the learning rate after it ``(W,)``.
-        passed: the sum of the learning rates from the change to the step, 0 where the change is later ``(T, W)``.
+        log_lrs: the logarithm of the learning rate after the window's change ``(W,)``.
+        passed: the sum of the learning rates from the change to the step, 0 if the change is later ``(T, W)``.
     """
 
     log_sums: Array
@@ -37,13 +37,13 @@ class Changes:
 
 
 def changes_of(lrs: Array, steps: Steps, power: float = 1.0, windows: int | None = WINDOWS) -> Changes:
-    """Sum up the learning rates ``(n,)`` of a run for the rising steps ``(T,)`` at which its loss is wanted.
+    """Sum the learning rates ``(n,)`` of a run for the rising steps ``(T,)`` at which its loss is wanted.
 
     Args:
-        lrs: the learning rate of each event, in units of the highest one.
+        lrs: the learning rate of each event, in units of the highest learning rate.
         steps: event indices.
         power: p of the law.
-        windows: the number of windows; None for one for each event, which is exact, and slow.
+        windows: the number of windows; None for a window for each event, which is exact and slow.
 
     Example:
         >>> changes = changes_of(np.array([1.0, 1.0, 0.5, 0.5]), np.array([1, 3]))
@@ -54,13 +54,13 @@ def changes_of(lrs: Array, steps: Steps, power: float = 1.0, windows: int | None
     sums = np.cumsum(lrs)
     powers = sums if power == 1.0 else np.cumsum(lrs**power)
     falls = lrs[:-1] - lrs[1:]
-    at = np.flatnonzero(falls) + 1  # the events whose learning rate differs from that of the event before
+    at = np.flatnonzero(falls) + 1  # the events whose learning rate differs from the event before
     at = at[at <= steps[-1]]
     falls = falls[at - 1]
     ends = at if windows is None else _ends(falls, at, steps, windows)
     number = np.searchsorted(ends, at, side="left")
     _, first, window = np.unique(2 * number + (falls > 0), return_index=True, return_inverse=True)
-    sizes = np.bincount(window, falls).astype(np.float64)  # of no changes, whole numbers
+    sizes = np.bincount(window, falls).astype(np.float64)  # without changes, bincount returns whole numbers
     weights = falls / sizes[window] if len(at) else falls
     begins = np.bincount(window, weights * sums[at - 1])
     is_before = ends[number[first]] <= steps[:, None]
@@ -73,7 +73,7 @@ def changes_of(lrs: Array, steps: Steps, power: float = 1.0, windows: int | None
 
 
 def _ends(falls: Array, at: Steps, steps: Steps, windows: int) -> Steps:
-    """The last event of each window: all steps, and events between which the learning rate changes equally much."""
+    """Return the last event of each window: all steps, and events that divide the learning rate's changes equally."""
     if not len(at):
         return steps
     changed = np.cumsum(np.abs(falls))

@@ -1,4 +1,4 @@
-"""The learning rate of each event of a run, from a schedule, a scheduler or an array."""
+"""Reads the learning rate of each event of a run from a schedule, a scheduler or an array."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ from lehr.handlers.schedules.base import Array, Schedule
 from .check_losses import as_floats
 
 LONGEST_WARMUP = 0.5  # of the events of a run
-MOST_LR = 100.0  # no optimizer trains with a higher one: it is another unit
+MOST_LR = 100.0  # a higher learning rate is in another unit, since no optimizer trains with it
 
 
 def lr_values(name: str, schedule: object, num_events: int, group: int | None = None) -> Array:
-    """The learning rate of events 0 to ``num_events - 1``; of several param groups, their mean, or one group's.
+    """Return the learning rates of events 0 to ``num_events - 1``: of one param group, or the mean of all groups.
 
     Args:
         name: the name of the argument, for errors.
@@ -24,7 +24,7 @@ def lr_values(name: str, schedule: object, num_events: int, group: int | None = 
         group: the index of a param group; None for the mean of all groups.
 
     Raises:
-        TypeError: ``schedule`` is none of these.
+        TypeError: ``schedule`` has another type.
         ValueError: a learning rate is negative or not finite; the array is too short; the schedule depends on a metric.
 
     Example:
@@ -38,7 +38,7 @@ def lr_values(name: str, schedule: object, num_events: int, group: int | None = 
             raise ValueError(f"group must be less than {values.shape[1]}, the number of param groups, given {group}")
         values = values.mean(axis=1) if group is None else values[:, group]
     elif group not in (None, 0):
-        raise ValueError(f"group must be None or 0 where {name} has one learning rate for each event, given {group}")
+        raise ValueError(f"group must be None or 0 if {name} has one learning rate for each event, given {group}")
     illegal = np.flatnonzero(~((values >= 0) & (values <= MOST_LR)))
     if len(illegal):
         rule = f"{name} must have learning rates from 0 to {MOST_LR:g}"
@@ -49,9 +49,9 @@ def lr_values(name: str, schedule: object, num_events: int, group: int | None = 
 
 
 def warmup_of(lrs: Array) -> int:
-    """The number of events of a warm-up: those before the learning rate first reaches a peak.
+    """Return the number of events in the warm-up, which are the events before the learning rate first reaches a peak.
 
-    A learning rate that stays the same at first, and rises only later in the run, has no warm-up.
+    A learning rate that is constant at first, and rises only later in the run, has no warm-up.
 
     >>> warmup_of(np.array([0.0, 0.5, 1.0, 1.0, 0.5])), warmup_of(np.array([1.0, 1.0, 1.0, 1.0, 2.0]))
     (2, 0)
@@ -61,7 +61,7 @@ def warmup_of(lrs: Array) -> int:
     peak = int(np.argmax(rising == rising[-1]))
     if peak <= LONGEST_WARMUP * len(lrs):
         return peak
-    still = np.flatnonzero(lrs[1:] <= lrs[:-1])  # stairs that rise during most of the run are no warm-up
+    still = np.flatnonzero(lrs[1:] <= lrs[:-1])  # stairs that rise during most of the run are not a warm-up
     return int(still[0]) if len(still) else peak
 
 

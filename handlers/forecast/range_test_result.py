@@ -1,4 +1,4 @@
-"""The result of a learning rate range test: curves, a suggestion with its reason, and a picture."""
+"""The result of a learning rate range test: its curves, a suggestion with its reason, and a picture."""
 
 import textwrap
 from dataclasses import dataclass, field
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LRRangeTest:
-    """The losses of a learning rate range test, and the learning rate that they suggest; :func:`find_lr` makes it.
+    """The losses of a learning rate range test, and the learning rate that they suggest; returned by :func:`find_lr`.
 
-    All learning rates are those of the first param group whose own learning rate is not 0. ``ratios`` has the factor of
-    each group, and ``result.of_groups(lr)`` the learning rates of all groups.
+    All learning rates are for the first param group whose own learning rate is not 0. ``ratios`` has the factor of each
+    group, and ``result.of_groups(lr)`` returns the learning rates of all groups.
 
     Args:
         lrs: the learning rate of each step of the optimizer, up to the end of the longest run.
-        losses: the loss of each step, computed before the step; under gradient accumulation, the mean
-            over its batches. NaN after the end of a run.
+        losses: the loss of each step, computed before the step. With gradient accumulation, it is the mean over the
+            batches of the step. NaN after the end of a run.
         seeds: the seed of each run.
-        ratios: the learning rate of each param group, divided by that of the first one.
+        ratios: the learning rate of each param group, divided by that of the first group.
         num_steps: the steps of a run that does not diverge.
 
-    The other attributes follow from these: ``suggestion``, the learning rate at which the loss falls most steeply, or
-    None where none stands out; ``diverges_at``, the lowest learning rate at which a run diverges, that is where its
-    smoothed loss is above that of its beginning or where ignite's finder has stopped it, or None; and ``reason``, why
-    this learning rate is suggested, or why none is, in words.
+    There are three more attributes. ``suggestion`` is the learning rate at which the loss falls most steeply, or None
+    if none stands out. ``diverges_at`` is the lowest learning rate at which a run diverges: its smoothed loss is above
+    the loss at the beginning, or ignite's finder stops it. It is None if no run diverges. ``reason`` says in words why
+    this learning rate is suggested, or why none is.
 
-    The suggestion is a careful choice for a constant learning rate. The peak of a cycle may be higher: between it and
-    about a quarter of ``diverges_at``.
+    The suggestion is a careful choice for a constant learning rate. The peak of a cycle may be higher: between the
+    suggestion and about a quarter of ``diverges_at``.
 
     Shapes: ``lrs`` is ``(steps,)``, and ``losses`` is ``(runs, steps)``.
 
@@ -66,7 +66,7 @@ class LRRangeTest:
     reason: str = field(init=False)
 
     def __post_init__(self) -> None:
-        """Protect the arrays, and find the suggestion."""
+        """Make the arrays read-only, and find the suggestion."""
         suggested = suggest(self.lrs, self.losses, self.num_steps)
         values: dict[str, Any] = {"lrs": np.array(self.lrs), "losses": np.array(self.losses)}
         for array in values.values():
@@ -76,20 +76,20 @@ class LRRangeTest:
             object.__setattr__(self, name, value)
 
     def of_groups(self, lr: float | None) -> list[float]:
-        """The learning rate of each param group, for a learning rate of the first one: their ratios are kept.
+        """Return the learning rate of each param group from that of the first group: the ratios of the groups are kept.
 
         Args:
             lr: the learning rate of the first param group.
 
         Raises:
-            ValueError: ``lr`` is None, as ``suggestion`` is where there is none.
+            ValueError: ``lr`` is None, such as a ``suggestion`` that does not exist.
         """
         if lr is None:
             raise ValueError(f"lr must be a number, given None; {self.reason}")
         return [lr * ratio for ratio in self.ratios]
 
     def band(self) -> tuple[Array, Array, Array]:
-        """The least, the median and the greatest of the smoothed losses at each step, up to the end of any run.
+        """Return the smallest, median and largest smoothed loss at each step, up to the end of the shortest run.
 
         Shapes: three arrays ``(steps,)``.
         """
@@ -98,7 +98,7 @@ class LRRangeTest:
         return curves.min(axis=0), np.median(curves, axis=0), curves.max(axis=0)
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draw the median of the smoothed losses, the band between the least and the greatest, and the suggestion.
+        """Draw the median of the smoothed losses, the band from the smallest to the largest loss, and the suggestion.
 
         Args:
             ax: the axes to draw into; None for a new figure of pyplot.
@@ -150,7 +150,7 @@ class LRRangeTest:
         return f"<LRRangeTest of {_runs(self.seeds)}: {words}{ends}>"
 
     def _repr_html_(self) -> str:
-        """The text and the picture, in a notebook."""
+        """Return the text and the picture, for a notebook."""
         figure = figure_with(1)
         figure.set_size_inches(7, 4)
         self.plot(figure.axes[0])

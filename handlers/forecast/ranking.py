@@ -1,4 +1,4 @@
-"""An order of schedules by their forecast losses."""
+"""Ranks schedules by their forecast losses, with the probability that the order is right."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,23 +10,23 @@ from lehr.handlers.schedules.base import Array
 
 from .bands import COVERED, DRAWS, WIDEST, Uncertainty
 
-MOST_OF_A_NAME = 60  # characters in the table
+MOST_OF_A_NAME = 60  # characters of a name in the table
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Ranking:
-    """Schedules in the order of their forecast losses at the last event, best first.
+    """Schedules in the order of their forecast losses at the last event, the best first.
 
-    ``print(ranking)`` shows the table. The probabilities come from resampled parameters, which all schedules share, and
-    from an error of each schedule, drawn from those on runs left out. So schedules that are much alike are as good as
-    tied, with a probability near a half.
+    ``print(ranking)`` shows the table. The probabilities come from resampled parameters, which are the same for all
+    schedules, and from resampled errors, which each schedule has for itself. The errors are those on runs left out. Two
+    schedules that are much alike are nearly tied: the probability that one is better is near a half.
 
     Args:
-        names: the names, best first.
-        losses: the forecast loss of each at the last event.
-        low: the lower end of the 90% band of each.
-        high: the upper end.
-        better: the probability that each is better than the next one; one fewer than names.
+        names: the names of the schedules, the best first.
+        losses: the forecast loss of each schedule at the last event.
+        low: the lower end of the 90% band of each schedule.
+        high: the upper end of the band.
+        better: the probability that each schedule is better than the next. There is one less than there are names.
         probability: the probability that the whole order is right.
 
     Example:
@@ -62,12 +62,12 @@ class Ranking:
 def rank_losses(
     finals: Mapping[str, tuple[float, Array, float]], uncertainty: Uncertainty, lowest_loss: float
 ) -> Ranking:
-    """Sort schedules by their final losses.
+    """Return schedules sorted by their final losses.
 
     Args:
-        finals: by name, the logarithm of the final loss, its derivatives by the fitted numbers ``(7,)``, and by how
-            many times its band is wider than within the runs.
-        uncertainty: that of the forecast.
+        finals: by name, the logarithm of the final loss, its derivatives by the fitted numbers ``(7,)``, and the factor
+            by which its band is wider than within the runs.
+        uncertainty: the uncertainty of the fit.
         lowest_loss: the unit of the losses.
     """
     names = sorted(finals, key=lambda name: finals[name][0])

@@ -1,4 +1,4 @@
-"""A forecast in words: the law, its parameters, its errors, and what it may be asked for."""
+"""Writes a forecast in words: the law, its parameters, its errors, and the range that it covers."""
 
 import textwrap
 from typing import TYPE_CHECKING
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 MOST_NAMED = 12
 MOST_OF_A_NAME = 40
 WIDTH = 104
-DOUBTFUL = 0.05  # of the loss: the law does not hold for runs with a larger mean error when left out
+DOUBTFUL = 0.05  # of the loss; with a larger mean error on runs left out, the law does not describe the runs
 
 
 def report_of(forecast: "LossForecast") -> str:
-    """The text that ``print(forecast)`` shows."""
+    """Return the text that ``print(forecast)`` shows."""
     runs, covered = forecast.runs, forecast.covered
     losses, points = sum(len(run.fitted_steps) for run in runs), sum(map(len, forecast.residuals))
     power = "**p" if forecast.parameters.power != 1 else ""
@@ -31,7 +31,7 @@ def report_of(forecast: "LossForecast") -> str:
     ]
     for at, run in enumerate(runs[:MOST_NAMED]):
         name = run.name or f"run {at}"
-        name = name if len(name) <= MOST_OF_A_NAME else f"...{name[3 - MOST_OF_A_NAME :]}"  # of a path, the file
+        name = name if len(name) <= MOST_OF_A_NAME else f"...{name[3 - MOST_OF_A_NAME :]}"  # a path ends with the file
         lines.append(
             f"  {name}: mean error {_percent(forecast.residuals[at])}, {_percent(forecast.left_out[at])} when left out"
         )
@@ -52,7 +52,7 @@ def report_of(forecast: "LossForecast") -> str:
 
 
 def _doubts(forecast: "LossForecast") -> list[str]:
-    """A line where the law does not hold for the runs."""
+    """Return a list of one line if the law does not describe the runs; else an empty list."""
     if float(np.abs(np.concatenate(forecast.left_out)).mean()) < DOUBTFUL:
         return []
     return [

@@ -1,4 +1,4 @@
-"""Reads runs from tables, and the learning rate of each event from that of some of them."""
+"""Reads the steps, learning rates and losses of a run from a table, and fills in learning rates between its rows."""
 
 import csv
 import re
@@ -14,14 +14,15 @@ from lehr.handlers.schedules.base import Array
 from .check_losses import MOST_EVENTS
 
 STEP_HEADINGS = ("step", "event_index")
-OF_A_GROUP = re.compile(r"lr\[\d+\]")  # as ParamHistory.to_csv writes it
+OF_A_GROUP = re.compile(r"lr\[\d+\]")  # the heading that ParamHistory.to_csv writes
 
 
 def read_rows(path: str | PathLike[str]) -> tuple[Array, Array, Array]:
-    """The steps ``(n,)``, learning rates ``(n, G)`` and losses ``(n,)`` of a table; NaN where a row has no loss.
+    """Return the steps ``(n,)``, learning rates ``(n, G)`` and losses ``(n,)`` of a table; NaN for an empty loss.
 
     Raises:
-        ValueError: it is a named pipe or a device; a column is missing; a cell is no number; steps do not rise.
+        ValueError: the file is a named pipe or a device; a column is missing; a cell is not a number; steps do not
+            rise.
     """
     if (kind := special_file(path)) is not None:
         raise ValueError(f"{shown(str(path))} must be a regular file, given {kind}")
@@ -91,11 +92,13 @@ def spread(
     num_warmup_events: int | None = None,
     path: str | PathLike[str] | None = None,
 ) -> Array:
-    """The values of events 0 to ``num_events - 1``, from those of some events: linear between, constant after the last.
+    """Return the values of events 0 to ``num_events - 1`` from the values of some events.
+
+    Values are linear between these events, and constant after the last one.
 
     Args:
         indices: the event indices that have values ``(n,)``, rising.
-        values: their values ``(n,)`` or ``(n, G)``.
+        values: the values of these events ``(n,)`` or ``(n, G)``.
         num_events: the number of events.
         num_warmup_events: the events of a linear warm-up from 0 to the first value.
         path: the file of the values, for errors.

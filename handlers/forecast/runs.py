@@ -1,4 +1,4 @@
-"""The runs that a forecast is fitted to: the learning rate of each event, and the losses at some of them."""
+"""The runs to which a forecast is fitted: the learning rate of each event, and the losses at some events."""
 
 from dataclasses import dataclass, field
 from os import PathLike
@@ -18,20 +18,20 @@ from .run_files import read_rows, spread
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Run:
-    """A training run: its learning rates and the losses that were measured in it.
+    """A training run: its learning rates, and the losses that were measured in it.
 
     Args:
         schedule: the learning rate: a schedule, a scheduler, or an array of the learning rate of each event,
             ``(events,)`` or ``(events, groups)``, from event 0, the warm-up included.
-        steps: the event indices at which losses were measured ``(n,)``: whole, rising, with any spacing. A run may
-            have one alone: its final loss.
+        steps: the event indices at which losses were measured ``(n,)``: whole and rising, with any spacing. A run may
+            have only one step, with its final loss.
         losses: the loss at each of these steps ``(n,)``, above 0.
-        name: a name for errors and tables; None for none.
-        group: the index of a param group whose learning rate counts; None for the mean of all groups.
+        name: a name for errors and tables; None for no name.
+        group: the index of the param group whose learning rate is used; None for the mean of all groups.
         num_warmup_events: the events of the warm-up, whose losses are not fitted; None for the events at the beginning
-            in which the learning rate rises to a peak.
+            during which the learning rate rises to a peak.
 
-    The attributes ``lrs``, ``steps`` and ``losses`` are arrays; ``lrs`` has the learning rate of each event up to the
+    The attributes ``lrs``, ``steps`` and ``losses`` are arrays. ``lrs`` has the learning rate of each event up to the
     last step.
 
     Raises:
@@ -57,7 +57,7 @@ class Run:
     lrs: Array = field(init=False)
 
     def __post_init__(self) -> None:
-        """Check the arguments, and keep them as arrays."""
+        """Check the arguments, and convert them to arrays."""
         if not isinstance(self.name, str | None):
             raise TypeError(f"name must be a string or None, given {shown(self.name)}")
         steps, losses = numbers("steps", self.steps), numbers("losses", self.losses)
@@ -83,21 +83,23 @@ class Run:
         group: int | None = None,
         name: str | None = None,
     ) -> "Run":
-        """The run of a history, ``engine.state.param_history``.
+        """Return the run of a history, ``engine.state.param_history``.
 
         Args:
             history: the recorded values.
             param_name: the name of the learning rate in it, such as ``"lr"``.
-            losses: the losses, or the name of a metric in the history, whose events without a value are left out.
-            steps: the event indices of the losses; None for those of the history: a loss for each of its events.
+            losses: the losses, or the name of a metric in the history. Events without a value of the metric are left
+                out.
+            steps: the event indices of the losses; None for those of the history, with a loss for each of its events.
             group: the index of a param group; None for the mean of all groups.
             name: a name for errors and tables.
 
         Between the events of a thinned history, the learning rate is interpolated linearly.
 
         Raises:
-            TypeError: ``history`` is no history.
-            ValueError: the history has no such name; the losses are not as many as the events, or go on after them.
+            TypeError: ``history`` is not a history.
+            ValueError: the history has no such name; there are not as many losses as events, or some come after the
+                events.
 
         Example:
             >>> history = ParamHistory({"lr": [0.1, 0.1, 0.05, 0.05]})
@@ -140,21 +142,21 @@ class Run:
         group: int | None = None,
         name: str | None = None,
     ) -> "Run":
-        """The run of a table with the columns ``step``, ``lr`` and ``loss``, such as that of a history.
+        """Return the run of a table with the columns ``step``, ``lr`` and ``loss``, such as the table of a history.
 
-        ``event_index`` may stand for ``step``, and ``lr[0]``, ``lr[1]``, ... for ``lr``. A row may have no loss.
-        Between two rows, the learning rate is interpolated linearly.
+        The column ``event_index`` may replace ``step``, and ``lr[0]``, ``lr[1]``, ... may replace ``lr``. A loss may be
+        empty. Between two rows, the learning rate is interpolated linearly.
 
         Args:
             path: the file.
-            num_warmup_events: the events of a linear warm-up from 0 before the first row; 0 where the run began with
-                the learning rate of the first row. None where the rows begin with the run.
+            num_warmup_events: the events of a linear warm-up from 0 before the first row; 0 if the run began with the
+                learning rate of the first row. None if the first row is at the beginning of the run.
             group: the index of a param group; None for the mean of all groups.
-            name: a name for errors and tables; None for that of the file.
+            name: a name for errors and tables; None for the name of the file.
 
         Raises:
-            ValueError: a column is missing; a cell is no number; the rows begin late, and ``num_warmup_events`` is not
-                given.
+            ValueError: a column is missing; a cell is not a number; the rows begin late, and ``num_warmup_events`` is
+                not given.
         """
         steps, lrs, losses = read_rows(path)
         known = ~np.isnan(losses)
@@ -171,7 +173,7 @@ class Run:
 
     @property
     def warmup(self) -> int:
-        """The events of the warm-up."""
+        """The number of events in the warm-up."""
         return int(self.num_warmup_events or 0)
 
     @property
@@ -184,7 +186,7 @@ class Run:
 
     @property
     def fitted_losses(self) -> Array:
-        """The losses at these steps.
+        """The losses at the fitted steps.
 
         Shapes: ``(m,)``.
         """

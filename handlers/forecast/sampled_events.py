@@ -1,4 +1,4 @@
-"""The events at which the law is computed; the loss is interpolated between them."""
+"""Selects the events at which the law is computed; between these events, the loss is interpolated."""
 
 import numpy as np
 
@@ -8,13 +8,13 @@ from .lr_changes import Steps
 
 EVEN, EARLY, OF_CHANGES = 160, 100, 120
 JUMPS, AFTER_JUMP = 8, 40
-JUMP = 0.01  # of the highest learning rate
+JUMP = 0.01  # of the highest learning rate; a smaller change is not a jump
 
 
 def steps_for(lrs: Array, begin: int) -> Steps:
-    """A few hundred events from ``begin`` to the last one, close to each other where the loss bends.
+    """Return a few hundred events from ``begin`` to the last event, close to each other where the loss bends.
 
-    That is after the warm-up, where the learning rate changes, and after each of its largest jumps.
+    The loss bends after the warm-up, where the learning rate changes, and after each of its largest jumps.
 
     >>> steps_for(np.ones(6), begin=2).tolist()
     [2, 3, 4, 5]

@@ -1,4 +1,4 @@
-"""Searches for the arguments of a schedule with the least forecast loss."""
+"""Searches for the arguments of a schedule class with which the forecast loss is lowest."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 S = TypeVar("S", bound=Schedule)
 
-COUNTS = (EVENTS, PHASES)  # units of numbers of events
+COUNTS = (EVENTS, PHASES)  # arguments in these units are numbers of events
 Bounds = tuple[float | str, float | str]
-TRIED = 13  # values of an argument in each round
-ROUNDS = 6  # each within a third of the range of the one before, about the best so far
+TRIED = 13  # values of an argument to try in each round
+ROUNDS = 6  # in each round, the range is a third of that of the round before, around the best value so far
 
 
 def best_schedule(
@@ -30,7 +30,7 @@ def best_schedule(
     fixed: Mapping[str, Any],
     extrapolate: bool,
 ) -> S:
-    """The schedule with the least forecast loss; see :meth:`.LossForecast.best`."""
+    """Return the schedule with the lowest forecast loss; see :meth:`.LossForecast.best`."""
     if not (isinstance(schedule_class, type) and issubclass(schedule_class, Schedule)):
         raise TypeError(f"schedule_class must be a class of schedules, given {shown(schedule_class)}")
     length = whole_number("num_events", num_events, at_least=2)
@@ -67,14 +67,14 @@ def best_schedule(
 
     best = _narrowed(bounds, tried)
     if best is None:
-        raise ValueError(f"no schedule within search can be forecast; the first one: {errors[0]}") from errors[0]
+        raise ValueError(f"no schedule within search can be forecast; the first error: {errors[0]}") from errors[0]
     return best
 
 
 def _narrowed(
     bounds: Mapping[str, tuple[float, float]], tried: Callable[[Mapping[str, float]], tuple[float, S | None]]
 ) -> S | None:
-    """Minimize over each argument in turn, in ranges that become narrower about the best so far."""
+    """Minimize over one argument after another, in ranges that become narrower around the best values so far."""
     best: tuple[float, S | None] = np.inf, None
     at = {name: (low + high) / 2 for name, (low, high) in bounds.items()}
     for narrowing in range(ROUNDS):
@@ -101,7 +101,7 @@ def _value(name: str, value: Any, length: int | None) -> float:
     if not isinstance(value, str):
         return number(name, value)
     if length is None and value.endswith("%"):
-        raise ValueError(f"{name} must be a number, since it is no number of events, given {shown(value)}")
+        raise ValueError(f"{name} must be a number, since it is not a number of events, given {shown(value)}")
     try:
         read = quantity(name, value)
     except ValueError:
@@ -112,7 +112,7 @@ def _value(name: str, value: Any, length: int | None) -> float:
 
 
 def _missing(schedule_class: type[Schedule], given: set[str]) -> list[str]:
-    """The numbers of events that the class wants, and nobody has given."""
+    """Return the required arguments of a class that are numbers of events and that were not given."""
     wanted = (one for one in dataclasses.fields(schedule_class) if one.init and one.name not in given)
     required = (one for one in wanted if one.default is one.default_factory is dataclasses.MISSING)
     return [one.name for one in required if one.metadata.get("unit") in COUNTS]
@@ -121,7 +121,7 @@ def _missing(schedule_class: type[Schedule], given: set[str]) -> list[str]:
 def _filled(
     missing: list[str], given: Mapping[str, Any], units: Mapping[str, Any], length: int, warmup: int
 ) -> dict[str, int]:
-    """The numbers of events that follow from the others."""
+    """Return the missing numbers of events, which follow from the given numbers and the length of the run."""
     filled = {name: warmup for name in missing if "warmup" in name}
     rest = [name for name in missing if name not in filled]
     used = sum(value for name, value in {**given, **filled}.items() if units[name] in COUNTS)

@@ -1,4 +1,4 @@
-"""Which events of a run other runs have had, too: what they measured there tells nothing of another schedule."""
+"""Finds the events at which two runs have the same learning rates: losses there tell nothing about other schedules."""
 
 from collections.abc import Sequence
 
@@ -8,19 +8,19 @@ from lehr.handlers.schedules.base import Array
 
 from .lr_changes import Steps
 
-SAME = 0.01  # of the highest learning rate
-WHOLE = 0.98  # of the events of a run: its schedule is the other one's
+SAME = 0.01  # of the highest learning rate; a smaller difference is none
+WHOLE = 0.98  # of the events of a run; if two runs share this part, they have the same schedule
 
 
 def shared_events(first: Array, second: Array) -> int:
-    """The number of events at the beginning whose learning rates are the same in two runs, within 1% of the highest.
+    """Return the number of events at the beginning of two runs with equal learning rates, within 1% of the highest one.
 
     >>> shared_events(np.array([0.1, 0.1, 0.1]), np.array([0.1, 0.1, 0.05, 0.01]))
     2
     """
     count, highest = min(len(first), len(second)), max(float(first.max()), float(second.max()))
     begin = 0
-    while begin < count:  # most runs differ early
+    while begin < count:  # most runs differ early, so the first blocks are short
         end = min(count, max(1000, 2 * begin))
         differs = np.abs(first[begin:end] - second[begin:end]) > SAME * highest
         if differs.any():
@@ -30,7 +30,7 @@ def shared_events(first: Array, second: Array) -> int:
 
 
 def shared_by_pairs(all_lrs: Sequence[Array]) -> Steps:
-    """The events that each two runs share ``(runs, runs)``; of a run with itself, all.
+    """Return the number of events that each two runs share ``(runs, runs)``; all events for a run with itself.
 
     >>> shared_by_pairs([np.ones(5), np.array([1.0, 1, 1, 0.5, 0.5])]).tolist()
     [[5, 3], [3, 5]]
@@ -43,7 +43,7 @@ def shared_by_pairs(all_lrs: Sequence[Array]) -> Steps:
 
 
 def schedule_numbers(shared: Steps) -> list[int]:
-    """A number for the schedule of each run: that of the first run with the same one, and as long.
+    """Return a number for the schedule of each run: the index of the first run with this schedule and length.
 
     >>> schedule_numbers(shared_by_pairs([np.ones(5), np.array([1.0, 1, 1, 0.5, 0.5]), np.ones(5)]))
     [0, 1, 0]
@@ -58,7 +58,7 @@ def schedule_numbers(shared: Steps) -> list[int]:
 
 
 def told_up_to(steps: Steps, shared: int) -> int:
-    """The events of a run up to the last loss that another run has measured at ``steps``, in those that they share.
+    """Return the number of shared events up to the last loss that another run measured, at one of its ``steps``.
 
     >>> told_up_to(np.array([10, 20, 30]), shared=25), told_up_to(np.array([30]), shared=25)
     (21, 0)
@@ -68,7 +68,7 @@ def told_up_to(steps: Steps, shared: int) -> int:
 
 
 def follow_one_schedule(shared: Steps) -> bool:
-    """Whether all runs are one of them, or its beginning.
+    """Return whether one of the runs has a schedule of which all runs are a part, from its beginning.
 
     >>> follow_one_schedule(shared_by_pairs([np.ones(5), np.ones(9)]))
     True

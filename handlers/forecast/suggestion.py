@@ -1,4 +1,4 @@
-"""What learning rate a range test suggests, and why; or why it suggests none."""
+"""Suggests a learning rate from the losses of a range test, and says in words why, or why not."""
 
 from dataclasses import dataclass
 
@@ -7,19 +7,19 @@ import numpy as np
 from lehr.handlers.schedules.base import Array
 
 FEWEST_STEPS = 10
-HIGHEST = 4.0  # times the first loss: what is higher counts as this much, so that one loss does not bend the curve
-CLEAR = 8.0  # times the noise of the curve: what the loss must fall by
-ROUNDING = 2.0**-24  # of the loss: a loss of 32 bits is no more exact, and a mean of many is not exact either
+HIGHEST = 4.0  # times the first loss; higher losses are cut to this, so that a single loss does not bend the curve
+CLEAR = 8.0  # times the noise of the curve; the loss must fall by at least this
+ROUNDING = 2.0**-24  # of the loss; float32 is not more exact, and a mean of many numbers is not exact either
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """What a range test suggests.
+    """The learning rate that a range test suggests, with the reason.
 
     Args:
-        lr: the learning rate; None where no learning rate stands out.
-        diverges_at: the lowest learning rate at which a run diverges: its loss is above that of its beginning, or
-            ignite's finder has stopped it. None if no run diverges.
+        lr: the suggested learning rate; None if no learning rate stands out.
+        diverges_at: the lowest learning rate at which a run diverges: its loss is above the loss at its beginning, or
+            ignite's finder stops it. None if no run diverges.
         reason: the reason, in words.
     """
 
@@ -29,20 +29,20 @@ class Suggestion:
 
 
 def width_of(num_steps: int) -> float:
-    """The standard deviation, in steps, of the weights that smooth a curve."""
+    """Return the standard deviation, in steps, of the weights that smooth a curve."""
     return max(1.0, num_steps / 50)
 
 
 def first_loss(losses: Array) -> float:
-    """The loss at the beginning: the median of the first tenth of the steps of all runs."""
+    """Return the loss at the beginning: the median of the first tenth of the steps of all runs."""
     return float(np.nanmedian(losses[:, : max(5, losses.shape[1] // 10)]))
 
 
 def smoothed(losses: Array, num_steps: int) -> Array:
-    """The losses of each run ``(runs, steps)``, each a weighted mean of those around it; NaN after the end of a run.
+    """Return the smoothed losses ``(runs, steps)``: weighted means of the losses around each step, NaN after a run.
 
-    The weights are those of a normal distribution on both sides, so that the curve is not late, as that of a running
-    mean is.
+    The weights are those of a normal distribution on both sides of the step. So the curve is not delayed, as a running
+    mean would be.
 
     >>> smoothed(np.array([[1.0, 1.0, 4.0, 1.0, np.nan]]), 5).round(2)
     array([[1.23, 1.77, 2.28, 2.04,  nan]])
@@ -59,8 +59,8 @@ def smoothed(losses: Array, num_steps: int) -> Array:
 def suggest(lrs: Array, losses: Array, num_steps: int) -> Suggestion:
     """Suggest the learning rate at which the loss falls most steeply over the logarithm of the learning rate.
 
-    It is that of the median of the smoothed curves. The loss must fall by more than its noise, and the steepest point
-    must lie within the range.
+    The steepest point is taken from the median of the smoothed curves. The loss must fall by more than its noise, and
+    the steepest point must not be at an end of the range.
 
     Args:
         lrs: the learning rate of each step ``(steps,)``, up to the end of the longest run.
@@ -82,7 +82,7 @@ def suggest(lrs: Array, losses: Array, num_steps: int) -> Suggestion:
     median = np.median(curves[:, :common], axis=0)
     lowest, noise = int(median.argmin()), max(_noise(losses, curves, num_steps), ROUNDING * abs(start))
     is_clear = start - median[lowest] > CLEAR * noise
-    # Where the loss is all noise, a loss above the first one means nothing.
+    # If the fall of the loss is not larger than its noise, a loss above the first one means nothing.
     diverges_at = _diverges_at(lrs, curves, start if is_clear else np.inf, num_steps)
     ends = f"No run diverges up to {lrs[-1]:.3g}"
     if diverges_at is not None:
@@ -109,7 +109,7 @@ def suggest(lrs: Array, losses: Array, num_steps: int) -> Suggestion:
 
 
 def _diverges_at(lrs: Array, curves: Array, start: float, num_steps: int) -> float | None:
-    """The lowest learning rate at which a run is worse than at its beginning, or is stopped."""
+    """Return the lowest learning rate at which a run is worse than at its beginning, or was stopped; None for none."""
     found = []
     for curve in curves:
         ended = int((~np.isnan(curve)).sum())
@@ -123,8 +123,8 @@ def _diverges_at(lrs: Array, curves: Array, start: float, num_steps: int) -> flo
 
 
 def _noise(losses: Array, curves: Array, num_steps: int) -> float:
-    """The standard deviation of the median of the smoothed curves, from that of the losses about them."""
+    """Return the standard deviation of the median of the smoothed curves, from the losses' deviations from them."""
     deviations = np.abs(losses - curves)
-    of_one = float(np.nanmedian(deviations)) / 0.6745  # of a normal distribution; a few high losses do not count
+    of_one = float(np.nanmedian(deviations)) / 0.6745  # as for a normal distribution; a few high losses have no effect
     averaged = 2 * np.sqrt(np.pi) * width_of(num_steps) * len(losses)
     return of_one / float(np.sqrt(averaged))

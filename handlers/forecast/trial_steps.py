@@ -1,4 +1,4 @@
-"""The steps of an optimizer in a run of a trainer, one after another, each with a learning rate of ignite's finder."""
+"""Runs a trainer step by step of its optimizer, so that ignite's finder can set the learning rate of each step."""
 
 import logging
 import math
@@ -15,24 +15,24 @@ from lehr.engine import OptimizerEvents
 from lehr.handlers.core.trial_runs import quiet_logger
 from lehr.handlers.schedules.arguments import shown
 
-PATIENCE = 256  # iterations without a step of the optimizer, at first
+PATIENCE = 256  # iterations to wait for the first step of the optimizer
 ENDLESS = 2**40  # epochs
 
 
 class TrialSteps:
-    """Runs a trainer from one step of its optimizer to the next, with a learning rate for each of them.
+    """Runs a trainer from one step of its optimizer to the next, with a learning rate for each step.
 
-    An iteration of :attr:`engine` is all iterations of the trainer up to the next real step. ignite's finder is
-    attached to this engine, and sets the learning rate of :attr:`optimizer`, a stand-in with one param group.
+    An iteration of :attr:`engine` contains all iterations of the trainer up to the next real step. ignite's finder is
+    attached to this engine. It sets the learning rate of :attr:`optimizer`, a stand-in with one param group.
 
     Args:
         trainer: the trainer.
         loader: the data of the trainer.
         epoch_length: iterations of an epoch; None for the length of the loader.
         optimizer: the optimizer of the trainer.
-        ratios: a factor for each of its param groups.
+        ratios: a factor for each param group of the optimizer.
         start_lr: the learning rate before the first step.
-        loss_of: the loss in the output of an iteration.
+        loss_of: returns the loss from the output of an iteration.
     """
 
     def __init__(
@@ -49,10 +49,10 @@ class TrialSteps:
         self._groups, self._loss_of = list(zip(optimizer.param_groups, ratios, strict=True)), loss_of
         self.optimizer = torch.optim.SGD([torch.zeros(1)], lr=start_lr)
         self.engine = Engine(self._step)
-        self.engine.logger = quiet_logger(self.engine.logger, logging.CRITICAL)  # the trainer tells of errors
+        self.engine.logger = quiet_logger(self.engine.logger, logging.CRITICAL)  # the trainer logs errors itself
         self.lrs: list[float] = []
         self.losses: list[float] = []
-        self._new_losses: list[float] = []  # since the last step
+        self._new_losses: list[float] = []  # losses since the last step
         self._has_stepped, self._accumulation, self._epoch_ended_at = False, 0, -1
         self._steps = OptimizerEvents.attach(self.engine, optimizer)
         self.engine.add_event_handler(OptimizerEvents.STEP_STARTED, self._write)
@@ -64,15 +64,15 @@ class TrialSteps:
     def _step(self, engine: Engine, batch: Any) -> float:
         """Train to the next real step, and return the mean loss of its batches."""
         self._new_losses, self._has_stepped = [], False
-        self._write()  # for a training step that reads the learning rate
+        self._write()  # a training step may read the learning rate
         self._trainer.run(**self._run)
         if not self._new_losses:
-            raise RuntimeError("trainer must train, given one whose run a handler or the training step ends at once")
+            raise RuntimeError("trainer must train, given one whose run ends at once by a handler or the training step")
         self._accumulation = max(self._accumulation, len(self._new_losses))
         loss = sum(self._new_losses) / len(self._new_losses)
         self.lrs.append(self._lr)
         self.losses.append(float(idist.all_reduce(loss)) / idist.get_world_size())
-        return self.losses[-1] / idist.get_world_size()  # ignite's finder sums it over the processes
+        return self.losses[-1] / idist.get_world_size()  # ignite's finder sums the losses of all processes
 
     @property
     def _lr(self) -> float:
@@ -96,18 +96,18 @@ class TrialSteps:
         elif waited >= (max(20, 10 * self._accumulation) if self._accumulation else PATIENCE):
             if all(map(math.isfinite, self._new_losses[-3:])):
                 raise RuntimeError(
-                    f"optimizer must be one that the training step of the trainer steps, given one that has made no "
-                    f"step in {waited} iterations"
+                    f"optimizer must be the one that the trainer's training step steps, given an optimizer that has "
+                    f"made no step in {waited} iterations"
                 )
-            trainer.interrupt()  # a GradScaler skips all steps from here on
+            trainer.interrupt()  # a GradScaler skips all steps from this iteration on
 
     def _after_epoch(self, trainer: Engine) -> None:
         if trainer.state.iteration == self._epoch_ended_at:
-            raise RuntimeError("loader must give batches as often as it is iterated over, given one that is exhausted")
+            raise RuntimeError("loader must give batches each time it is iterated over, given an exhausted loader")
         self._epoch_ended_at = trainer.state.iteration
 
     def _stop_if_not_finite(self, engine: Engine) -> None:
-        """Stop where ignite's finder does not: it compares losses, and NaN is not greater than any."""
+        """Stop if the loss is not finite. ignite's finder would continue, because NaN is not greater than any loss."""
         if self.losses and not math.isfinite(self.losses[-1]):
             engine.terminate(skip_completed=True)
 
@@ -116,15 +116,15 @@ class TrialSteps:
 
     def __exit__(self, *exception: object) -> None:
         self._steps.remove()
-        # Without these, nothing but garbage collection would free the model after the trainer is dropped.
+        # If these references stayed, only garbage collection would free the model after the trainer is deleted.
         del self._trainer, self._groups, self._run
 
 
 def loss_reader(output_transform: Callable[[Any], Any] | None) -> Callable[[Any], float]:
-    """A function that reads the loss of an iteration from the output of the training step.
+    """Return a function that reads the loss of an iteration from the output of the training step.
 
     Args:
-        output_transform: a function that gives it; None for the output itself, or its entry ``"loss"``.
+        output_transform: returns the loss from the output; None for the output itself, or its entry ``"loss"``.
     """
 
     def loss_of(output: Any) -> float:

@@ -1,4 +1,4 @@
-"""Plans of whole runs: computed, checked, compared and drawn before the run starts."""
+"""Plans of whole runs: computes, checks, compares and draws the values of schedulers before a run starts."""
 
 from .audit_log import audit_log
 from .audit_result import Audit, LoggedDifference

@@ -1,4 +1,4 @@
-"""What a run logged, against what was planned."""
+"""Compares the values that a run logged with a plan, and explains the differences."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -33,38 +33,39 @@ def audit_log(
     tolerance: float | None = None,
     others: "Mapping[str, Plan | ArrayLike] | None" = None,
 ) -> Audit:
-    """Compare what a run logged with a plan, and find what explains a difference.
+    """Compare the values that a run logged with a plan, and search for explanations of the differences.
 
-    The value at each logged step is compared with the value that is planned for its event: see
-    :func:`~lehr.handlers.plans.read_log` for how each logger counts. Values are equal if they differ no more than the
-    log is rounded: to float64 (a relative 1e-9), to float32, or to six digits; coarser if at least 10 values show it.
+    The value at each logged step is compared with the planned value of its event: see
+    :func:`~lehr.handlers.plans.read_log` for how each logger counts. Two values are equal if their difference is at
+    most the rounding of the log. The rounding is that of float64 (a relative 1e-9), of float32 or of six digits. It is
+    coarser if at least 10 values show a coarser rounding.
 
-    An explanation is given only if all logged values that it is about match. Those that are tried: all values a few
-    steps earlier or later; the schedule moves 2 to 64 times as fast or as slow, or by the iterations of an epoch; all
-    values multiplied by a number; as planned up to a step, and from there on earlier, later, constant, multiplied, or
-    from the beginning again.
+    An explanation is given only if it fits all logged values that it is about. These explanations are tried: all values
+    are a few steps early or late; the schedule moves faster or slower, by a factor of 2 to 64 or by the iterations of
+    an epoch; all values are multiplied by a number; or the values are as planned up to a step, and from this step on
+    early, late, constant, multiplied, or those of the plan from its beginning.
 
     Args:
         log: a log, or the path of a file that :func:`~lehr.handlers.plans.read_log` reads.
-        plan: a plan from :func:`dry_run`, or the planned values. Values after the
-            end of the run help to explain a difference.
-        name: the name in the plan; None for ``"lr"``, or the only one.
-        column: the heading of the values in the log, if it cannot be guessed.
-        group: the index of the param group in the plan; None if the log has a column for each, or for the first one.
-        first_step: the step that the log has for the first event; None for what the logger is known to do.
-        epoch_length: iterations of an epoch; None for that of the plan.
+        plan: a plan from :func:`dry_run`, or the planned values. Planned values after the end of the run help to
+            explain a difference.
+        name: the name in the plan; None for ``"lr"``, or for the only name of the plan.
+        column: the heading of the values in the log; None to search for it by ``name``.
+        group: the index of the param group in the plan. None means all groups if the log has a column for each, else 0.
+        first_step: the step that the log has for the first event; None for the known counting of the logger.
+        epoch_length: iterations of an epoch; None for the epoch length of the plan.
         tolerance: the relative difference up to which values are equal, at least 0; None for the rounding of the log.
-        others: other plans that the run may have followed, by words that go on from "matches exactly".
+        others: other plans that the run may have followed. The key of each completes a text after "matches exactly".
 
     Shapes: planned values are ``(events,)`` or ``(events, groups)``.
 
     Returns:
-        An :class:`~lehr.handlers.plans.Audit`: a sequence of :class:`~lehr.handlers.plans.LoggedDifference`. It is
-        false if the log is as planned, prints as text, and has a method ``plot``.
+        An :class:`~lehr.handlers.plans.Audit`, which is a sequence of :class:`~lehr.handlers.plans.LoggedDifference`.
+        It is false if the log is as planned, prints as text, and has a method ``plot``.
 
     Raises:
         TypeError: ``plan`` is no plan.
-        ValueError: an argument is out of its range; no logged step is in the plan; the file is not well-formed.
+        ValueError: an argument is out of its range; the plan has no logged step; the file is not well-formed.
         OSError: the file cannot be read.
         ImportError: an event file is given, and ``tensorboard`` is not installed.
 
@@ -120,7 +121,7 @@ def audit_log(
 
 
 def _planned(argument: str, plan: Any, name: str | None) -> tuple[str, Array]:
-    """The name of the planned parameter, and its values ``(events, groups)``."""
+    """Return the name of the planned parameter, and its values ``(events, groups)``."""
     if isinstance(plan, Plan):
         if name is None:
             name = "lr" if "lr" in plan or len(plan) != 1 else next(iter(plan))
@@ -132,15 +133,15 @@ def _planned(argument: str, plan: Any, name: str | None) -> tuple[str, Array]:
     except (TypeError, ValueError) as error:
         raise TypeError(f"{argument} must be a Plan or an array of planned values, given {shown(plan)}") from error
     if table.ndim not in (1, 2) or not table.size:
-        raise TypeError(f"{argument} must have an event or more and one or two axes, given the shape {table.shape}")
+        raise TypeError(f"{argument} must have at least one event, and one or two axes, given the shape {table.shape}")
     return name or "lr", table.reshape(len(table), -1)
 
 
 def _groups_of(log: Log, num_groups: int, group: int | None) -> dict[str, int]:
-    """The group of the plan for each column of a log."""
+    """Return the group of the plan for each column of a log."""
     names = [name for name, column in log.columns.items() if len(column.steps)]
     if not names:
-        raise ValueError(f"{log.source} must have a value or more, given none")
+        raise ValueError(f"{log.source} must have at least one value, given none")
     if group is not None or num_groups == 1:
         return dict.fromkeys(names, group or 0)
     if len(names) not in (1, num_groups):

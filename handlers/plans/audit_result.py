@@ -1,4 +1,4 @@
-"""What an audit of a log found: as data, as text and as a picture."""
+"""The result of ``audit_log``: for each column of a log, its difference from the plan, as data, text and picture."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,17 +23,18 @@ MOST_DOTS = 120
 
 @dataclass(frozen=True)
 class LoggedDifference:
-    """The difference of one column of a log from its plan.
+    """The difference between a column of a log and the plan.
 
     Args:
-        column: the name in the log.
-        first: the first step at which they differ, as the log counts.
-        values: the value that was logged at ``first``, and the planned one.
-        num_differing: the number of points at which they differ.
+        column: the name of the column in the log.
+        first: the first step at which log and plan differ, in the log's own counting.
+        values: the logged value and the planned value at ``first``.
+        num_differing: the number of points at which log and plan differ.
         num_points: the number of points that were compared.
         ratio: the largest ratio of the larger to the smaller value; infinite if one of them is 0.
         ratio_at: the step of the largest ratio.
-        explanations: what makes all points match, in words; the likeliest first, none if nothing simple does.
+        explanations: changes of the plan after which all points match, in words; the likeliest comes first. Empty if no
+            simple change does.
 
     Example:
         >>> print(LoggedDifference("lr", 50, (0.1, 0.2), num_differing=9, num_points=10, ratio=2.0, ratio_at=50))
@@ -62,15 +63,15 @@ class LoggedDifference:
 
 
 class Compared(NamedTuple):
-    """A column of a log beside its plan.
+    """A column of a log beside the planned values.
 
     Args:
-        column: the name in the log.
+        column: the name of the column in the log.
         steps: the steps ``(points,)`` that were compared.
-        points: the event of each step, with its value and the error of the value.
+        points: the event, the value and the largest error of the value at each of these steps.
         expected: the planned values ``(points,)``.
         planned: the planned values of all events.
-        differing: where they differ ``(points,)``.
+        differing: for each point, whether log and plan differ, ``(points,)``.
         rounding: how the log is rounded.
     """
 
@@ -84,13 +85,13 @@ class Compared(NamedTuple):
 
 
 class Audit(Sequence[LoggedDifference]):
-    """What :func:`audit_log` found: a sequence of differences, which is false if the log is as planned.
+    """The result of :func:`audit_log`: a sequence of differences, which is false if the log is as planned.
 
     Args:
         compared: each column of the log beside its plan.
-        differences: the columns that differ.
+        differences: the difference of each column that is not as planned.
         counting: how the log counts, in words.
-        notes: what was left out, in words; no differences.
+        notes: which points or values were left out, in words. A note is no difference.
 
     Example:
         >>> from lehr.handlers.plans import Log, audit_log

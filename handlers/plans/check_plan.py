@@ -1,4 +1,4 @@
-"""A search for mistakes in a run before it starts."""
+"""Searches for mistakes in the schedulers of a run, before the run starts."""
 
 from collections.abc import Callable
 
@@ -56,62 +56,63 @@ def check_plan(
 ) -> Findings:
     """Find mistakes in the schedulers of a trainer, for a run of a given length.
 
-    It makes a :func:`dry_run`, which says what happens to random numbers, and changes nothing. Each finding has a
-    ``code`` and a ``severity``:
+    The function makes a :func:`dry_run`, which says what happens to random numbers, and changes nothing. Each finding
+    has a ``code`` and a ``severity``:
 
-    - ``write-conflict`` (error): two schedulers, two schedulers of one ``ParamGroupScheduler``, or a scheduler and one
-      of ignite write one parameter. The finding says which one wins, and from when. There is no conflict if one starts
-      after the other has written for the last time. (warning: with a scheduler of torch that is not wrapped, and that
-      your code refers to.)
-    - ``attached-twice`` (error): one event of an engine calls a scheduler twice, so it moves on too fast. (warning: it
-      was attached to one event, and then to another one.)
+    - ``write-conflict`` (error): two schedulers write one parameter. They may be in one ``ParamGroupScheduler``, and
+      one of them may be of ignite. The finding says which one wins, and from when. There is no conflict if one starts
+      after the other has written for the last time. (warning: the other one is a scheduler of torch that is not
+      wrapped, and that your code refers to.)
+    - ``attached-twice`` (error): one event of an engine calls a scheduler twice, so it moves on too fast. (warning: the
+      scheduler was attached to one event, and then to another one.)
     - ``never-attached`` (warning; info if another scheduler writes the same, or a metric drives it): no event calls a
-      scheduler of one of the trainer's optimizers, or a scheduler that it is a part of. The trainer's optimizers are
-      those that its schedulers write to, or that the code of its training step or handlers refers to.
+      scheduler of one of the trainer's optimizers, or a scheduler that contains it. The trainer's optimizers are those
+      that its schedulers write to, or that the code of its training step or handlers refers to.
     - ``history-name-clash`` (error): two schedulers would record under one name.
     - ``missing-metric`` (error): a scheduler reads a metric that its engine does not produce, although the engine has
-      metrics of ignite; or a metric that does not exist yet at its event. (warning: it reads a metric of an evaluator
-      from the trainer.)
+      metrics of ignite; or a metric that does not exist yet at the scheduler's event. (warning: a scheduler reads a
+      metric of an evaluator from the trainer.)
     - ``never-observed`` (warning): a part of a schedule depends on metrics, such as a plateau after a warm-up, and no
       code passes one to its ``observe``.
-    - ``early-metrics`` (warning): it counts metrics before its first event, and may act on them alone.
+    - ``early-metrics`` (warning): such a part counts metrics before its first event, and may act on them alone.
     - ``late-event`` (warning; info if the value is the same): the first iterations train with another value than the
-      first one of the schedule, since the scheduler is attached to an event after a training step, or to a late one.
+      first value of the schedule, since the scheduler is attached to an event after a training step, or to a late
+      event.
     - ``early-log`` (warning): a logger of ignite logs a parameter at an event before the scheduler writes it there.
-    - ``not-reset`` (warning): the run begins at iteration 0, and a scheduler at a later event than its first.
-    - ``past-end`` (warning): no event of the run lies within the schedule of a learning rate, which is almost 0 after.
+    - ``not-reset`` (warning): the run begins at iteration 0, and a scheduler at a later event than its first event.
+    - ``past-end`` (warning): the schedule of a learning rate has ended before the run begins, with a value of almost 0.
     - ``inexact-resume`` (warning): a checkpoint of ignite comes before handlers of ``EPOCH_COMPLETED`` that pass
-      metrics or begin phases, and a resumed run does not come back to them; or ``terminate_epoch`` ends epochs early.
+      metrics or begin phases, and a resumed run does not call them again; or ``terminate_epoch`` ends epochs early.
     - ``not-restored`` (error): the trainer resumes a run, and a scheduler is at another event than the run.
     - ``illegal-value`` (error): the optimizer does not allow a value, such as lr < 0, betas >= 1 or momentum < 0; or a
       scheduler raises an error at an event, such as for NaN.
     - ``groups-flattened`` (warning): the param groups have different values, and one value is written to all of them.
       Pass ``relative=True`` to keep their ratios.
-    - ``end-not-reached`` (warning; info if at least 95% is done): the run ends before the schedule, and not close to
-      its end value; or before its last phase; or before the value changes at all.
+    - ``end-not-reached`` (warning; info if at least 95% is done): the run ends before the schedule, whose value is not
+      close to its end value; or before its last phase; or before the value changes at all.
     - ``repeats`` (info; warning if a new cycle begins just before the run ends): a cycle starts again. (warning: the
       schedule ends before the run and stays at a learning rate of 0 or almost 0, or a cosine goes back up.)
     - ``unit-mismatch`` (warning): the durations look like iterations on an epoch event, or the reverse; or a decay
-      without an end falls to almost 0 by iterations, as it would not by epochs.
-    - ``jump`` (warning; info if the value goes down): the value changes by more than ``jump_ratio`` where one phase, or
-      one scheduler, follows another; or by a thousand times within one event.
-    - ``zero-start`` (info; warning if all groups have it for more than one step): the learning rate is 0 at first.
-    - ``reads-gpu`` (info): a clock without a ``lag`` reads a tensor on a GPU, or the readings of other ranks, and so
-      waits for them at each iteration.
+      without an end falls to almost 0 by iterations, and would not by epochs.
+    - ``jump`` (warning; info if the value goes down): the value changes by more than ``jump_ratio`` where one phase or
+      scheduler follows another; or it changes a thousandfold within one event.
+    - ``zero-start`` (info; warning if all groups start at 0 for more than one step): the learning rate is 0 at first.
+    - ``reads-gpu`` (info): a clock without a ``lag`` reads a tensor on a GPU, or the readings of other ranks. It waits
+      for them at each iteration.
     - ``unforeseen`` (info): the dry run cannot predict a scheduler, and does not check it; see :func:`dry_run`.
 
-    A scheduler of torch is checked as it is wrapped. A scheduler that is attached twice or not restored gets no
-    findings about its length.
+    A wrapped scheduler of torch is checked like a scheduler of lehr. A scheduler that is attached twice or not restored
+    gets no findings about its length.
 
     Args:
-        trainer: the engine, or the schedulers of a loop without one; see :func:`dry_run`.
+        trainer: the engine, or the schedulers of a loop without an engine; see :func:`dry_run`.
         max_epochs: epochs of the whole run, at least 1; None with ``max_iters``.
         epoch_length: iterations of an epoch, at least 1.
         metrics: the values of each metric by its name; see :func:`dry_run`.
         max_iters: iterations of the whole run, instead of ``max_epochs``; see :func:`dry_run`.
-        gradient_accumulation_steps: iterations for each step of the optimizers, or a mapping from optimizers
-            to them; see :func:`dry_run`.
-        jump_ratio: the ratio from which a change from one phase to the next is a jump, more than 1.
+        gradient_accumulation_steps: iterations for each step of the optimizers, or a mapping from optimizers to these
+            numbers; see :func:`dry_run`.
+        jump_ratio: a change from one phase to the next is a jump if its ratio is larger than this number, more than 1.
         progress: called with the number of simulated iterations; see :func:`dry_run`.
         amounts: how much each iteration counts, for schedulers with a clock; see :func:`dry_run`.
         seconds_per_step: how long each iteration takes; see :func:`dry_run`.
@@ -120,7 +121,7 @@ def check_plan(
         A list of :class:`~lehr.handlers.plans.Finding`, errors first. ``print`` it.
 
     Raises:
-        TypeError: an argument has the wrong type; something cannot be copied.
+        TypeError: an argument has the wrong type; an object cannot be copied.
         ValueError: an argument is out of its range.
 
     Example:
@@ -160,7 +161,7 @@ def check_plan(
 
 
 def _without_follow_ups(findings: list[Finding]) -> list[Finding]:
-    """The findings without those about the length of a scheduler that counts its events wrong."""
+    """Return the findings without those about the length of a scheduler whose count of events is wrong."""
     counting_wrong = tuple(one.where for one in findings if one.code in ("attached-twice", "not-restored"))
     about_length = ("end-not-reached", "repeats", "unit-mismatch")
     return [one for one in findings if one.code not in about_length or not one.where.endswith(counting_wrong)]

@@ -1,4 +1,4 @@
-"""The forecasts of the loss in two plans, compared."""
+"""Compares the forecasts of the loss in two plans, at the end of each plan."""
 
 from collections.abc import Iterator
 
@@ -6,12 +6,12 @@ from .plan import Plan, PlanColumn
 
 
 def are_forecasts(a: Plan, b: Plan, name: str) -> bool:
-    """Whether both plans have a forecast under a name."""
+    """Return whether both plans have a forecast under a name."""
     return all(name in plan and plan.columns[name].band is not None for plan in (a, b))
 
 
 def forecast_lines(a: Plan, b: Plan) -> Iterator[str]:
-    """The differences of the forecasts of two plans, at the end of each plan, in words."""
+    """Yield the differences of the forecasts of two plans, at the end of each plan, in words."""
     for name in a:
         if are_forecasts(a, b, name):
             one, other = a.columns[name], b.columns[name]

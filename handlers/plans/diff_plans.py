@@ -1,4 +1,4 @@
-"""The differences of two plans: as data, as text and as a picture."""
+"""Compares two plans and returns their differences as data, as text and as a picture."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Difference:
-    """The difference of two plans in one param group, under one name.
+    """The difference between two plans in one param group under one name.
 
     Args:
         name: the name in both plans.
-        label: the name of the group; empty for a value that is in no param group.
+        label: the name of the param group; empty for a value that is in no param group.
         first: the first iteration at which the plans differ, from 0.
         values: the values of both plans at ``first``.
         num_iterations: the number of iterations at which the plans differ.
@@ -62,12 +62,12 @@ class Difference:
         )
 
 
-MOST_EXPLAINED = 16  # different pairs of groups
-ROUNDING = 1e-9  # relative: the same values in another order of operations
+MOST_EXPLAINED = 16  # different pairs of param groups
+ROUNDING = 1e-9  # relative; values that differ less may come from another order of operations
 
 
 class PlanDiff(Sequence[Difference]):
-    """The differences of two plans: a sequence, which is false if the plans are equal.
+    """The differences between two plans: a sequence, which is false if the plans are equal.
 
     Args:
         a: the first plan.
@@ -111,12 +111,12 @@ class PlanDiff(Sequence[Difference]):
 
     @property
     def forecasts(self) -> list[str]:
-        """What the forecasts of the loss differ by at their ends, in words; empty unless both plans have one."""
+        """The differences between the forecasts of the loss at their ends, in words; empty if a plan has none."""
         return [*forecast_lines(self.a, self.b)] if self else []
 
     @property
     def explanation(self) -> str:
-        """What explains all differences, such as ``"b is a, 1 iteration later"``; empty if nothing simple does."""
+        """A simple relation that explains all differences, such as ``"b is a, 1 iteration later"``; empty for none."""
         common: list[str] | None = None
         seen = set[tuple[bytes, bytes]]()
         for one in self.differences:
@@ -136,7 +136,7 @@ class PlanDiff(Sequence[Difference]):
         return common[0] if common else ""
 
     def plot(self, axes: "Axes | Sequence[Axes] | None" = None, labels: tuple[str, str] = ("a", "b")) -> "list[Axes]":
-        """Draw both plans: a panel for each name that both have, with the area between the plans shaded.
+        """Draw both plans: a panel for each name in both plans, with the area between the plans shaded.
 
         A vertical line marks the first difference. The method does not show or save the figure.
 
@@ -155,7 +155,7 @@ class PlanDiff(Sequence[Difference]):
             for group in range(min(one.shape[1], other.shape[1])):
                 for plan, (values, label) in enumerate(zip((one, other), labels, strict=True)):
                     (line,) = panel.plot(iterations, values[:, group], **style_of(plan, 2))
-                    line.set_label(label if group == 0 else f"_{label}")  # the legend has one entry for all groups
+                    line.set_label(label if group == 0 else f"_{label}")  # one entry of the legend for all groups
                 panel.fill_between(iterations, one[:, group], other[:, group], color=COLORS[4], alpha=0.3, linewidth=0)
             first = min((one.first for one in self.differences if one.name == name), default=None)
             if first is not None:
@@ -183,13 +183,13 @@ def diff_plans(a: Plan, b: Plan, *, rtol: float = 0.0) -> PlanDiff:
         rtol: the relative difference up to which two values are equal, at least 0.
 
     Returns:
-        A :class:`~lehr.handlers.plans.PlanDiff`: a sequence of :class:`~lehr.handlers.plans.Difference`. It is false if
-        the plans are equal, prints as text, and has a method ``plot``. The text ends with a line such as
-        ``b is a, 1 iteration later`` if a simple relation explains all differences, and with what the forecasts of the
-        loss differ by at their ends, if both plans have one.
+        A :class:`~lehr.handlers.plans.PlanDiff`, which is a sequence of :class:`~lehr.handlers.plans.Difference`. It is
+        false if the plans are equal, prints as text, and has a method ``plot``. If a simple relation explains all
+        differences, the text ends with a line such as ``b is a, 1 iteration later``. If both plans have a forecast of
+        the loss, the text also ends with the difference between the forecasts at their ends.
 
     Raises:
-        TypeError: ``a`` or ``b`` is no plan.
+        TypeError: ``a`` or ``b`` is not a plan.
         ValueError: ``rtol`` is negative.
 
     Example:
@@ -233,7 +233,7 @@ def diff_plans(a: Plan, b: Plan, *, rtol: float = 0.0) -> PlanDiff:
 
 
 def _comparable(a: Plan, b: Plan, name: str) -> tuple[Array, Array]:
-    """The values of both plans, cut to the same iterations; a single group is repeated for the groups of the other."""
+    """Return the values of both plans, cut to the same iterations. If one has a single group, it is repeated."""
     length = min(a.num_iterations, b.num_iterations)
     one, other = a[name][:length], b[name][:length]
     groups = max(one.shape[1], other.shape[1])

@@ -1,4 +1,4 @@
-"""The values that all schedulers of a run will write, before the run starts."""
+"""Computes the values that all schedulers of a run will write, before the run starts."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -35,60 +35,63 @@ def dry_run(
     amounts: Amounts = None,
     seconds_per_step: Seconds = None,
 ) -> Plan:
-    """Compute the values that all schedulers of a trainer will have in effect at each iteration of a run.
+    """Compute the values that all scheduled parameters of a trainer will have at each iteration of a run.
 
-    The dry run fires the events of the run, in ignite's order, for copies of the schedulers. It covers
+    The dry run fires the events of the run, in ignite's order, for copies of the schedulers. It covers:
 
     - every scheduler that is attached to the trainer, by ``attach`` or ``add_event_handler``, on an event of ignite or
       of :class:`~lehr.engine.OptimizerEvents`, with any filter;
     - ``next_phase`` and ``observe`` of a scheduler that are handlers of the trainer;
     - the schedulers of evaluators that the code of a handler of the trainer runs.
 
-    It calls no training step and no other handler. It changes nothing, even if there is an error: not the trainer, a
-    scheduler, an optimizer, a data loader, the disk or the random state. (A Python function of yours in a schedule can
-    still read and change what its closure and globals refer to. Where it calls one, it restores the random state of
-    Python, NumPy and torch's CPU afterwards, so that random numbers which another thread draws meanwhile repeat.)
+    The dry run calls no training step and no other handler. The trainer, its schedulers, optimizers and data loaders,
+    the disk and the random state stay as they are, even if there is an error. (If a schedule has a Python function of
+    yours, the function can still read and change the objects of its closure and globals. After such a function, the dry
+    run restores the random state of Python, NumPy and torch's CPU. If another thread draws random numbers meanwhile, it
+    draws the same numbers again.)
 
-    If the state of the trainer was loaded to resume a run, the plan starts at the next iteration, and is NaN before it.
+    If the state of the trainer was loaded to resume a run, the plan starts at the next iteration and is NaN before it.
 
-    ``plan.unforeseen`` names the schedulers that the dry run cannot predict and leaves out: on an event of your own,
-    called by your code, attached to an engine that no handler of the trainer runs, or whose param groups are to come;
-    and those with a clock, unless you give ``amounts`` or ``seconds_per_step``.
+    ``plan.unforeseen`` names the schedulers that the dry run cannot predict and leaves out. These are schedulers on an
+    event of your own, schedulers that your code calls, schedulers that are attached to an engine which no handler of
+    the trainer runs, schedulers whose param groups do not exist yet, and schedulers with a clock for which you give
+    neither ``amounts`` nor ``seconds_per_step``.
 
-    A training loop without an engine gives its schedulers in the place of the trainer. Those that have counted events
-    plan the rest of their run.
+    For a training loop without an engine, give the schedulers instead of the trainer. If they have counted events, the
+    plan covers the rest of their run.
 
     Args:
-        trainer: the engine. In a loop without one: a scheduler or several, each called before every step of the
-            optimizer; or a mapping from events to schedulers, such as ``{Events.EPOCH_COMPLETED: plateau}``.
+        trainer: the engine. For a loop without an engine: a scheduler or several schedulers, each called before every
+            step of the optimizer; or a mapping from events to schedulers, such as
+            ``{Events.EPOCH_COMPLETED: plateau}``.
         max_epochs: epochs of the whole run, at least 1; None with ``max_iters``.
         epoch_length: iterations of an epoch, at least 1.
         metrics: for each name of a metric, its values over the run, evenly spaced: one for each epoch, one for each
-            iteration, or any other number of values that divides the number of iterations. A metric without values
-            changes nothing.
+            iteration, or any other number of values that divides the number of iterations. A metric that is not in the
+            mapping has no effect.
         max_iters: iterations of the whole run, at least 1, instead of ``max_epochs``; as in ``trainer.run``.
         gradient_accumulation_steps: iterations for each step of the optimizers, at least 1; or a mapping from
-            optimizers to such numbers, such as ``{generator: 5}`` where a generator steps in each 5th iteration. None,
-            and for an optimizer that is not in the mapping, the value that ignite's ``create_supervised_trainer`` was
-            given if it made the trainer, otherwise 1.
+            optimizers to such numbers, such as ``{generator: 5}`` for a generator that steps in each 5th iteration. For
+            None, and for an optimizer that is not in the mapping, the number is the one that was given to ignite's
+            ``create_supervised_trainer`` if it made the trainer, or else 1.
         progress: called with 1000 after every 1000 iterations, such as ``tqdm(...).update``; or None.
-        amounts: how much each iteration counts over all ranks, for schedulers with a :class:`TokenClock` or another
-            clock of batches, such as 524288 tokens: one number, or one for each iteration of the run; or a mapping from
-            clocks to them. In a loop without an engine, numbers that it passes to ``apply``.
+        amounts: how much each iteration counts over all ranks, such as 524288 tokens, for schedulers with a
+            :class:`TokenClock` or another clock of batches. One number, or one for each iteration of the run; or a
+            mapping from clocks to such numbers. For a loop without an engine, the numbers that the loop passes to
+            ``apply``.
         seconds_per_step: how long each iteration takes, in seconds, for schedulers with a :class:`TimeClock`: one
             number, or one for each iteration.
 
     Shapes: ``plan[name]`` is ``(max_epochs * epoch_length, groups)``, or ``(max_iters, groups)``.
 
     Returns:
-        A :class:`~lehr.handlers.plans.Plan`. ``plan[name]`` has, for each iteration, the values in effect after its
-        training step, in all groups that are written under the name. Values in tensors are rounded to the precision of
-        the tensor.
+        A :class:`~lehr.handlers.plans.Plan`. ``plan[name]`` has the values after the training step of each iteration,
+        in all groups that are written under the name. Values in tensors are rounded to the precision of the tensor.
 
     Raises:
-        TypeError: an argument has the wrong type; something cannot be copied.
-        ValueError: an argument is out of its range; the trainer is in a run of another ``epoch_length``.
-        Exception: a scheduler raises it at an event. A note names the iteration.
+        TypeError: an argument has the wrong type; an object cannot be copied.
+        ValueError: an argument is out of its range; the trainer is in a run with another ``epoch_length``.
+        Exception: a scheduler raises an error at an event. A note names the iteration.
 
     Example:
         >>> import torch
@@ -127,7 +130,7 @@ def prepared_run(
     max_iters: int | None,
     readings: tuple[Amounts, Seconds],
 ) -> SimulatedRun:
-    """A simulated run that has not started yet.
+    """Return a simulated run that has not started yet.
 
     Raises:
         TypeError: see :func:`dry_run`.
@@ -153,7 +156,7 @@ def prepared_run(
         raise ValueError(
             f"epoch_length must be {state.epoch_length}, as in the run that the trainer is in, given {epoch_length}"
         )
-    if state.max_epochs is not None and max_epochs < state.epoch:  # ignite would refuse it too
+    if state.max_epochs is not None and max_epochs < state.epoch:  # ignite would refuse this too
         raise ValueError(
             f"max_epochs must be at least {state.epoch}, the epochs that the trainer has made, given {max_epochs}"
         )
@@ -163,9 +166,9 @@ def prepared_run(
 
 
 def _iterations_done(trainer: Engine, iterations: int) -> int:
-    """The iterations that the trainer has made of a run that it can resume; 0 where ignite would start a new run."""
+    """Return the iterations that the trainer has made of a run to resume; 0 if ignite would start a new run."""
     state = trainer.state
-    # Older versions of ignite have no max_iters, and convert it to epochs.
+    # Older versions of ignite convert max_iters to epochs and do not keep it.
     is_in_run = state.max_epochs is not None or getattr(state, "max_iters", None) is not None
     return int(state.iteration) if is_in_run and state.iteration < iterations else 0
 
@@ -200,7 +203,7 @@ def _number(name: str, value: object) -> float:
 
 
 def plan_of(run: SimulatedRun) -> Plan:
-    """The plan of a simulated run that has ended, perhaps with an error."""
+    """Return the plan of a simulated run that has ended, perhaps with an error."""
     columns: dict[str, PlanColumn] = {}
     settings = run.settings
     for name, recorded in run.recorded.items():
@@ -225,7 +228,7 @@ def plan_of(run: SimulatedRun) -> Plan:
 
 
 def _spans(written: WrittenSchedule, iterations: int) -> tuple[PhaseSpan, ...]:
-    """The phases of a schedule, in iterations."""
+    """Return the phases of a schedule, in iterations."""
     scheduler, found = written.scheduler, []
     for phase in written.phases:
         event = max(scheduler.position(phase.first_event), 0)

@@ -1,4 +1,4 @@
-"""The values that all schedulers of a run have in effect, iteration by iteration."""
+"""The plan of a run: the values of all schedulers at each iteration, with tables, pages and a forecast."""
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class PhaseSpan(NamedTuple):
-    """A phase of a schedule in a plan: its iterations, ``first`` to ``stop - 1`` from 0, and its name."""
+    """A phase of a schedule in a plan: iterations ``first`` to ``stop - 1``, counted from 0, and a name."""
 
     first: int
     stop: int
@@ -32,14 +32,14 @@ class PlanColumn:
     """The values of a plan under one name.
 
     Args:
-        values: ``(iterations, groups)``: the values in effect at each iteration. NaN before the first write to an
-            attribute that did not exist, and in the iterations before a resumed run starts.
+        values: ``(iterations, groups)``: the value at each iteration. NaN before the first write to an attribute that
+            did not exist, and before a resumed run starts.
         labels: the name of each group; empty for a value that is in no param group.
         spans: the phases of the schedule.
         event_iterations: ``(events,)``: for each event, the iteration of the next training step, from 0.
-        first_event: the index of the first of these events; more than 0 if the run is resumed.
-        band: for a forecast, the lower and the upper ends of its band ``(2, iterations)``; otherwise None.
-        counts: ``(events,)``: what a clock has counted before each of these events, such as tokens; None without one.
+        first_event: the index of the first event in ``event_iterations``; more than 0 if the run is resumed.
+        band: for a forecast, the lower and the upper end of its band ``(2, iterations)``; otherwise None.
+        counts: ``(events,)``: the count of a clock before each of these events, such as tokens; None without a clock.
     """
 
     values: Array
@@ -58,13 +58,13 @@ class Plan(Mapping[str, Array]):
         columns: the values under each name.
         max_epochs: epochs of the run.
         epoch_length: iterations of an epoch.
-        start: the first iteration of the run, from 0; more than 0 if the run is resumed.
+        start: the first iteration of the run, counted from 0; more than 0 if the run is resumed.
         unforeseen: the schedulers that the dry run cannot predict and leaves out, in words.
 
     Shapes: ``plan[name]`` is ``(iterations, groups)``, NaN before ``start``.
 
     Raises:
-        KeyError: ``plan[name]`` of a name that the plan does not have.
+        KeyError: the plan does not have the name.
 
     Example:
         >>> import torch
@@ -95,8 +95,8 @@ class Plan(Mapping[str, Array]):
         self.epoch_length: int = epoch_length
         self.start: int = start
         self.unforeseen: tuple[str, ...] = tuple(unforeseen)
-        self.given_unit: GivenUnit | None = None  # of the durations of its schedulers, with the length of the run
-        self.num_iterations: int = max_epochs * epoch_length  # of the whole run; fewer if max_iters ends it
+        self.given_unit: GivenUnit | None = None  # the unit of the schedulers' durations, and the length of the run
+        self.num_iterations: int = max_epochs * epoch_length  # iterations of the whole run; fewer if max_iters ends it
 
     def __getitem__(self, name: str) -> Array:
         if name not in self.columns:
@@ -110,7 +110,7 @@ class Plan(Mapping[str, Array]):
         return len(self.columns)
 
     def __eq__(self, other: object) -> bool:
-        """Whether two plans have the same values under the same names."""
+        """Return whether two plans have the same values under the same names."""
         if not isinstance(other, Plan):
             return NotImplemented
         return set(self) == set(other) and all(
@@ -136,8 +136,8 @@ class Plan(Mapping[str, Array]):
     def to_csv(self, path: str | PathLike[str]) -> None:
         """Write a CSV table: a row for each iteration, a column for each name, or ``name[group]`` for several groups.
 
-        The numbers have enough digits to give the same float64 again. A cell for NaN is empty. A heading that a
-        spreadsheet would take for a formula gets an apostrophe before it, as in the file of a history.
+        The numbers have enough digits to read the same float64 again. A cell for NaN is empty. A heading that a
+        spreadsheet would read as a formula gets an apostrophe before it, as in :meth:`ParamHistory.to_csv`.
 
         Args:
             path: the file to write.
@@ -151,7 +151,7 @@ class Plan(Mapping[str, Array]):
                 writer.writerow([iteration, *("" if value != value else repr(value) for value in row)])
 
     def to_pandas(self) -> Any:
-        """The table of :meth:`to_csv` as a ``pandas.DataFrame``, whose index is the iteration, from 1.
+        """Return the table of :meth:`to_csv` as a ``pandas.DataFrame``, whose index is the iteration, from 1.
 
         Raises:
             ImportError: pandas is not installed.
@@ -186,19 +186,20 @@ class Plan(Mapping[str, Array]):
         and the event where you point, zooms all panels together, switches groups off and on, and changes between
         iterations and epochs, and between linear and logarithmic axes. Phases are shaded.
 
-        A line has all its values up to 20,000 iterations, or fewer in a page with many lines, which has about 80,000
-        values. Longer lines are cut into equal intervals, and the page has the least and the largest value of each,
-        the values before and after its largest step, and the values at findings, phases and both ends.
+        A line has all its values up to 20,000 iterations. In a page with many lines the limit is lower, and the page
+        has about 80,000 values. Longer lines are cut into equal intervals. The page then has the smallest and the
+        largest value of each interval, the values before and after its largest step, and the values at findings, phases
+        and both ends.
 
-        The file has plotly in it, and about 5 MB. The same plan gives the same bytes with the same version of plotly.
-        A file that exists is replaced when the new one is complete.
+        The file includes plotly and has about 5 MB. The same plan gives the same bytes with the same version of plotly.
+        An existing file is replaced when the new file is complete.
 
         Args:
             path: the file to write.
-            findings: what :func:`check_plan` found. They are listed, and marked at their iterations.
-            recorded: a history, ``engine.state.param_history``. It is drawn as dots over the plan.
-            other: another plan, which is drawn beside this one. The legend lays it over this one, too.
-            labels: the names of this plan and of the other one.
+            findings: the findings of :func:`check_plan`. They are listed, and marked at their iterations.
+            recorded: a history, ``engine.state.param_history``, which is drawn as dots over the plan.
+            other: another plan, which is drawn beside this plan. The legend can also show it over this plan.
+            labels: the names of this plan and of the other plan.
             title: the title of the page; None for the names in the plan.
 
         Raises:
@@ -222,10 +223,10 @@ class Plan(Mapping[str, Array]):
         write_page(path, checked_contents(self, findings, recorded, other, labels), title)
 
     def forecast(self, forecast: Any, *, param_name: str = "lr", name: str = "loss", **options: Any) -> "Plan":
-        """This plan with a forecast of the loss, under the learning rate.
+        """Return this plan with a forecast of the loss under the learning rate.
 
-        The forecast is a column like the others, with a band: in the text, the tables, :func:`plot_plan`,
-        :meth:`to_html`, and :func:`diff_plans`, which compares the forecasts of two plans at their ends.
+        The forecast is a column with a band. It is in the text, the tables, :func:`plot_plan` and :meth:`to_html`.
+        :func:`diff_plans` compares the forecasts of two plans at their ends.
 
         Args:
             forecast: a :class:`~lehr.handlers.forecast.LossForecast`, or an object whose ``predict(values,
@@ -235,8 +236,8 @@ class Plan(Mapping[str, Array]):
             options: arguments of ``predict``, such as ``group=0`` or ``extrapolate=True``.
 
         Raises:
-            TypeError: ``forecast`` has no ``predict``.
-            ValueError: the plan has no such parameter, has the name already, or begins in mid-run; see ``predict``.
+            TypeError: ``forecast`` has no method ``predict``.
+            ValueError: the plan has no such parameter, already has the name, or begins in mid-run; see ``predict``.
 
         Example:
             >>> class Halves:
@@ -273,7 +274,7 @@ class Plan(Mapping[str, Array]):
         return plan
 
     def _table(self) -> dict[str, Array]:
-        """The values of each group under a heading."""
+        """Return the values of each group by their heading."""
         return {
             name if values.shape[1] == 1 else f"{name}[{group}]": values[:, group]
             for name, values in self.items()
@@ -281,7 +282,7 @@ class Plan(Mapping[str, Array]):
         }
 
     def _repr_html_(self) -> str:
-        """The plan in a notebook: its table and a picture."""
+        """Return the plan for a notebook: its table and a picture."""
         from .plot_plan import plot_plan
 
         names = [*self][:MOST_PANELS]
@@ -292,16 +293,16 @@ class Plan(Mapping[str, Array]):
 
 
 def title_of(plan: Plan) -> str:
-    """The length of a plan in words, for the title of a picture."""
+    """Return the length of a plan in words, for the title of a picture."""
     epochs = f"{counted(plan.max_epochs, 'epoch')} of {plan.epoch_length}"
     return f"plan of {counted(plan.num_iterations, 'iteration')}: {epochs}"
 
 
 def named_groups(labels: Sequence[str]) -> str:
-    """The names of param groups, shortened for more than 4 groups."""
+    """Return the names of param groups, shortened if there are more than 4 groups."""
     return ", ".join(labels) if len(labels) <= 4 else f"{len(labels)} groups, {labels[0]} to {labels[-1]}"
 
 
 def counted(number: int, thing: str) -> str:
-    """A number and a noun, with an s for the plural."""
+    """Return a number and a noun, with an s for the plural."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -1,4 +1,4 @@
-"""Pictures of a plan."""
+"""Draws a plan with matplotlib: a panel for each name, a line for each group."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,8 @@ from .unit_axis import add_unit, unit_along_the_top
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST_DOTS = 80  # of a recorded history
-MOST_POINTS = 20_000  # of a line
+MOST_DOTS = 80  # dots of a recorded history
+MOST_POINTS = 20_000  # points of a line
 
 
 def plot_plan(
@@ -35,25 +35,25 @@ def plot_plan(
 ) -> "list[Axes]":
     """Draw a plan: a panel for each name, a line for each group, shaded phases with names, epochs along the top.
 
-    The function does not show or save the figure: call ``matplotlib.pyplot.show()`` or ``Figure.savefig``. It changes
-    no style.
+    The function does not show or save the figure: call ``matplotlib.pyplot.show()`` or ``Figure.savefig``. It does not
+    change matplotlib's style.
 
     Args:
         plan: a plan that :func:`dry_run` returned.
         axes: the axes to draw into, one for each name; None for a new figure.
         names: the names to draw, in this order; None for all names.
         recorded: a history, ``engine.state.param_history``. It is drawn as dots, one for each recorded event.
-        log: whether the value axes are logarithmic. None chooses: logarithmic where all values are positive, and at
-            least a third of them are less than 2 % of the largest.
-        unit: the unit along the top: ``"epochs"``, ``"tokens"``, ``"samples"`` or ``"percent"``. None for tokens or
-            samples where a scheduler's durations were given in them, and else for epochs.
-        run: the :class:`RunLength` that says the tokens or samples of an iteration; None for that of the schedulers.
+        log: whether the value axes are logarithmic. With None, an axis is logarithmic if all values are positive and at
+            least a third of them are less than 2 % of the largest value.
+        unit: the unit along the top: ``"epochs"``, ``"tokens"``, ``"samples"`` or ``"percent"``. None means tokens or
+            samples if a scheduler's durations were given in them, or else epochs.
+        run: the :class:`RunLength` with the tokens or samples of an iteration; None for that of the schedulers.
 
     Returns:
         The axes, one for each name.
 
     Raises:
-        TypeError: ``plan`` is no plan, or ``recorded`` no history.
+        TypeError: ``plan`` is not a plan, or ``recorded`` is not a history.
         ValueError: the number of axes is not the number of names; the plan does not have a name; the run cannot convert
             iterations to ``unit``.
 
@@ -75,7 +75,7 @@ def plot_plan(
     if not isinstance(recorded, ParamHistory | None):
         raise TypeError(f"recorded must be a ParamHistory or None, given {shown(recorded)}")
     if unit is not None:
-        unit_along_the_top(plan, unit, run)  # an error comes before anything is drawn
+        unit_along_the_top(plan, unit, run)  # raises an error before anything is drawn
     names = list(plan) if names is None else list(names)
     for name in names:
         if name not in plan:
@@ -121,14 +121,14 @@ def _draw(panel: "Axes", name: str, plan: Plan, log: bool | None) -> None:
 
 
 def _name_of(column: PlanColumn) -> str:
-    """What the legend calls the values of one group."""
+    """Return the name of the values of one group in the legend."""
     return "planned" if column.band is None else "forecast"
 
 
 def lines_of(*columns: PlanColumn) -> list[dict[str, Array]]:
-    """The values of each line, for each of some columns with the same labels; groups with the same values share a line.
+    """Return the values of each line, for each of the columns, which have the same labels.
 
-    In several columns, groups share a line if they have the same values in each.
+    Groups share a line if they have the same values in each column.
     """
     found: dict[tuple[bytes, ...], tuple[list[str], list[Array]]] = {}
     for number, label in enumerate(columns[0].labels):
@@ -140,7 +140,7 @@ def lines_of(*columns: PlanColumn) -> list[dict[str, Array]]:
 
 
 def _name_lines(panel: "Axes") -> None:
-    """Add a legend below the names of the phases."""
+    """Add a legend, which leaves the names of the phases above it free."""
     panel.legend(fontsize="small", loc="best", bbox_to_anchor=(0, 0, 1, 0.93))
 
 
@@ -153,7 +153,7 @@ def _shade(panel: "Axes", column: PlanColumn) -> None:
             style: dict[str, Any] = {"fontsize": "x-small", "color": "0.3", "clip_on": True}
             panel.text(middle, 0.98, span.name, transform=transform, ha="center", va="top", **style)
     if column.spans:
-        panel.margins(y=0.14)  # room for the names
+        panel.margins(y=0.14)  # space for the names of the phases
 
 
 def _draw_recorded(panel: "Axes", column: PlanColumn, recorded: ParamHistory, name: str) -> None:
@@ -167,9 +167,9 @@ def _draw_recorded(panel: "Axes", column: PlanColumn, recorded: ParamHistory, na
 
 
 def recorded_events(column: PlanColumn, history: HistoryColumn) -> tuple[NDArray[np.int64], Array]:
-    """The events of a history that a plan has: their iterations from 0, and their values ``(events, groups)``.
+    """Return the events of a history that a plan has: their iterations from 0, and their values ``(events, groups)``.
 
-    For a resumed run, a history that has fewer events than came before it is one that began anew.
+    If the run is resumed and the history has fewer events than came before, the history began anew.
     """
     before = column.first_event if history.num_events >= column.first_event else 0
     events = history.event_indices - before
@@ -178,13 +178,13 @@ def recorded_events(column: PlanColumn, history: HistoryColumn) -> tuple[NDArray
 
 
 def needs_log(values: Array) -> bool:
-    """Whether all values are positive, and at least a third of them less than 2 % of the largest."""
+    """Return whether all values are positive and at least a third of them are less than 2 % of the largest value."""
     known = values[~np.isnan(values)]
     return bool(len(known) and known.min() > 0 and np.quantile(known, 1 / 3) < 0.02 * known.max())
 
 
 def panels_for(axes: "Axes | Sequence[Axes] | None", names: Sequence[str]) -> "list[Axes]":
-    """The axes for each name: the given axes, or the axes of a new figure.
+    """Return the axes for each name: the given axes, or the axes of a new figure.
 
     Raises:
         ValueError: the number of axes is not the number of names.

@@ -1,4 +1,4 @@
-"""Relations of two series in words."""
+"""Writes the relation between two series in words, for audits of logs and for differences between plans."""
 
 from fractions import Fraction
 
@@ -7,12 +7,12 @@ from .series_relations import Relation
 
 
 def in_log(relation: Relation, first_step: int = 0, epoch_length: int | None = None) -> str:
-    """What explains a log that differs from its plan.
+    """Return the explanation of a difference between a log and its plan.
 
     Args:
         relation: the relation of the log to the plan.
-        first_step: the step of the first event.
-        epoch_length: events in an epoch, if they are known.
+        first_step: the step of the first event in the log.
+        epoch_length: events in an epoch; None if unknown.
 
     Example:
         >>> in_log(Relation("shift", -1))
@@ -55,7 +55,7 @@ from 1, give first_step=1, or --first-step 1'
 
 
 def in_plans(relation: Relation) -> str:
-    """What explains that plan b differs from plan a.
+    """Return the explanation of a difference between plan b and plan a.
 
     Example:
         >>> in_plans(Relation("shift", -1)), in_plans(Relation("faster", 4)), in_plans(Relation("factor", 2.0))

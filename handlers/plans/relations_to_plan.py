@@ -1,4 +1,4 @@
-"""Finds the relation of values to planned ones that they do not match."""
+"""Searches for a simple relation, such as a shift or a factor, between values and a plan that they do not match."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -14,19 +14,19 @@ from .series_relations import FEWEST, Indices, Points, Relation, common_factor, 
 MOST_STEPS_OFF = 8
 MOST_TIMES = 64
 PROBES = 64
-MANY = 8  # points that the plan must reach of a schedule that moves too fast
-MOST_JUMPS = 4_000_000  # shifts that are tried after the first difference
-# Planned steps in a number of steps, such as 9 in 10.
+MANY = 8  # a schedule that moves too fast explains at least this many points
+MOST_JUMPS = 4_000_000  # shifts to try after the first difference
+# Numbers of planned steps and of steps, such as 9 planned steps in 10 steps.
 FRACTIONS = [(one, other) for other in range(2, 21) for one in range(1, 21) if gcd(one, other) == 1]
 
 
 def find_relations(points: Points, planned: Array, epoch_length: int | None = None) -> list[Relation]:
-    """The simple relations of points to planned values that do not match; the likeliest first, at most three.
+    """Return the simple relations between points and planned values that differ: at most three, the likeliest first.
 
     Args:
         points: the points.
-        planned: the planned values ``(events,)``, also beyond the run if they are known.
-        epoch_length: events in an epoch, a factor that is tried in addition to 2 to 64.
+        planned: the planned values ``(events,)``, also beyond the end of the run if they are known.
+        epoch_length: events in an epoch. This number is tried as a factor in addition to 2 to 64.
     """
     search = _Search(points, planned, epoch_length)
     if not search.differing.any():
@@ -42,20 +42,20 @@ def find_relations(points: Points, planned: Array, epoch_length: int | None = No
 
 
 class Count(NamedTuple):
-    """How a schedule counts: after some steps, it is ``(up * steps + off) // down`` planned steps on."""
+    """How a schedule counts: after ``steps`` steps, it is at planned step ``(up * steps + off) // down``."""
 
     up: int = 1
     down: int = 1
     off: int = 0
 
     def of(self, events: Indices) -> Indices:
-        """The index of the planned value at each event."""
+        """Return the index of the planned value at each event."""
         indices: Indices = (self.up * events + self.off) // self.down
         return indices
 
 
 class _Search:
-    """Tries all relations of points to planned values."""
+    """Tries each relation between points and planned values."""
 
     def __init__(self, points: Points, planned: Array, epoch_length: int | None) -> None:
         self.points, self.planned = points, planned
@@ -68,7 +68,7 @@ class _Search:
         self.times = [*times, *([epoch_length] if epoch_length is not None and epoch_length > MOST_TIMES else [])]
 
     def shifts(self) -> Iterator[Relation]:
-        """A few steps earlier or later; or any number of steps, if the first point differs."""
+        """Find shifts by a few steps; or by any number of steps, if the first point differs."""
         sizes = range(1, MOST_STEPS_OFF + 1)
         for count, reached in self.reached([Count(off=steps) for size in sizes for steps in (size, -size)]):
             yield self.relation("shift", count.off, reached)
@@ -78,19 +78,19 @@ class _Search:
                 yield self.relation("shift", steps, reached)
 
     def faster(self) -> Iterator[Relation]:
-        """Several planned steps in each step."""
+        """Find schedules that move several planned steps in each step."""
         counts = [Count(one, off=off) for one in self.times for off in (0, 1, one - 1, one, -1, -one)]
         for count, reached in self.reached(counts):
             yield self.relation("faster", count.up, reached, steps_off=count.off)
 
     def slower(self) -> Iterator[Relation]:
-        """One planned step in several steps."""
+        """Find schedules that move one planned step in several steps."""
         counts = [Count(1, one, off) for one in self.times for off in (0, 1, one - 1, one, -1)]
         for count, reached in self.reached(counts):
             yield self.relation("slower", count.down, reached, steps_off=count.off)
 
     def factors(self) -> Iterator[Relation]:
-        """All values times a number, or those from the first difference on."""
+        """Find a factor of all values, or of the values from the first difference on."""
         first = int(np.argmax(self.differing))
         for since in dict.fromkeys((0, first)):
             points = self.points.part(slice(since, None))
@@ -100,7 +100,7 @@ class _Search:
                 yield self.relation("factor", factor, int(inside.sum()), since=int(points.events[0]) if since else 0)
 
     def jumps(self) -> Iterator[Relation]:
-        """As planned up to some step, and shifted from there on."""
+        """Find values that are as planned up to some step, and shifted from there on."""
         first = int(np.argmax(self.differing))
         if first == 0:
             return
@@ -112,7 +112,7 @@ class _Search:
             yield self.relation("again" if again else "jump", steps, first + reached, since=since)
 
     def constants(self) -> Iterator[Relation]:
-        """A constant value from some step on, where the plan moves."""
+        """Find a value that stays constant from some step on although the plan changes."""
         last = self.points.values[-1]
         other = np.flatnonzero(~equal(self.points, np.full(len(self.points.values), last)))
         since = int(other[-1]) + 1 if len(other) else 0
@@ -126,7 +126,7 @@ class _Search:
             yield self.relation("constant", float(last), len(self.points.events), since=int(tail.events[0]))
 
     def scaled_counts(self) -> Iterator[Relation]:
-        """Faster, slower or shifted, and all values times a number."""
+        """Find schedules that are faster, slower or shifted, with all values multiplied by a number."""
         counts = [("shift", steps, Count(off=steps)) for steps in (1, -1)]
         for times in self.times:
             counts += [("faster", times, Count(times)), ("slower", times, Count(1, times))]
@@ -141,7 +141,7 @@ class _Search:
                     yield self.relation(kind, number, int(inside.sum()), factor=factor or 1.0)
 
     def stretched(self) -> Iterator[Relation]:
-        """The same values in more or less time: exactly at whole planned steps, or between two planned values."""
+        """Find the planned values in more or less time; values between two planned steps must lie between theirs."""
         bends = np.zeros(len(self.planned))
         bends[1:-1] = np.abs(np.diff(self.planned, 2))
         for numerator, denominator in FRACTIONS:
@@ -164,7 +164,7 @@ class _Search:
                     yield self.relation("stretched", times, int(inside.sum()), exact=int(exact.sum()))
 
     def reached(self, counts: "list[Count]") -> "Iterator[tuple[Count, int]]":
-        """The ways to count in which all points match and are enough to tell, with how many points the plan reaches."""
+        """Yield the counts with which all points match, and the number of points that the plan has, if it is enough."""
         up, down, off = np.array(counts).T[:, :, None]
         expected, inside = planned_at(self.planned, (up * self.probes.events + off) // down)
         for at in np.flatnonzero((equal(self.probes, expected) | ~inside).all(axis=1)).tolist():
@@ -177,19 +177,19 @@ class _Search:
                 yield count, number
 
     def tells_enough(self, points: Points, expected: Array, values: int = FEWEST) -> bool:
-        """Whether the expected values are several different ones."""
-        order = np.argsort(expected)  # NaN last
+        """Return whether the expected values have at least ``values`` different numbers."""
+        order = np.argsort(expected)  # NaN comes last
         expected, errors = expected[order], points.errors[order]
         with np.errstate(invalid="ignore"):
             steps = np.diff(expected) > errors[1:] + errors[:-1]
         return bool(len(expected) and np.isfinite(expected[0]) and 1 + int(steps.sum()) >= values)
 
     def shifts_of(self, tail: Points, after: int | None = None) -> list[int]:
-        """The shift, whatever its size, by which all of the last points match: the smallest, as a list of one or none.
+        """Return the smallest shift of any size with which all last points match, as a list; an empty list for none.
 
         Args:
             tail: the last points.
-            after: the event before them; a plan that begins again between the two is preferred.
+            after: the event before the last points. A plan that begins again after this event is preferred.
         """
         length = len(self.planned)
         low, high = -int(tail.events[-1]), length - 1 - int(tail.events[0])
@@ -210,12 +210,12 @@ class _Search:
         return []
 
     def relation(self, kind: str, number: float, reached: int, **more: Any) -> Relation:
-        """A relation that was found."""
+        """Return a relation that was found."""
         return Relation(kind, number, reached=reached, num_points=len(self.points.events), **more)
 
 
 def _spread(indices: Indices, most: int) -> Indices:
-    """At most so many of the indices, evenly spaced, and both ends."""
+    """Return at most ``most`` of the indices, evenly spaced and including both ends."""
     if len(indices) <= most:
         return indices
     chosen: Indices = indices[np.linspace(0, len(indices) - 1, most).astype(np.int64)]

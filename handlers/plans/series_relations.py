@@ -1,4 +1,4 @@
-"""How one series of values follows from another: later, faster, scaled, begun again."""
+"""Describes how a series of values follows from a planned series, and compares values with an allowed error."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -8,26 +8,28 @@ from numpy.typing import NDArray
 
 from lehr.handlers.schedules.base import Array
 
-FEWEST = 3  # points and different values that a relation must explain
+FEWEST = 3  # a relation must explain at least this many points, and different values
 
 Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Relation:
-    """How a series follows from a planned one. Every point that the plan reaches matches.
+    """A relation between a series and a planned series, with which every point that the plan has matches.
 
     Args:
         kind: ``"shift"``, ``"faster"``, ``"slower"``, ``"stretched"``, ``"factor"``, ``"jump"``, ``"again"`` or
             ``"constant"``.
-        number: the steps of a shift or a jump (more than 0: the value is planned for a later step), how many times
-            faster or slower, how many times as long, or the factor of the values.
-        since: the first event of a jump, a second beginning, a constant value or a factor; 0 for all.
+        number: for a shift or a jump, the steps (more than 0: the value is planned for a later step); or how many times
+            faster, slower or as long; or the factor of the values.
+        since: the first event of a jump, of a second beginning, of a constant value or of a factor; 0 if all events are
+            concerned.
         steps_off: the steps by which a faster or slower series is shifted.
         factor: the factor of the values of a faster or slower series.
-        exact: at how many points a stretched series must equal a planned value; between two of them at the others.
-        reached: how many points the plan reaches.
-        num_points: how many points there are.
+        exact: the number of points at which a stretched series equals a planned value. The others are between two
+            planned values.
+        reached: the number of points that the plan has.
+        num_points: the number of all points.
     """
 
     kind: str
@@ -41,12 +43,12 @@ class Relation:
 
 
 class Points(NamedTuple):
-    """Values at events, and the largest error of each.
+    """Values at events, with the largest error of each value.
 
     Args:
-        events: the indices of planned values, rising; negative before the plan.
+        events: the indices of the planned values, in rising order; negative before the plan.
         values: the values.
-        errors: how far each may be from the planned value.
+        errors: the largest allowed difference of each value from its planned value.
     """
 
     events: Indices
@@ -54,18 +56,18 @@ class Points(NamedTuple):
     errors: Array
 
     def part(self, chosen: Any) -> "Points":
-        """Some of the points."""
+        """Return some of the points."""
         return Points(self.events[chosen], self.values[chosen], self.errors[chosen])
 
 
 def planned_at(planned: Array, indices: Indices) -> tuple[Array, NDArray[np.bool_]]:
-    """The planned values at some indices, and which of them the plan has; NaN for the others."""
+    """Return the planned values at indices, and whether the plan has each index; NaN for other indices."""
     inside = (indices >= 0) & (indices < len(planned))
     return np.where(inside, planned[np.clip(indices, 0, len(planned) - 1)], np.nan), inside
 
 
 def equal(points: Points, expected: Array) -> NDArray[np.bool_]:
-    """Which points have the expected values."""
+    """Return for each point whether it has the expected value."""
     with np.errstate(invalid="ignore"):
         near = (np.abs(points.values - expected) <= points.errors) & np.isfinite(points.values)
     same: NDArray[np.bool_] = near | (points.values == expected) | (np.isnan(points.values) & np.isnan(expected))
@@ -73,7 +75,7 @@ def equal(points: Points, expected: Array) -> NDArray[np.bool_]:
 
 
 def common_factor(points: Points, expected: Array) -> float | None:
-    """The number, other than 1, by which all expected values are multiplied; None if there is none."""
+    """Return the number, other than 1, by which all expected values are multiplied; None if there is no such number."""
     used = (expected != 0) & np.isfinite(expected)
     rest = points.part(~used)
     if used.sum() < FEWEST or not equal(rest, expected[~used]).all() or not np.isfinite(points.values).all():
@@ -87,7 +89,7 @@ def common_factor(points: Points, expected: Array) -> float | None:
 
 
 def simplest_between(low: float, high: float) -> float:
-    """The simplest number of an interval: whole, one over a whole number, or with few digits.
+    """Return the simplest number of an interval: whole, one over a whole number, or with few digits.
 
     >>> simplest_between(3.9999, 4.0001), simplest_between(0.33333, 0.33334), simplest_between(0.74999, 0.75001)
     (4.0, 0.3333333333333333, 0.75)

@@ -1,4 +1,4 @@
-"""An axis along the top of a picture: the epochs, tokens or samples of the iterations."""
+"""Adds an axis along the top of a picture, with the epochs, tokens, samples or percent of the iterations."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +16,15 @@ UNITS = (EPOCHS, TOKENS, SAMPLES, PERCENT)
 
 
 def unit_along_the_top(plan: Plan, unit: str | None, run: RunLength | None) -> tuple[str, float]:
-    """The unit of the axis, and how much of it an iteration is.
+    """Return the unit of the axis, and the amount of this unit in an iteration.
 
     Args:
         plan: the plan.
-        unit: the wanted unit; None for that of its schedulers.
-        run: the length of the run; None for that of its schedulers.
+        unit: the wanted unit; None for the unit of the plan's schedulers.
+        run: the length of the run; None for that of the plan's schedulers.
 
     Raises:
-        TypeError, ValueError: ``unit`` is unknown; the run cannot convert iterations to it.
+        TypeError, ValueError: ``unit`` is unknown; the run cannot convert iterations to ``unit``.
     """
     given = plan.given_unit
     if unit is None:
@@ -37,18 +37,18 @@ def unit_along_the_top(plan: Plan, unit: str | None, run: RunLength | None) -> t
     steps = RunLength(**{**known.config(), "counts": "steps", "total_time": None})  # type: ignore[union-attr]
     each = steps.amount_of(1, unit)
     if each is None:
-        raise ValueError(f"unit must be one that the run can convert, given {unit!r}: give the run {unit}_per_step")
+        raise ValueError(f"unit must be a unit that the run can convert, given {unit!r}: give the run {unit}_per_step")
     return unit, float(each)
 
 
 def add_unit(panel: "Axes", plan: Plan, unit: str, each: float) -> None:
-    """Add an axis of a unit at the top; of epochs only if there are several.
+    """Add an axis of a unit at the top. An axis of epochs is added only if there are several epochs.
 
     Args:
         panel: the axes.
         plan: the plan.
         unit: the unit.
-        each: how much of it an iteration is.
+        each: the amount of the unit in an iteration.
     """
     if unit == EPOCHS and plan.max_epochs == 1:
         return

@@ -77,10 +77,10 @@ def test_show_draws_as_plot_does(folder):
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["torch.StepLR", "step_size=30"], "event 0 on: from 0.1, times 0.1 every 30 steps"),
+        (["torch.StepLR", "step_size=30"], "event 0 and later: from 0.1, times 0.1 every 30 steps"),
         (["torch.StepLR", "step_size=30", "--groups", "2", "--initial", "lr=[0.1,0.2]"], "lr, group 1:\n  event 0"),
         (["torch.ReduceLROnPlateau"], "times 0.1 after more than 10 metrics without an improvement"),
-        (["torch.OneCycleLR", "max_lr=1", "total_steps=9", "--initial", "momentum=0.9"], "momentum:\n  event 0 on: "),
+        (["torch.OneCycleLR", "max_lr=1", "total_steps=9", "--initial", "momentum=0.9"], "momentum:\n  event 0"),
     ],
 )  # fmt: skip
 def test_show_takes_types(args, said):
@@ -117,8 +117,8 @@ def test_convert_counts_the_epochs_of_a_file(folder):
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["training_args.json", "--to", "torch"], "it can for an optimizer whose 'lr' is 0.001"),
-        (["torch.StepLR", "step_size=3", "--to", "hf"], "hf cannot say the schedule of 'lr' at event 0 on, from 1"),
+        (["training_args.json", "--to", "torch"], "it can do so for an optimizer whose 'lr' is 0.001"),
+        (["torch.StepLR", "step_size=3", "--to", "hf"], "hf cannot express the schedule of 'lr' at event 0 and later"),
         (["torch.StepLR", "step_size=3", "--to", "pytorch"], "Invalid value for '--to'"),
         (["torch.StepLR", "step_size=3", "--to", "lehr", "-o", "out.txt"], "-o must end in .yaml, .yml or .json"),
         (["torch.StepLR", "step_size=3", "--to", "lehr", "--in-epochs"], "--epoch-length must be given with --in-epo"),

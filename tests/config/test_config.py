@@ -335,7 +335,7 @@ def test_configs_of_lehrs_own_make_equal_schedulers(example, groups):
         assert "function" in repr(example) or "Sawtooth" in repr(example)
         return
     if "own get_param" in example.name or "own cycle" in example.name:  # a user's own class stands in no table
-        with pytest.raises(ValueError, match=r"\['type'\] must be a known one"):
+        with pytest.raises(ValueError, match=r"\['type'\] must be a known type"):
             configure_scheduler(optimizer, config)
         return
     again = configure_scheduler(optimizer, json.loads(json.dumps(config)))
@@ -436,10 +436,10 @@ WRONG = [
     ([3], TypeError, r"config\[0\] must be a mapping, given 3"),
     ({"type": 3}, TypeError, r"config\['type'\] must be a string or a class, given 3"),
     ({3: 4, "type": "torch.StepLR"}, TypeError, "keys must be strings, given 3"),
-    ({"type": "torch.StpLR"}, ValueError, r"config\['type'\] must be a known one, .*given 'torch.StpLR'; did you mean 'torch.StepLR' or "),
+    ({"type": "torch.StpLR"}, ValueError, r"config\['type'\] must be a known type, .*given 'torch.StpLR'; did you mean 'torch.StepLR' or "),
     ({"type": "torhc.StepLR"}, ValueError, "given 'torhc.StepLR'; did you mean .*'torch.StepLR'"),
-    ({"type": "os.system"}, ValueError, "must be a known one, with the prefix .*given 'os.system'"),
-    ({"type": "torch.optim.lr_scheduler.StpLR"}, ValueError, r"config\['type'\] must be a known one"),
+    ({"type": "os.system"}, ValueError, "must be a known type, with the prefix .*given 'os.system'"),
+    ({"type": "torch.optim.lr_scheduler.StpLR"}, ValueError, r"config\['type'\] must be a known type"),
     ({"type": "StepSchduler"}, ValueError, "given 'StepSchduler'; did you mean 'StepScheduler'"),
     ({"type": "torch.StepLR"}, ValueError, "config: 'step_size' must be given"),
     (dict(STEP, gama=1), ValueError, r"config\['gama'\] is not known; did you mean 'gamma'?"),
@@ -455,9 +455,9 @@ WRONG = [
     ([STEP, dict(STEP, step_size=-1)], ValueError, r"config\[1\]\['step_size'\] must be"),
     (SEQUENCE, ValueError, r"config\['schedulers'\]\[1\]: 'step_size' must be given"),
     (dict(SEQUENCE, milestones=[]), ValueError, r"config\['schedulers'\]\[1\]: 'step_size'"),
-    (dict(SEQUENCE, schedulers=[STEP], milestones=[1]), ValueError, "must be one fewer than the schedulers"),
+    (dict(SEQUENCE, schedulers=[STEP], milestones=[1]), ValueError, "must have one milestone fewer than the schedulers"),
     (dict(SEQUENCE, schedulers=STEP), TypeError, r"config\['schedulers'\] must be a list of mappings"),
-    (dict(SEQUENCE, schedulers=[{"type": "timm.StepLRScheduler"}]), ValueError, r"\[0\]\['type'\] must be one of torch's"),
+    (dict(SEQUENCE, schedulers=[{"type": "timm.StepLRScheduler"}]), ValueError, r"\[0\]\['type'\] must be a type of torch"),
     ({"type": "torch.LambdaLR", "lr_lambda": "math.cos"}, TypeError, r"config\['lr_lambda'\] must be a function, which only"),
     ({"type": "LambdaScheduler", "factor_fn": "math.cos"}, TypeError, "must be .* function"),
     ({"type": "torch.OneCycleLR", "max_lr": 1}, ValueError, "config: either total_steps or both epochs and steps"),

@@ -111,7 +111,7 @@ def test_files_with_a_base(tmp_path):
         (whole(WARMUP_EPOCHS=3), r"\['WARMUP_EPOCHS'\] is not known; did you mean 'WARMUP_ITERS'"),
         (whole(STEPS="__import__('os')"), r"\['STEPS'\] must be a list of iterations"),
         (whole(STEPS=[3, 2]), r"\['STEPS'\] must rise, given \[3, 2\]"),
-        (whole(STEPS=[5], MAX_ITER=5), r"\['STEPS'\] must not have MAX_ITER itself in it"),
+        (whole(STEPS=[5], MAX_ITER=5), r"\['STEPS'\] must not contain MAX_ITER itself"),
         (whole(LR_SCHEDULER_NAME="WarmupCosineLR", BASE_LR_END=2), r"\['BASE_LR_END'\] must be at most BASE_LR, 0.8"),
         ({"type": "detectron2.CosineParamScheduler", "start_value": 1, "end_value": 0}, "total_steps to configure"),
     ],

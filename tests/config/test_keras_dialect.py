@@ -119,7 +119,10 @@ def test_drawn_arguments_give_the_values_of_the_formulas():
             r"\['decay_steps'\] must be more than 0",
         ),
         ({"type": "keras.ExponentialDecay", **EXPONENTIAL, "stair": True}, r"\['stair'\] is not known; did you mean"),
-        ({"type": "keras.PiecewiseConstantDecay", "boundaries": [3], "values": [1]}, r"\['values'\] must be one more"),
+        (
+            {"type": "keras.PiecewiseConstantDecay", "boundaries": [3], "values": [1]},
+            r"\['values'\] must have one value more",
+        ),
         ({"type": "keras.ReduceLROnPlateau", "monitor": "val_auc"}, r"\['mode'\] must be 'min' or 'max' for 'val_auc'"),
     ],
 )

@@ -151,7 +151,7 @@ def test_drawn_flags_give_the_values_of_the_formula():
         ({**FLAGS, "lr_warmup_iter": 3}, r"\['lr_warmup_iter'\] is not known; did you mean 'lr_warmup_iters'"),
         ({**FLAGS, "lr-decay-style": "cosine"}, r"\['lr-decay-style'\] must be given once"),
         ({**FLAGS, "lr_warmup_fraction": 0.1}, r"\['lr_warmup_iters'\] must be left out beside lr_warmup_fraction"),
-        ({**FLAGS, "lr_warmup_samples": 3}, r"\['lr_warmup_samples'\] must be left out of a run that counts iters"),
+        ({**FLAGS, "lr_warmup_samples": 3}, r"\['lr_warmup_samples'\] must be left out in a run that counts iters"),
         ({**FLAGS, "lr_warmup_iters": 6}, "warm-up must be shorter than the decay, 6 iterations, given 6"),
         ({**FLAGS, "min_lr": 2.0}, r"\['min_lr'\] must be at most the learning rate, 1.0, given 2.0"),
         ({**FLAGS, "lr_warmup_init": 2.0}, r"\['lr_warmup_init'\] must be at most the learning rate"),
@@ -171,7 +171,7 @@ def test_drawn_flags_give_the_values_of_the_formula():
             {"lr": 1.0, "lr_decay_style": "inverse-square-root", "train_iters": 4},
             r"\['global_batch_size'\] must be given, since an inverse square root without a warm-up",
         ),
-        ({"lr_decay_style": "cosine", "train_iters": 4}, r"\['min_lr'\] must be given where lr is not"),
+        ({"lr_decay_style": "cosine", "train_iters": 4}, r"\['min_lr'\] must be given if lr is not"),
     ],
 )
 def test_what_is_not_understood_is_refused(config, message):

@@ -121,7 +121,7 @@ def test_the_runner_of_the_file_says_what_a_policy_counts():
     assert written(whole(step, **ITERATIONS), epoch_length=2) == [0.8] * 3 + [0.4] * 5
     assert written(whole(step, total_iters=8)) == [0.8] * 3 + [0.4] * 5
     assert written(step, 4, max_epochs=4) == [0.8] * 3 + [0.4]
-    with pytest.raises(ValueError, match=r"config\['by_epoch'\] must be given where the run is given in iterations"):
+    with pytest.raises(ValueError, match=r"config\['by_epoch'\] must be given if the run is given in iterations"):
         written(step, total_steps=8, epoch_length=2)
 
 
@@ -164,7 +164,7 @@ def test_a_python_file_of_mmcv_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"policy": "stp", "step": 3}, r"config\['policy'\] must be a known one, given 'Stp'; did you mean 'Step'"),
+        ({"policy": "stp", "step": 3}, r"config\['policy'\] must be a known name, given 'Stp'; did you mean 'Step'"),
         ({"policy": "step"}, "'step' must be given"),
         ({"policy": "step", "step": 3, "power": 1.0}, r"config\['power'\] is not known"),
         ({"policy": "step", "step": 3, "gama": 0.1}, r"config\['gama'\] is not known; did you mean 'gamma'"),
@@ -181,12 +181,12 @@ def test_a_python_file_of_mmcv_is_read(tmp_path):
             whole({"policy": "step", "step": 3, "by_epoch": True}, **ITERATIONS),
             r"config\['lr_config'\]\['by_epoch'\] must be false in a file with an IterBasedRunner",
         ),
-        (whole({"policy": "YOLOX"}), r"config\['lr_config'\]\['policy'\] must be a known one, given 'YOLOX'"),
+        (whole({"policy": "YOLOX"}), r"config\['lr_config'\]\['policy'\] must be a known name, given 'YOLOX'"),
         ({"agent": {"policy": "MlpPolicy"}}, "'type' must be given"),
         (whole({"policy": "step", "step": 0}), r"config\['lr_config'\]\['step'\] must be a whole number of at least 1"),
         (
             whole({"policy": "fixed"}, **EPOCHS, momentum_config={"policy": "poly"}),
-            r"config\['momentum_config'\]\['policy'\] must be a known one, given 'Poly'",
+            r"config\['momentum_config'\]\['policy'\] must be a known name, given 'Poly'",
         ),
     ],
 )

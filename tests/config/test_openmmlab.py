@@ -125,7 +125,7 @@ def test_a_warm_up_within_other_entries_is_a_loop_over_the_steps(seed):
         (
             {**QUADRATIC, "end": 1.5, "convert_to_iter_based": True},
             {"epoch_length": 3},
-            r"config\['end'\] must be a whole number of iterations, and begin too, given 4.5",
+            r"config\['end'\] and begin must be whole numbers of iterations, given 4.5",
         ),
         (HOOK, {}, "needs epoch_length"),
         ({**HOOK, "scheduler_type": "step"}, {"epoch_length": 2}, r"\['scheduler_type'\] must be one of"),

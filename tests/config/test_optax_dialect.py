@@ -97,7 +97,7 @@ def test_drawn_arguments_give_the_values_of_the_formulas():
                 "schedules": [{"type": "constant_schedule", "value": 1}],
                 "boundaries": [3],
             },
-            r"\['boundaries'\] must be 0 for 1 schedules",
+            r"\['boundaries'\] must be 0 steps for 1 schedules",
         ),
         (
             {"type": "optax.piecewise_constant_schedule", "init_value": 1, "boundaries_and_scales": {"2": 1, 2: 2}},

@@ -152,14 +152,14 @@ def test_types_of_several_libraries_need_a_dialect():
         configure_scheduler(make_optimizer(), config)
     assert config_of(config, dialect="torch") == STEP
     assert config_of([config], dialect="mmengine") == {"schedulers": [{**STEP, "type": "mmengine.StepLR"}]}
-    with pytest.raises(ValueError, match=r"config\['type'\] must be a known one"):
+    with pytest.raises(ValueError, match=r"config\['type'\] must be a known type"):
         configure_scheduler(make_optimizer(), config, dialect="lehr")
     with pytest.raises(ValueError, match="dialect must be one of"):
         configure_scheduler(make_optimizer(), config, dialect="pytorch")
 
 
 def test_a_list_of_types_that_nobody_has_is_refused_by_their_names():
-    with pytest.raises(ValueError, match=r"config\[0\]\['type'\] must be a known one, .* given 'LineerLR'.*LinearLR"):
+    with pytest.raises(ValueError, match=r"config\[0\]\['type'\] must be a known type, .* given 'LineerLR'.*LinearLR"):
         configure_scheduler(make_optimizer(), [{"type": "LineerLR", "end": 4}, {"type": "StepLR", "step_size": 3}])
 
 
@@ -176,7 +176,7 @@ def test_a_list_of_types_that_nobody_has_is_refused_by_their_names():
         ({"scheduler": STEP, "frequency": 0}, r"config\['frequency'\] must be a whole number of at least 1, given 0"),
         ({**STEP, "optimizer": 3}, r"config\['optimizer'\] is not known"),
         ({**STEP, "monitor": "loss"}, r"config\['monitor'\] is not known"),
-        ({"_target_": "os.system", "command": "true"}, r"config\['type'\] must be a known one, .* given 'os.system'"),
+        ({"_target_": "os.system", "command": "true"}, r"config\['type'\] must be a known type, .* given 'os.system'"),
         ({"type": "mmfoo.LinearLR", "end": 3}, "did you mean"),
     ],
 )
@@ -189,7 +189,7 @@ def test_what_is_not_understood_is_named(config, message):
 def test_nothing_is_imported_from_a_name():
     name = "antigravity"
     assert name not in sys.modules
-    with pytest.raises(ValueError, match="must be a known one"):
+    with pytest.raises(ValueError, match="must be a known type"):
         configure_scheduler(make_optimizer(), {"_target_": f"{name}.StepLR"})
     assert name not in sys.modules
 

@@ -99,7 +99,7 @@ def test_a_nested_scheduler_is_scaled_for_each_group():
         values = values_of({"type": "cerebras.ScalePerParamLR", "scheduler": nested}, **scales)
         np.testing.assert_allclose(values, np.outer(STEPPED, [1.0, 0.5, 0.25]), rtol=1e-12)
     inner = {"type": "cerebras.ScalePerParamLR", "scheduler": STEP}
-    with pytest.raises(ValueError, match="ScalePerParam must be the outermost one"):  # its scales would be lost
+    with pytest.raises(ValueError, match="ScalePerParam must be the outermost scheduler"):  # its scales would be lost
         values_of({**sequence, "schedulers": [inner, LINEAR]}, **scales)
 
 

@@ -208,7 +208,7 @@ def test_one_of_two_optimizers_is_tested():
     for optimizer in optimizers:
         optimizer.register_step_post_hook(lambda one, *_: used.append(one.param_groups[0]["lr"]))
     with pytest.raises(
-        ValueError, match="must be given where the training step does not refer to one alone, found Adam, "
+        ValueError, match="must be given if the training step does not refer to exactly one, found Adam, "
     ):
         find_lr(trainer, DataLoader(data(), 8))
     result = find_lr(trainer, DataLoader(data(), 8), optimizers[0], num_steps=10, seeds=1)
@@ -393,7 +393,7 @@ class Once(IterableDataset):
 
 def test_a_loader_that_is_exhausted_is_an_error():
     trainer, *_ = make()
-    with pytest.raises(RuntimeError, match="loader must give batches as often as it is iterated"), pytest.warns():
+    with pytest.raises(RuntimeError, match="loader must give batches each time it is iterated"), pytest.warns():
         find_lr(trainer, DataLoader(Once(), 8), num_steps=20)
 
 

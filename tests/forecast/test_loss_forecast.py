@@ -338,7 +338,7 @@ WRONG_SEARCHES = {
         (WarmupStableDecay, {"end_value": ("5%", "10%")}),
         {},
         ValueError,
-        r"search\['end_value'\]\[0\] must be a number, since it is no number of events, given '5%'",
+        r"search\['end_value'\]\[0\] must be a number, since it is not a number of events, given '5%'",
     ),
     "a fixed percentage": (
         (WarmupStableDecay, {"num_decay_events": ("5%", "10%")}),
@@ -357,7 +357,7 @@ WRONG_SEARCHES = {
         (WarmupStableDecay, {"num_decay_events": ("5%", "10%")}),
         {"peak_value": 0.02},
         ValueError,
-        "no schedule within search can be forecast; the first one: schedule must have learning rates of at most 0.01",
+        "no schedule within search can be forecast; the first error: schedule must have learning rates of at most 0.01",
     ),
 }
 

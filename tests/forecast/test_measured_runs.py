@@ -68,7 +68,7 @@ WRONG = {
     "steps are beyond the array": ([0.1] * 10, [5, 10], [2.0, 2.1], ValueError, "each of 11 events, given 10"),
     "steps are negative": ([0.1] * 10, [-1], [2.0], ValueError, "at least 0"),
     "lengths differ": ([0.1] * 10, [1, 2], [2.0], ValueError, "given 2 and 1"),
-    "no loss": ([0.1] * 10, [], [], ValueError, "losses must have at least one, given none"),
+    "no loss": ([0.1] * 10, [], [], ValueError, "losses must have at least one number, given none"),
     "steps are a text": ([0.1] * 10, "many", [2.0], TypeError, "steps must be numbers"),
     "the schedule is a number": (0.1, [1], [2.0], TypeError, "a schedule, a scheduler, or an array"),
     "the schedule is a text": ("cosine", [1], [2.0], TypeError, "a schedule, a scheduler, or an array"),
@@ -135,7 +135,7 @@ def test_a_history_with_a_metric_and_with_groups():
     run = Run.from_history(history, "lr", "loss", group=1)
     assert (run.steps.tolist(), run.losses.tolist(), run.lrs.tolist()) == ([1], [2.0], [0.3, 0.5])
     assert Run.from_history(history, "lr", [2.5], steps=[1]).lrs.tolist() == pytest.approx([0.2, 0.3])
-    with pytest.raises(ValueError, match="within the schedule of 2 events, given 500"):
+    with pytest.raises(ValueError, match="within the schedule of 2 events, given the last step 500"):
         Run.from_history(history, "lr", [2.5], steps=[500])
     with pytest.raises(ValueError, match="param_name must be a name in the history"):
         Run.from_history(history, "momentum", "loss")

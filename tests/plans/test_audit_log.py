@@ -332,7 +332,7 @@ def test_a_plan_of_a_dry_run():
     ("kwargs", "error", "match"),
     [
         ({"plan": "lr"}, TypeError, "plan must be a Plan or an array of planned values, given 'lr'"),
-        ({"plan": []}, TypeError, "plan must have an event or more and one or two axes"),
+        ({"plan": []}, TypeError, "plan must have at least one event, and one or two axes"),
         ({"group": 1}, ValueError, "group must be less than 1, the groups of the plan, given 1"),
         ({"group": -1}, ValueError, "group must be a whole number of at least 0, given -1"),
         ({"first_step": 0.5}, ValueError, "first_step must be a whole number of at least 0, given 0.5"),

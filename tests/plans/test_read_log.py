@@ -186,7 +186,7 @@ def test_which_column_is_meant(tmp_path, headings, name, column, chosen):
         ("step,lr\n0.5,0.1\n", "the steps of lr must be whole numbers of at least 0, given 0.5"),
         ("step,lr\n-5,0.1\n", "the steps of lr must be whole numbers of at least 0, given -5.0"),
         ("step,lr\n1e300,0.1\n", "the steps of lr must be whole numbers"),
-        ("step,lr\n", "log must have a value or more, given none"),
+        ("step,lr\n", "log must have at least one value, given none"),
         ("time,lr\n0,0.1\n", "log must have a column such as step or iteration, given 'time', 'lr'"),
         ("step,loss\n0,0.1\n", "a column with the values of 'lr' must be there, or column must name it, given 'st"),
         ('step,lr\n0,"0.1\n', "log, line 2 is not well-formed"),

@@ -1,4 +1,4 @@
-"""Configs of one library as configs of another one."""
+"""Converts configs of one library to configs of another library."""
 
 from .convert import convert_config
 

@@ -1,4 +1,4 @@
-"""A config of one library as a config of another one, which gives the same values."""
+"""Converts a config of one library to a config of another library, and checks that both give the same values."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ TARGETS: dict[str, Callable[[Planned], Iterator[Any]]] = {
     "torch": to_torch.configs,
     "transformers": to_transformers.configs,
 }
-OTHER = 0.5  # the factor of the values of another optimizer
+OTHER = 0.5  # the factor of the values of a second optimizer, to test results for any optimizer
 RELATIVE, OF_LARGEST = 1e-9, 1e-12
 MOST_EVENTS, LEAST_EVENTS = 1_000_000, 2_000
 
@@ -42,36 +42,38 @@ def convert_config(
     section: str | None = None,
     root: str | os.PathLike[str] | None = None,
 ) -> Any:
-    """Convert a config to one of another library that gives the same values.
+    """Convert a config to a config of another library that gives the same values.
 
     The result is complete: ``configure_scheduler(optimizer, result)`` makes the same values as the config, without
-    other arguments. It is made from the schedules of the config, and is compared with them before it is returned: at
-    each event of the run, or, where its length is unknown, at least 2,000 events and twice the length of the
-    schedules, values may differ by 1e-9 of themselves or 1e-12 of the largest one. Of more than 1,000,000 events, so
-    many evenly spaced ones are compared. A scheduler that reads a metric must be the same one, with the same numbers.
+    other arguments. The result is made from the schedules of the config. Before it is returned, its values are
+    compared with those of the config at each event of the run. If the length of the run is unknown, they are compared
+    at twice the events of the longest schedule, and at least at 2,000 events. Values may differ by 1e-9 of themselves
+    or by 1e-12 of the largest value. If there are more than 1,000,000 events, 1,000,000 evenly spaced events are
+    compared. A scheduler that reads a metric must be the same scheduler with the same numbers.
 
     Args:
-        config: a config as :func:`configure_scheduler` takes it.
-        to: the library: ``"lehr"``, ``"torch"``, ``"mmengine"``, ``"transformers"`` (the name and the arguments of one
-            of its functions) or ``"hf"`` (the ``TrainingArguments`` of its Trainer).
-        optimizer: the optimizer whose present values the config starts from; it does not change. The result may then
-            hold for these values alone, where no result holds for others, too. None: the result must hold for any
-            value that all param groups have.
+        config: a config, as :func:`configure_scheduler` accepts it.
+        to: the library: ``"lehr"``, ``"torch"``, ``"mmengine"``, ``"transformers"`` (the name of one of its functions,
+            and its arguments) or ``"hf"`` (the ``TrainingArguments`` of its Trainer).
+        optimizer: the optimizer from whose present values the config starts. It does not change. If no result is right
+            for all values, the result may be right for the values of this optimizer only. With None, the result must be
+            right for any value that all param groups share.
         param_name: as in :func:`configure_scheduler`.
-        epoch_length: iterations of an epoch, likewise.
-        max_epochs: epochs of the run, likewise; what happens after a run of known length is left out.
-        total_steps: steps of the whole run, likewise.
-        dialect: likewise, for the given config.
-        section: likewise.
-        root: likewise.
+        epoch_length: iterations of an epoch, as in :func:`configure_scheduler`.
+        max_epochs: epochs of the run, as in :func:`configure_scheduler`. The result has no schedules for events after
+            the run.
+        total_steps: steps of the whole run, as in :func:`configure_scheduler`.
+        dialect: the library of names without a prefix in ``config``, as in :func:`configure_scheduler`.
+        section: as in :func:`configure_scheduler`.
+        root: as in :func:`configure_scheduler`.
 
     Returns:
-        Plain data, which is a dict, or a list for mmengine. Steps are events. Where the steps of torch or mmengine are
-        epochs, and events are iterations, the result is a dict with the key ``epoch_length``.
+        Plain data: a dict, or a list for mmengine. Steps are events. If the steps of torch or mmengine are epochs and
+        the events are iterations, the result is a dict with the key ``epoch_length``.
 
     Raises:
         TypeError, ValueError, FileNotFoundError, ImportError: see :func:`configure_scheduler`; ``to`` is unknown; the
-            other library cannot say a part of the config, which the error names.
+            other library cannot express a part of the config, which the error names.
 
     Example:
         >>> convert_config({"type": "torch.StepLR", "step_size": 30}, to="lehr")
@@ -82,8 +84,8 @@ def convert_config(
         >>> convert_config({"type": "torch.StepLR", "step_size": 30}, to="transformers")
         Traceback (most recent call last):
         ...
-        ValueError: transformers cannot say the schedule of 'lr' at event 0 on, from 1, times 0.1 every 30 steps: it \
-has no such schedule
+        ValueError: transformers cannot express the schedule of 'lr' at event 0 and later, from 1, times 0.1 every 30 \
+steps: it has no such schedule
     """
     arguments.one_of("to", to, list(TARGETS))
     options: dict[str, Any] = {"param_name": param_name, "epoch_length": epoch_length, "max_epochs": max_epochs}
@@ -93,11 +95,11 @@ has no such schedule
     try:
         return _converted(to, optimizer, param_name, at_first, other)
     except UnsayableError as error:
-        raise ValueError(arguments.shortened(f"{to} cannot say {error}{_hint(to, at_first, other)}")) from None
+        raise ValueError(arguments.shortened(f"{to} cannot express {error}{_hint(to, at_first, other)}")) from None
 
 
 def _hint(to: str, at_first: Planned, other: Planned | None) -> str:
-    """The optimizer that the other library needs for a config that has absolute values; empty if that does not help."""
+    """Return a hint with the optimizer's value for which the library can express the config; empty if there is none."""
     [name, *others] = at_first.schedules
     if other is None or others or not at_first.schedules[name].is_pure:
         return ""
@@ -112,11 +114,11 @@ def _hint(to: str, at_first: Planned, other: Planned | None) -> str:
         _converted(to, needed, name, plan, planned(stand_in(needed, name, OTHER), at_first.config))
     except (TypeError, ValueError, UnsayableError):
         return ""
-    return f"; it can for an optimizer whose {name!r} is {peak:.6g}"
+    return f"; it can do so for an optimizer whose {name!r} is {peak:.6g}"
 
 
 def _other(optimizer: Any, param_name: str, at_first: Planned) -> Planned | None:
-    """What the config plans for an optimizer with other values; None if it refuses them."""
+    """Return the plan of the config for an optimizer with other values; None if the config refuses the values."""
     try:
         return planned(stand_in(optimizer, param_name, OTHER), at_first.config)
     except (TypeError, ValueError):
@@ -124,7 +126,7 @@ def _other(optimizer: Any, param_name: str, at_first: Planned) -> Planned | None
 
 
 def _converted(to: str, optimizer: Any, param_name: str, at_first: Planned, other: Planned | None) -> Any:
-    """The first result that holds for any optimizer; else the first one that holds for the given optimizer."""
+    """Return the first result that is right for any optimizer, or else the first result for the given optimizer."""
     kept: list[Any] = []
     error: UnsayableError | None = None
     try:
@@ -153,7 +155,7 @@ def _converted(to: str, optimizer: Any, param_name: str, at_first: Planned, othe
 
 
 def _is_of(to: str, config: Any) -> bool:
-    """Whether a plain config is of a library already."""
+    """Return whether a plain config is of the library ``to`` already."""
     if isinstance(config, list):
         return all(_is_of(to, one) for one in config)
     name = str(config.get("type", to))
@@ -166,7 +168,7 @@ def _which(at_first: Planned) -> str:
 
 
 def _difference(wanted: Planned, make: Callable[[Any], Planned], result: Any) -> str | None:
-    """How the values of a result differ from those of the config, in words; None if they do not."""
+    """Return in words how the values of a result differ from the values of the config; None if they do not differ."""
     try:
         made = make(result)
     except (TypeError, ValueError) as error:
@@ -193,7 +195,7 @@ def _difference(wanted: Planned, make: Callable[[Any], Planned], result: Any) ->
 
 
 def _events(known: int | None, *schedules: Schedule) -> "np.ndarray[Any, np.dtype[np.float64]]":
-    """The events at which to compare values."""
+    """Return the events at which to compare values."""
     longest = max((one.length or 0 for one in schedules), default=0)
     total = known or int(min(max(2 * longest, LEAST_EVENTS), MOST_EVENTS))
     if total <= MOST_EVENTS:
@@ -202,6 +204,6 @@ def _events(known: int | None, *schedules: Schedule) -> "np.ndarray[Any, np.dtyp
 
 
 def _table(schedule: Schedule, events: Any, groups: int) -> "np.ndarray[Any, np.dtype[np.float64]]":
-    """The values ``(n, groups)``."""
+    """Return the values of a schedule in each param group, ``(n, groups)``."""
     values = schedule(events)
     return np.broadcast_to(values[:, None] if values.ndim == 1 else values, (len(events), groups))

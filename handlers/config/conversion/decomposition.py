@@ -1,4 +1,4 @@
-"""Schedules that are the same as simpler ones, one after another."""
+"""Writes a schedule as a sequence of simpler schedules that has the same values."""
 
 from itertools import pairwise
 from typing import Any
@@ -21,7 +21,7 @@ MOST_CYCLES = 50
 
 
 def composed(schedule: Schedule) -> Schedule | None:
-    """A schedule as one of simpler schedules; None if it is simple, or has no such form.
+    """Return a schedule as a sequence of simpler schedules; None if it is simple already or has no such form.
 
     Example:
         >>> composed(PiecewiseConstant([1.0, 0.5], milestones=[3])).schedules
@@ -58,7 +58,7 @@ def _three_phases(schedule: WarmupStableDecay) -> Schedule:
 
 
 def _cycles(schedule: Restarts) -> Schedule | None:
-    """A number of cycles whose lengths are whole, and the end value after them."""
+    """Return the cycles of a schedule and its end value after them; None if a cycle has no whole length."""
     periods: Any = schedule.periods
     if not isinstance(periods, tuple):
         number = schedule.num_cycles or 0

@@ -1,13 +1,13 @@
-"""Arguments as an entry of a config has them."""
+"""Writes arguments as an entry of a config has them: whole numbers as ints, and without default values."""
 
 from typing import Any
 
 
 def shortest(value: float) -> int | float:
-    """A number without a fraction as an int."""
+    """Return a number as an int if it has no fraction."""
     return int(value) if float(value).is_integer() else value
 
 
 def unless(name: str, value: Any, default: Any) -> dict[str, Any]:
-    """An argument, left out where it has its default value."""
+    """Return a mapping of one argument; an empty mapping if the value is the default value."""
     return {} if value == default else {name: value}

@@ -1,4 +1,4 @@
-"""Simple schedules: with the numbers of one param group, times a factor, or from another event on."""
+"""Changes simple schedules: to one param group, by a factor, to a later first step, or to a simpler equal schedule."""
 
 import math
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ from lehr.handlers.schedules import (
 )
 from lehr.handlers.schedules.decays import Decay
 
-# The fields that have the unit of the value, and may have one for each param group.
+# These fields have the unit of the value. They may have one number for each param group.
 VALUES = (
     "value",
     "peak_value",
@@ -43,7 +43,7 @@ VALUES = (
 
 
 def of_one_group(schedule: Any, group: int) -> Any:
-    """A schedule with the numbers of one param group in it, in place of one for each."""
+    """Return a schedule with the numbers of one param group."""
     if not isinstance(schedule, Schedule) or not schedule.is_pure:
         return schedule
     own: dict[str, Any] = {}
@@ -68,7 +68,7 @@ def _of_group(value: Any, group: int) -> Any:
 
 
 def scaled(schedule: Schedule, factor: float) -> Schedule:
-    """A schedule of one group times a factor."""
+    """Return a schedule of one param group times a factor."""
     if factor == 1:
         return schedule
     names = {
@@ -85,7 +85,7 @@ def scaled(schedule: Schedule, factor: float) -> Schedule:
 
 
 def from_step(schedule: Any, first: int) -> Schedule:
-    """A schedule from a later step on."""
+    """Return a schedule whose step 0 is the step ``first`` of the given schedule."""
     if first == 0 or isinstance(schedule, Constant):
         return schedule  # type: ignore[no-any-return]
     match schedule:
@@ -93,7 +93,7 @@ def from_step(schedule: Any, first: int) -> Schedule:
             return Constant(end)
         case Anneal(beyond="hold", duration=duration, curve=curve) if first <= duration - 1:
             simple = simple_curve(curve)
-            if isinstance(simple, Linear | Polynomial):  # the rest of a power is a power
+            if isinstance(simple, Linear | Polynomial):  # the rest of a power curve is a power curve
                 return replace(schedule, start_value=schedule(first), duration=duration - first, curve=simple)
         case Anneal(beyond="mirror", duration=duration) if first % (2 * duration) == 0:
             return schedule
@@ -112,7 +112,7 @@ def from_step(schedule: Any, first: int) -> Schedule:
 
 
 def at_every(schedule: Any, by: int) -> Schedule | None:
-    """The schedule whose step k has the value of a schedule at its step ``by * k``; None if that is not simple."""
+    """Return a schedule whose step k has the value of step ``by * k`` of ``schedule``; None if none is simple."""
     match schedule:
         case Constant():
             return schedule
@@ -135,7 +135,7 @@ def at_every(schedule: Any, by: int) -> Schedule | None:
 
 
 def simple_curve(curve: Curve) -> Curve:
-    """A curve as a simpler one, where it is the same.
+    """Return a simpler curve with the same values; the curve itself if there is none.
 
     Example:
         >>> simple_curve(Reversed(Linear())), simple_curve(Polynomial(1.0)), simple_curve(Polynomial(2.0))
@@ -160,9 +160,9 @@ def simple_curve(curve: Curve) -> Curve:
 
 
 def simplified(schedule: Schedule, steps: float) -> Iterator[tuple[Schedule, float]]:
-    """One or two simpler schedules, one after another, with the steps of each, for the first steps of a schedule."""
+    """Yield one or two simpler schedules in sequence, with their numbers of steps, for the first ``steps`` steps."""
     if isinstance(schedule, Anneal) and schedule.beyond != "hold" and steps <= schedule.duration + 1:
-        schedule = replace(schedule, beyond="hold")  # it does not come to what is beyond
+        schedule = replace(schedule, beyond="hold")  # these steps end before the value would turn
     match schedule:
         case Anneal(start_value=start, end_value=end, duration=duration, beyond="hold", curve=curve):
             whole = math.ceil(duration)

@@ -1,4 +1,4 @@
-"""Phases in the steps of a library, with the values of all param groups."""
+"""Writes phases in the steps of a library, and merges the configs of all param groups into one."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -11,19 +11,19 @@ from .schedules_of_config import Planned
 from .split_into_phases import Phase, phases_of
 from .unsayable import UnsayableError, unsayable
 
-PER_GROUP = ("base_lr", "base_momentum", "eta_max", "max_lr", "max_momentum")  # arguments that may be a list
+PER_GROUP = ("base_lr", "base_momentum", "eta_max", "max_lr", "max_momentum")  # these arguments may have a list
 
 
 def of_all_groups(name: str, plan: Planned, make: Callable[[list[Phase], float], Any]) -> Any:
-    """The config that is the same for all param groups.
+    """Return the config that is the same for all param groups.
 
     Args:
         name: the parameter.
-        plan: what to say.
+        plan: the schedules to convert, with the values of the optimizer.
         make: makes the config of one group from its phases and its value before the run.
 
     Raises:
-        UnsayableError: a group cannot be said, or the groups differ.
+        UnsayableError: the library cannot express a group, or the groups differ.
     """
     total = plan.events or math.inf
     of_groups = [
@@ -33,7 +33,7 @@ def of_all_groups(name: str, plan: Planned, make: Callable[[list[Phase], float],
 
 
 def _merged(name: str, of_groups: Sequence[Any], key: str = "") -> Any:
-    """One config of those of all groups, with a list for an argument that may have one."""
+    """Return one config from the configs of all groups. An argument of ``PER_GROUP`` becomes a list."""
     first = of_groups[0]
     if all(one == first for one in of_groups):
         return first
@@ -49,10 +49,10 @@ def _merged(name: str, of_groups: Sequence[Any], key: str = "") -> Any:
 
 
 def steps_of(name: str, phases: Sequence[Phase]) -> tuple[list[Phase], int]:
-    """The phases in steps that all of them share, and the events of each step.
+    """Return the phases in steps of equal length, and the number of events of each step.
 
     Raises:
-        UnsayableError: one phase counts epochs and another one iterations.
+        UnsayableError: the steps of two phases differ, such as epochs and iterations.
     """
     moving = [one for one in phases if not isinstance(one.schedule, Constant)]
     every = moving[0].every if moving else 1
@@ -70,12 +70,12 @@ def steps_of(name: str, phases: Sequence[Phase]) -> tuple[list[Phase], int]:
 
 
 def is_line(schedule: Schedule) -> bool:
-    """Whether a schedule is a straight line that ends."""
+    """Return whether a schedule is a straight line with an end."""
     return isinstance(schedule, Anneal) and schedule.beyond == "hold" and type(schedule.curve).__name__ == "Linear"
 
 
 def without_holds(phases: Sequence[Phase], holds: Callable[[Schedule], bool]) -> list[Phase]:
-    """The phases without a constant after a schedule that keeps its end value by itself."""
+    """Return the phases without constant phases that follow a schedule which keeps its end value."""
     kept: list[Phase] = []
     for phase in phases:
         last = kept[-1] if kept else None
@@ -89,7 +89,7 @@ def without_holds(phases: Sequence[Phase], holds: Callable[[Schedule], bool]) ->
 
 
 def whole(name: str, phase: Phase, number: float, what: str) -> int:
-    """A number of steps, which must be whole."""
+    """Return a number of steps as an int; raise an error if it is not whole."""
     if not float(number).is_integer():
         raise unsayable(name, phase, f"{what} must be a whole number of steps, given {number:g}")
     return int(number)

@@ -1,4 +1,4 @@
-"""Phases of a schedule in words."""
+"""Describes the phases of a schedule in words: their events, and how the value changes."""
 
 import math
 from typing import Any
@@ -37,17 +37,17 @@ from .split_into_phases import Phase
 
 
 def in_words(phase: Phase, given: GivenUnit | None = None) -> str:
-    """A phase in words: its events, and what the value does.
+    """Return a phase in words: its events, and how the value changes.
 
     Args:
         phase: the phase.
-        given: the unit in which durations were given, to say where in the run the phase ends; or None.
+        given: the unit of the durations, to say where in the run the phase ends; or None.
 
     Example:
         >>> in_words(Phase(Anneal(0.0, 0.1, duration=500), 0, 500))
         'events 0 to 499: from 0 to 0.1 on a straight line in 500 steps'
         >>> in_words(Phase(StepDecay(0.1, gamma=0.5, step_size=30), 0, math.inf, every=10))
-        'event 0 on: from 0.1, times 0.5 every 30 steps of 10 events'
+        'event 0 and later: from 0.1, times 0.5 every 30 steps of 10 events'
     """
     each = f" of {phase.every} events" if phase.every > 1 and not isinstance(phase.schedule, Constant) else ""
     whole = None if given is None or math.isinf(phase.end) else given.run.num_events
@@ -57,15 +57,15 @@ def in_words(phase: Phase, given: GivenUnit | None = None) -> str:
 
 
 def events_of(phase: Phase) -> str:
-    """The events of a phase."""
+    """Return the events of a phase in words."""
     if math.isinf(phase.end):
-        return f"event {phase.begin} on"
+        return f"event {phase.begin} and later"
     last = int(phase.end) - 1
     return f"event {last}" if last == phase.begin else f"events {phase.begin} to {last}"
 
 
 def words_of(schedule: Schedule) -> str:
-    """What the value of a simple schedule does."""
+    """Return in words how the value of a simple schedule changes."""
     match schedule:
         case Constant(value=value):
             return f"constant at {_g(value)}"

@@ -1,4 +1,4 @@
-"""What a config plans for an optimizer: the schedule of each parameter, and the length of the run."""
+"""Reads the schedule of each parameter and the length of the run from a config, without a real optimizer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ from lehr.handlers.core.scheduler_parts import members_of, metric_name_of, reads
 from lehr.handlers.schedules import RunLength, Schedule
 from lehr.handlers.targets.param_groups import ParamGroups
 
-MOMENTUM = 0.9  # of the optimizer where none is given
+MOMENTUM = 0.9  # the momentum of the optimizer if no optimizer is given
 
 
 @dataclass(frozen=True)
 class Planned:
-    """What a config plans.
+    """The schedules of a config, with the values of the optimizer from which they start.
 
     Args:
         schedules: the schedule of each parameter, by its name.
-        bases: the value of each parameter in each param group before the run.
+        bases: the value of each parameter in each param group, before the run.
         config: the config as one mapping, with the length of the run in it.
         run: the length of the run.
-        metric: the name of the metric that the schedule reads and the events between two values of it, or None.
+        metric: the name of the metric that the schedule reads, and the events between two of its values; or None.
     """
 
     schedules: Mapping[str, Schedule]
@@ -35,17 +35,17 @@ class Planned:
 
     @property
     def events(self) -> int | None:
-        """The events of the run: iterations, or epochs where iterations are not counted; None if unknown."""
+        """The events of the run: iterations, or epochs if iterations are not counted; None if unknown."""
         return self.run.steps or self.run.max_epochs
 
 
 def stand_in(optimizer: Any, param_name: str, factor: float = 1.0) -> Any:
-    """An optimizer with the same values, which may be multiplied for one parameter, and without parameters to train.
+    """Return an optimizer with the same values and without tensors to train. One parameter's values may be multiplied.
 
     Args:
         optimizer: an optimizer, or None for one with a learning rate of 1.
         param_name: the parameter.
-        factor: the factor of its values.
+        factor: the factor of the values of ``param_name``.
     """
     if optimizer is None:
         groups, defaults = [{"params": [], "lr": 1.0, "momentum": MOMENTUM}], {}
@@ -61,10 +61,11 @@ def stand_in(optimizer: Any, param_name: str, factor: float = 1.0) -> Any:
 
 
 def planned(optimizer: Any, config: Any, **options: Any) -> Planned:
-    """What a config plans for an optimizer.
+    """Return the schedules that a config makes for an optimizer.
 
     Raises:
-        TypeError, ValueError: see :func:`configure_scheduler`; it schedules something other than whole parameters.
+        TypeError, ValueError: see :func:`configure_scheduler`; a scheduler is not for one parameter in all param
+            groups.
     """
     scheduler = configure_scheduler(optimizer, config, **options)
     whole = scheduler.config()

@@ -1,4 +1,4 @@
-"""A schedule of one param group as phases, one after another, each of which is one simple schedule."""
+"""Splits a schedule of one param group into phases in sequence. Each phase is one simple schedule."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -16,12 +16,12 @@ from .leaves import at_every, from_step, of_one_group, scaled, simplified
 
 @dataclass(frozen=True)
 class Phase:
-    """A simple schedule of one group, in a range of events.
+    """A simple schedule of one param group in a range of events.
 
     Args:
-        schedule: the schedule, from its event 0 at the first event.
+        schedule: the schedule; its event 0 is the first event of the phase.
         begin: the first event.
-        end: the event after the last one; infinite for none.
+        end: the event after the last event; infinite for no end.
         every: the events of each step of the schedule.
     """
 
@@ -32,21 +32,21 @@ class Phase:
 
     @property
     def steps(self) -> float:
-        """The number of its steps."""
+        """The number of steps in the phase."""
         return math.ceil((self.end - self.begin) / self.every) if math.isfinite(self.end) else math.inf
 
     @property
     def first(self) -> float:
-        """Its first value."""
+        """The first value of the phase."""
         return float(self.schedule(0))
 
     def value(self, step: float) -> float:
-        """The value of a step."""
+        """Return the value at a step of the phase."""
         return float(self.schedule(int(step)))
 
 
 def phases_of(schedule: Schedule, group: int = 0, total: float = math.inf) -> list[Phase]:
-    """The phases of a schedule in one param group; a schedule that is not simple is a phase of its own.
+    """Return the phases of a schedule in one param group. A schedule that cannot be split is one phase.
 
     Args:
         schedule: the schedule.
@@ -73,7 +73,7 @@ def phases_of(schedule: Schedule, group: int = 0, total: float = math.inf) -> li
 
 @dataclass(frozen=True)
 class _Part:
-    """A part of a schedule: so many steps from a first one on, times a factor."""
+    """A part of a schedule: ``count`` steps from the step ``first`` on, times a factor."""
 
     schedule: Schedule
     group: int
@@ -93,7 +93,7 @@ def _later(phases: Iterator[Phase], by: int) -> Iterator[Phase]:
 
 
 def _leaf(schedule: Schedule, part: _Part) -> Iterator[Phase]:
-    """One schedule with the numbers of one group, as simple as it can be written."""
+    """Yield the phases of one schedule with the numbers of one group, in the simplest form."""
     own = scaled(of_one_group(schedule, part.group), part.factor)
     begin = 0
     for simple, steps in simplified(from_step(own, part.first), part.count):
@@ -186,7 +186,7 @@ def _(schedule: Product, part: _Part) -> Iterator[Phase]:
 
 
 def _at_once(phases: list[Phase], factor: float, begin: int, end: float) -> Iterator[Phase]:
-    """The product of phases between two events. Usually at most one of them is not constant."""
+    """Yield the product of phases between two events. Usually at most one phase is not constant."""
     moving: list[tuple[Schedule, int]] = []
     for one in phases:
         steps, rest = divmod(begin - one.begin, one.every)

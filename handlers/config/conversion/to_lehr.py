@@ -1,4 +1,4 @@
-"""Configs of lehr's own schedulers."""
+"""Writes schedules as configs of lehr's own schedulers."""
 
 import math
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ CYCLE = ("total_steps", "pct_start", "anneal_strategy", "three_phase")
 
 
 def configs(plan: Planned) -> Iterator[Any]:
-    """Configs that may have the values of a plan, the plainest first."""
+    """Yield configs that may have the values of a plan, the simplest config first."""
     if str(plan.config.get("type")) in SCHEDULERS:
         yield dict(plan.config)
     choices = [list(islice(_of_parameter(name, plan), MOST_FORMS)) for name in plan.schedules]
@@ -70,7 +70,7 @@ def _of_parameter(name: str, plan: Planned) -> Iterator[dict[str, Any]]:
 
 
 def _of_phases(schedule: Schedule, bases: tuple[float, ...], total: float) -> Iterator[dict[str, Any]]:
-    """Named schedulers, one after another, with values that are multiples of the present ones or not."""
+    """Yield configs of named schedulers in sequence, with values relative to the present values or absolute values."""
     of_groups = [phases_of(schedule, group, total) for group in range(len(bases))]
     if len({tuple((one.begin, one.end, one.every) for one in phases) for phases in of_groups}) > 1:
         return
@@ -90,7 +90,7 @@ def _of_phases(schedule: Schedule, bases: tuple[float, ...], total: float) -> It
 
 
 def _forms(phase: Phase, base: float) -> list[dict[str, Any]]:
-    """The scheduler of a phase: starting from the present values, with multiples of them, and with absolute values."""
+    """Return the entries of a phase: from the present values, with multiples of them, and with absolute values."""
     made, every = [], phase.every
     rest = {"interval": every} if every > 1 else {}
     entry = _entry(phase.schedule, every)
@@ -112,13 +112,13 @@ def _forms(phase: Phase, base: float) -> list[dict[str, Any]]:
         made += [*absolute, relative] if name in ("OneCycleScheduler", "CyclicScheduler") else [relative, *absolute]
     else:
         made += absolute
-    if name == "CosineRestartScheduler" or len(values) > 1:  # an end value of 0 is the default
+    if name == "CosineRestartScheduler" or len(values) > 1:  # end_value=0 is the default
         made = [{key: value for key, value in one.items() if key != "end_value" or value != 0} for one in made]
     return [{"type": name, **others, **one, **rest} for one in made if one != {"relative": True} or first == "value"]
 
 
 def _entry(schedule: Schedule, every: int) -> tuple[str, dict[str, float], dict[str, Any]] | None:
-    """The type, the values and the other arguments of a simple schedule; None if there is none."""
+    """Return the type, the values and the other arguments for a simple schedule; None if no type has its form."""
     match schedule:
         case Constant(value=float() as value):
             return "ConstantScheduler", {"value": value}, {}

@@ -1,7 +1,7 @@
-"""Configs of mmengine: a list of schedulers, each of which changes the value in a window of epochs or iterations.
+"""Writes schedules as configs of mmengine: lists of schedulers, of which each changes the value in a window.
 
-A scheduler of mmengine goes on from the value before its window, so that a curve whose end is the beginning of the next
-one has a window of one step more, and a jump is an entry of its own.
+A scheduler of mmengine continues from the value before its window. If a curve ends at the first value of the next
+schedule, its window therefore has one more step. A jump is an entry of its own.
 """
 
 import math
@@ -33,14 +33,14 @@ MOST_CYCLES = 1000
 
 
 def configs(plan: Planned) -> Iterator[Any]:
-    """The config of a plan.
+    """Yield the config of a plan.
 
     Raises:
-        UnsayableError: mmengine cannot say it, or it is unknown whether events are epochs or iterations.
+        UnsayableError: mmengine cannot express it, or it is unknown whether events are epochs or iterations.
     """
     if plan.metric is not None:
         raise UnsayableError(
-            "the schedule of a metric: it counts metrics otherwise, and compares the first one with 1e9"
+            "the schedule of a metric: it counts metrics in another way, and compares the first metric with 1e9"
         )
     run = plan.run
     if run.max_epochs is None and run.total_steps is None and run.epoch_length is None:
@@ -55,13 +55,13 @@ def configs(plan: Planned) -> Iterator[Any]:
 
 @dataclass
 class _Writer:
-    """Writes entries, and follows the value that they leave.
+    """Writes entries, and keeps the value at the end of the last entry.
 
     Args:
         name: the parameter.
         value: the value before the next entry.
         counts_epochs: whether events are epochs.
-        made: the entries.
+        made: the entries that were written.
     """
 
     name: str
@@ -70,7 +70,7 @@ class _Writer:
     made: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, kind: str, phase: Phase, begin: float, end: float, leaves: float, **values: Any) -> None:
-        """Add an entry for a window of events."""
+        """Add an entry for a window of events, after which the value is ``leaves``."""
         every, suffix = phase.every, SUFFIXES.get(self.name, "ParamScheduler")
         for event in (begin, end):
             if math.isfinite(event) and event % every:
@@ -84,7 +84,7 @@ class _Writer:
         self.value = leaves
 
     def jump(self, phase: Phase, to: float) -> None:
-        """Let the value be another one from the first event of a phase on."""
+        """Add an entry that changes the value to ``to`` at the first event of a phase."""
         if math.isclose(self.value, to, rel_tol=1e-12):
             return
         begin, every = phase.begin, phase.every
@@ -106,20 +106,20 @@ def _entries(name: str, counts_epochs: bool, phases: list[Phase], base: float) -
             writer.jump(_with_steps_of(phase, phases), phase.first)
         else:
             _add(writer, phase, after)
-    # A list has at least one entry.
+    # A config is a list of at least one entry.
     if not writer.made:
         writer.add("Constant", phases[0], 0, phases[0].every, base, factor=1.0)
     return writer.made
 
 
 def _with_steps_of(phase: Phase, phases: list[Phase]) -> Phase:
-    """A constant phase with the steps of the others."""
+    """Return a constant phase with the steps of the other phases."""
     every = next((one.every for one in phases if one.every > 1), 1)
     return Phase(phase.schedule, phase.begin, phase.end, every if phase.begin % every == 0 else 1)
 
 
 def _add(writer: _Writer, phase: Phase, after: Phase | None) -> None:
-    """Add the entry of a phase that is not constant."""
+    """Add the entries of a phase that is not constant."""
     schedule: Any = phase.schedule
     begin, every, name = phase.begin, phase.every, writer.name
     end, last = phase.end, phase.value(phase.steps - 1) if math.isfinite(phase.steps) else math.nan
@@ -128,7 +128,7 @@ def _add(writer: _Writer, phase: Phase, after: Phase | None) -> None:
         case Anneal(end_value=float() as low, duration=duration, curve=curve, beyond="hold"):
             steps = whole(name, phase, duration, "its duration")
             if phase.steps > steps or after is None or (phase.steps == steps and after.first == low):
-                end, last = begin + (steps + 1) * every, low  # one step more, which has the end value
+                end, last = begin + (steps + 1) * every, low  # the last step has the end value
             covered = int(end - begin) // every - 1
             if isinstance(curve, Linear):
                 _line(writer, phase, end, last)
@@ -172,7 +172,7 @@ def _add(writer: _Writer, phase: Phase, after: Phase | None) -> None:
 
 
 def _line(writer: _Writer, phase: Phase, end: float, last: float) -> None:
-    """A straight line: as factors of the value before it where these are at most 1, else to an absolute value."""
+    """Add a straight line, with factors of the value before it if they are at most 1, or else to an absolute value."""
     before, first = writer.value, phase.first
     if before and not phase.begin and 0 < first / before <= 1 and 0 <= last / before <= 1:
         factors = first / before, last / before
@@ -188,7 +188,7 @@ def _line(writer: _Writer, phase: Phase, end: float, last: float) -> None:
 def _restarts(writer: _Writer, phase: Phase, low: float, first: float, last: float) -> None:
     schedule: Any = phase.schedule
     if not math.isfinite(phase.end):
-        raise unsayable(writer.name, phase, "mmengine has a list of cycles: give the length of the run")
+        raise unsayable(writer.name, phase, "mmengine needs a list of all cycles: give the length of the run")
     periods: list[int] = []
     while sum(periods) < phase.steps:
         periods.append(whole(writer.name, phase, first * schedule.period_mult ** len(periods), "a cycle"))

@@ -1,4 +1,4 @@
-"""Configs of torch.optim.lr_scheduler."""
+"""Writes schedules as configs of torch.optim.lr_scheduler."""
 
 import math
 from collections.abc import Iterator
@@ -32,10 +32,10 @@ ENDLESS = 1_000_000_000
 
 
 def configs(plan: Planned) -> Iterator[Any]:
-    """The config of a plan.
+    """Yield the config of a plan.
 
     Raises:
-        UnsayableError: torch cannot say it.
+        UnsayableError: torch cannot express the plan.
     """
     momentum = plan.schedules.get("momentum") if "lr" in plan.schedules else None
     for name in plan.schedules:
@@ -56,7 +56,7 @@ def _config(name: str, plan: Planned, phases: list[Phase], base: float) -> Any:
 
 
 def sequence(name: str, phases: list[Phase], base: float) -> dict[str, Any]:
-    """The config of phases in steps, one after another."""
+    """Return the config of phases in sequence, which are in steps."""
     entries = [_entry(name, phase, base) for phase in phases]
     if len(entries) == 1:
         return entries[0]
@@ -65,7 +65,7 @@ def sequence(name: str, phases: list[Phase], base: float) -> dict[str, Any]:
 
 
 def _holds(schedule: Schedule) -> bool:
-    """Whether torch keeps the last value of a schedule."""
+    """Return whether torch keeps the last value of a schedule after its end."""
     match schedule:
         case Anneal(end_value=0.0, curve=Polynomial(), beyond="hold"):
             return True
@@ -73,7 +73,7 @@ def _holds(schedule: Schedule) -> bool:
 
 
 def _from_zero(phases: list[Phase]) -> list[Phase]:
-    """The phases with a step of 0 before a line from 0 on, since a LinearLR has a start factor above 0."""
+    """Return the phases with a constant step of 0 before lines from 0: ``LinearLR`` refuses a start factor of 0."""
     made = []
     for phase in phases:
         line = phase.schedule
@@ -90,7 +90,7 @@ def _from_zero(phases: list[Phase]) -> list[Phase]:
 def _factor(name: str, phase: Phase, value: float, base: float) -> float:
     if value and (base == 0 or not 0 <= value / base <= 1 + 1e-12):
         raise unsayable(
-            name, phase, f"torch's factors are from 0 to 1, and {value:.6g} is not so of the optimizer's {base:.6g}"
+            name, phase, f"torch's factors are from 0 to 1, and {value:.6g} / {base:.6g}, the optimizer's value, is not"
         )
     return min(value / base, 1.0) if value else 0.0
 
@@ -101,7 +101,7 @@ def _starts_from(name: str, phase: Phase, value: float, base: float, what: str) 
 
 
 def _entry(name: str, phase: Phase, base: float) -> dict[str, Any]:
-    """The config of one phase in steps."""
+    """Return the config of one phase in steps."""
     schedule: Any = phase.schedule
     steps_of_it = partial(whole, name, phase)
     match schedule:
@@ -114,7 +114,7 @@ def _entry(name: str, phase: Phase, base: float) -> dict[str, Any]:
         ):
             factors = [_factor(name, phase, one, base) for one in (start, end)]
             steps = steps_of_it(duration, "its duration")
-            if factors[0] == 0:  # a line of one step
+            if factors[0] == 0:  # torch can express only a line of one step from 0
                 if phase.steps > 1:
                     raise unsayable(name, phase, "a LinearLR starts above 0")
                 return {"type": "torch.ConstantLR", "factor": 0.0, "total_iters": 1}
@@ -168,7 +168,7 @@ def _factor_phases(schedule: Schedule, phase: Phase) -> list[Phase]:
 
 
 def _momentum(lr: dict[str, Any], phases: list[Phase], base: float) -> dict[str, Any]:
-    """The arguments for the momentum beside those of the learning rate."""
+    """Return the arguments for the momentum, which stand beside those of the learning rate."""
     in_steps, _ = steps_of("momentum", phases)
     first: Any = in_steps[0].schedule
     is_cycle = isinstance(first, OneCycle) and lr.get("type") == "torch.OneCycleLR"
@@ -179,7 +179,7 @@ def _momentum(lr: dict[str, Any], phases: list[Phase], base: float) -> dict[str,
 
 
 def plateau(name: str, plan: Planned, phases: list[Phase]) -> dict[str, Any]:
-    """The config of a schedule that is a plateau."""
+    """Return the config of a plateau."""
     rule, (metric_name, every) = phases[0].schedule, plan.metric or ("", 1)
     if not isinstance(rule, Plateau):
         raise unsayable(name, phases[0], "torch has no such schedule")

@@ -1,4 +1,4 @@
-"""Configs of transformers: its functions, and the TrainingArguments of its Trainer."""
+"""Writes schedules as configs of transformers: names of its functions, or the TrainingArguments of its Trainer."""
 
 import math
 from collections.abc import Iterator
@@ -26,15 +26,15 @@ from .to_torch import plateau
 from .unsayable import UnsayableError, unsayable
 
 STEPS = ("num_warmup_steps", "num_training_steps")
-# The short names whose arguments the Trainer does not pass on.
+# For these short names, the Trainer does not pass on `lr_scheduler_kwargs`.
 WITHOUT_KWARGS = ("constant", "constant_with_warmup")
 
 
 def configs(plan: Planned) -> Iterator[Any]:
-    """Configs that may have the values of a plan, by the short names of transformers' functions.
+    """Yield configs that may have the values of a plan, with the short names of transformers' functions.
 
     Raises:
-        UnsayableError: transformers cannot say it.
+        UnsayableError: transformers cannot express the plan.
     """
     _refuse_others(plan)
     if plan.metric is not None:
@@ -46,14 +46,14 @@ def configs(plan: Planned) -> Iterator[Any]:
 
 
 def training_arguments(plan: Planned) -> Iterator[Any]:
-    """TrainingArguments that may have the values of a plan: with the optimizer's learning rate, or with their own.
+    """Yield TrainingArguments that may have the values of a plan, first without and then with ``learning_rate``.
 
     Raises:
-        UnsayableError: the Trainer cannot say it.
+        UnsayableError: the Trainer cannot express the plan.
     """
     _refuse_others(plan)
     if plan.metric is not None:
-        raise UnsayableError("the schedule of 'lr', which reads a metric, of which the Trainer has one an evaluation")
+        raise UnsayableError("the schedule of 'lr', which reads a metric: the Trainer has one after each evaluation")
     error: UnsayableError | None = None
     groups = len(plan.bases["lr"])
     peak = max((float(plan.schedules["lr"](at)) for at in _sample(plan)), default=0.0) if groups == 1 else 0.0
@@ -80,7 +80,7 @@ def _refuse_others(plan: Planned) -> None:
 
 
 def _all(plan: Planned, bases: tuple[float, ...]) -> Iterator[dict[str, Any]]:
-    """The names and the arguments of functions that may have the values, for these values of the optimizer."""
+    """Yield names and arguments of functions that may have the values, if the optimizer's values are ``bases``."""
     error: UnsayableError | None = None
     for relative in (False, True):
         made = partial(_of_group, plan, bases, relative)
@@ -96,7 +96,7 @@ def _of_group(plan: Planned, bases: tuple[float, ...], relative: bool, phases: l
     base = bases[plan.bases["lr"].index(own)]
     in_steps, every = steps_of("lr", phases)
     if every != 1:
-        raise unsayable("lr", phases[0], f"its steps are {every} events, and transformers counts each")
+        raise unsayable("lr", phases[0], f"its steps are {every} events, and transformers counts single events")
     first, total = in_steps[0], plan.events
     line: Any = first.schedule
     warmup = 0
@@ -137,7 +137,7 @@ def _of_group(plan: Planned, bases: tuple[float, ...], relative: bool, phases: l
                     return {"name": "cosine_with_min_lr", **named, **lowest}
         case Restarts(end_value=0.0, periods=float() as period, period_mult=1.0, curve=Cosine(), restart_weights=1.0):
             if total is None:
-                raise unsayable("lr", phase, "give total_steps, of which transformers makes cycles")
+                raise unsayable("lr", phase, "give total_steps, which transformers divides into cycles")
             named = {**warm, "num_training_steps": total, "num_cycles": shortest((total - warmup) / period)}
             return {"name": "cosine_with_restarts", **named}
     raise unsayable("lr", phase, "it has no such schedule")
@@ -147,7 +147,7 @@ CURVES = {"linear": Linear(), "cosine": Cosine(), "1-sqrt": Power(0.5)}
 
 
 def _stable(phases: list[Phase], warmup: int, base: float, total: int | None) -> dict[str, Any] | None:
-    """The arguments of a warm-up, a stable phase and a decay; None if the phases are not so."""
+    """Return the arguments for a warm-up, a stable phase and a decay; None if the phases have another form."""
     rest, warmup_type, lowest = list(phases), "linear", None
     up: Any = rest[0].schedule
     if not warmup and isinstance(up, Anneal) and up.end_value == base and up.duration == rest[0].steps:
@@ -165,7 +165,7 @@ def _stable(phases: list[Phase], warmup: int, base: float, total: int | None) ->
     if decay_type is None or not float(down.duration).is_integer():
         return None
     if not stable and warmup_type == "linear" and lowest is None and decay_type != "1-sqrt":
-        return None  # a function of its own says it
+        return None  # another function of transformers has this form
     later = [one for one in rest[1:] if not (isinstance(one.schedule, Constant) and one.first == down.end_value)]
     if later or (lowest is not None and lowest != down.end_value):
         return None

@@ -1,13 +1,13 @@
-"""The error for a part of a config that another library cannot say."""
+"""The error for a part of a config that another library cannot express."""
 
 from .phases_in_words import events_of, words_of
 from .split_into_phases import Phase
 
 
 class UnsayableError(Exception):
-    """A library cannot say a part of a config; the text names the part."""
+    """Raised if a library cannot express a part of a config; the text names the part."""
 
 
 def unsayable(name: str, phase: Phase, why: str) -> UnsayableError:
-    """The error for a phase of a parameter."""
+    """Return the error for a phase of the schedule of a parameter."""
     return UnsayableError(f"the schedule of {name!r} at {events_of(phase)}, {words_of(phase.schedule)}: {why}")

@@ -1,8 +1,8 @@
-"""The types that a config may name: a table for each library, and one of lehr's own schedulers in ``lehr``.
+"""The types that a config may name: a table of types for each library, and a table of lehr's own schedulers.
 
-A new type is a new row, an ``EntryType``: its description, the checks and defaults of its arguments, and how its
-schedule is made of them. Errors and the catalogue use the same row. The tables are formatted by hand, since a row is
-read as a whole.
+A type is one row of its table, an ``EntryType``: its description, the checks and defaults of its arguments, and the
+function that makes its schedule. Errors and the catalogue use the same row. The tables are formatted by hand, because
+a row is easiest to read as a whole.
 """
 
 import difflib
@@ -65,7 +65,7 @@ TYPES: dict[str, Mapping[str, EntryType]] = {
 
 
 def entry_schedule(context: ConfigContext, entry: Entry) -> EntrySchedule:
-    """The schedule of an entry of another library."""
+    """Return the schedule of an entry of another library."""
     prefix, _, name = entry.type.partition(".")
     if name not in TYPES.get(prefix, {}):
         refuse_type(entry)
@@ -84,7 +84,7 @@ def entry_schedule(context: ConfigContext, entry: Entry) -> EntrySchedule:
 
 
 def refuse_type(entry: Entry) -> None:
-    """Raise an error for an unknown type, with similar names of all libraries."""
+    """Raise an error for an unknown type that suggests similar names of all libraries."""
     full: dict[str, list[str]] = {}
     for prefix, types in TYPES.items():
         for name in types:
@@ -100,6 +100,6 @@ def refuse_type(entry: Entry) -> None:
     found.sort(key=lambda one: (not one.startswith(preferred), bare and "." in one))
     hint = f"did you mean {' or '.join(map(repr, found[:4]))}?" if found else "names of other libraries have a prefix"
     raise ValueError(
-        f"{entry.where}['type'] must be a known one, with the prefix {', '.join(map(repr, TYPES))} or none for lehr's "
-        f"own, given {shown(entry.type)}; {hint}"
+        f"{entry.where}['type'] must be a known type, with the prefix {', '.join(map(repr, TYPES))}, or with none "
+        f"for lehr's own types, given {shown(entry.type)}; {hint}"
     )

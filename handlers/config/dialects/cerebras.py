@@ -1,6 +1,6 @@
-"""The schedulers of cerebras.pytorch.optim that hold no other schedulers.
+"""The types for Cerebras' schedulers that contain no other schedulers.
 
-The names of the arguments are those of the schedulers of weight decays.
+Learning rates and weight decays share these types; the names of the arguments here are those for weight decays.
 """
 
 import sys
@@ -54,14 +54,14 @@ from lehr.handlers.schedules import (
 
 @dataclass(frozen=True)
 class CerebrasSchedule:
-    """The schedule of a Cerebras scheduler: the same values for all param groups.
+    """The schedule of a Cerebras scheduler, before the factors of the param groups.
 
     Args:
-        schedule: the values.
-        initial: the value that a chain divides them by.
-        duration: its length in events, where it has one.
+        schedule: the values, which are the same for all param groups.
+        initial: the value by which a chain divides the schedule.
+        duration: the length in events; None for no length.
         scales: the factor of each param group; None for no factors.
-        counts_all_steps: whether it counts the steps of the sequence around it, and not from its own beginning.
+        counts_all_steps: whether it counts all steps of the sequence around it, instead of starting again from 0.
     """
 
     schedule: Schedule
@@ -77,7 +77,7 @@ def _line(a: SimpleNamespace, power: float) -> Schedule:
 
 
 def _inverse_square_root(a: SimpleNamespace) -> Schedule:
-    # Cerebras divides by the square root of 0 at step 0. Here step 0 has the value of step 1.
+    # At step 0, Cerebras divides by the square root of 0. Here, step 0 has the value of step 1.
     level = max(a.warmup_steps, 1.0)
     decay = PowerDecay(a.initial_val * a.scale / np.sqrt(level), level)
     if level == int(level):
@@ -89,7 +89,7 @@ def _inverse_square_root(a: SimpleNamespace) -> Schedule:
 
 def _piecewise_constant(a: SimpleNamespace) -> Schedule:
     if len(a.vals) == 0:
-        raise ValueError("values must be at least one, given none")
+        raise ValueError("values must have at least one number, given none")
     values = [*a.vals, *[a.vals[-1]] * max(len(a.milestones) + 1 - len(a.vals), 0)]
     return PiecewiseConstant(values[: len(a.milestones) + 1], a.milestones)
 
@@ -118,7 +118,7 @@ def _halved(count: int) -> float:
 
 
 def _one_cycle(a: SimpleNamespace) -> Schedule:
-    # Where one of the values is 0, the ratio is as large as the schedule can compute with.
+    # If one of the values is 0, the ratio is the largest one with which the schedule can compute.
     ratio = a.max_val / a.initial_val if a.initial_val and a.max_val else sys.float_info.max ** (0.5)
     shape = (a.pct_start, a.anneal_strategy, ratio, a.final_div_factor, a.three_phase)
     return OneCycle(a.max_val, a.total_steps, *shape)
@@ -132,7 +132,7 @@ def _row(
     initial: str = "initial_val",
     duration: str | None = None,
 ) -> EntryType:
-    """A type of entry, with the names of the arguments that hold the initial value and the duration."""
+    """Return a type of entry; ``initial`` and ``duration`` are the names of arguments that give these numbers."""
 
     def build(context: ConfigContext, suffix: str, a: SimpleNamespace) -> CerebrasSchedule:
         return CerebrasSchedule(schedule(a), getattr(a, initial), None if duration is None else getattr(a, duration))

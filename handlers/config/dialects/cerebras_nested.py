@@ -1,4 +1,4 @@
-"""The schedulers of cerebras.pytorch.optim, for learning rates and weight decays, which may be nested."""
+"""The types for all schedulers of Cerebras, for learning rates and weight decays, including nested schedulers."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ from lehr.handlers.targets.group_selection import Group
 
 from .cerebras import LEAVES, CerebrasSchedule
 
-# The schedulers of learning rates have their own names for these arguments.
+# Schedulers of learning rates have these names for the arguments of the schedulers of weight decays.
 LR_NAMES = {
     "initial_val": "initial_learning_rate",
     "end_val": "end_learning_rate",
@@ -26,14 +26,14 @@ LR_NAMES = {
     "base_val": "base_lr",
     "max_val": "max_lr",
 }
-# Arguments that the schedulers of weight decays do not have.
+# Schedulers of weight decays do not have these arguments.
 OF_LR_LEAVES: Arguments = {"disable_lr_steps_reset": (flag, False)}
 OF_LAMBDA_LR: Arguments = {"set_lr_lambda": (functions, None)}
 INNER_NAMES = {lr_name: name for name, lr_name in LR_NAMES.items()}
 
 
 def _inner(context: ConfigContext, suffix: str, entry: Entry, tags: Any) -> CerebrasSchedule:
-    """The schedule of a scheduler in another one."""
+    """Return the schedule of a scheduler inside another one."""
     prefix, _, name = entry.type.rpartition(".")
     if prefix != "cerebras":
         raise ValueError(
@@ -53,7 +53,7 @@ def _inner(context: ConfigContext, suffix: str, entry: Entry, tags: Any) -> Cere
     values = {**entry.values, "param_group_tags": tags}
     schedule: CerebrasSchedule = build(INNER_TYPES[suffix][name], Entry(entry.where, entry.type, values), context)
     if schedule.scales is not None:
-        raise ValueError(f"{entry.where}: ScalePerParam must be the outermost one")
+        raise ValueError(f"{entry.where}: ScalePerParam must be the outermost scheduler")
     return schedule
 
 
@@ -78,7 +78,7 @@ def _sequential(context: ConfigContext, suffix: str, a: SimpleNamespace) -> Cere
                 raise ValueError(f"['milestones'] must be given where {entry.where} has no total_iters")
         starts = list(accumulate(one.duration or 0 for one in schedules[:-1]))
     if len(starts) != len(schedules) - 1:
-        raise ValueError(f"['milestones'] must be one fewer than the {len(schedules)} schedulers, given {starts}")
+        raise ValueError(f"['milestones'] must have one fewer than the {len(schedules)} schedulers, given {starts}")
     if starts != sorted(starts):
         raise ValueError(f"['milestones'] must rise, given {starts}")
     if len(schedules) == 1:
@@ -113,7 +113,7 @@ WITHOUT_SUFFIX: dict[str, EntryType] = {
 
 
 def _inner_type(name: str, suffix: str) -> EntryType:
-    """The type of a scheduler in another one, for learning rates (``"LR"``) or weight decays (``"WD"``)."""
+    """Return the type of a scheduler inside another one, for learning rates (``"LR"``) or weight decays (``"WD"``)."""
     row, names = WITHOUT_SUFFIX[name], LR_NAMES if suffix == "LR" else {}
     renamed = {names.get(key, key): one for key, one in row.arguments.items()}
     of_lr = {**(OF_LR_LEAVES if name in LEAVES else {}), **(OF_LAMBDA_LR if name == "Lambda" else {})}
@@ -139,7 +139,7 @@ INNER_TYPES["LR"]["ChainedScheduler"] = INNER_TYPES["LR"]["ChainedLR"]
 
 
 def _outermost(row: EntryType, suffix: str) -> EntryType:
-    """The type of a scheduler that is not in another one."""
+    """Return the type of a scheduler that is in no other one, from the type of the same scheduler inside another."""
 
     def entry_schedule(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         if context.epoch_length is not None:
@@ -160,7 +160,7 @@ TYPES = {name: _outermost(row, suffix) for suffix, rows in INNER_TYPES.items() f
 
 
 def _groups_with_tags(groups: Sequence[Group], tags: object) -> tuple[bool, ...] | None:
-    """Whether each param group has one of the tags; None where no tags are given."""
+    """Return for each param group whether it has one of the tags; None if ``tags`` is None."""
     wanted = _tag_set(tags)
     if wanted is None:
         return None

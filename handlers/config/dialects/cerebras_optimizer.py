@@ -1,16 +1,18 @@
-"""The section ``optimizer`` of Cerebras' files: the learning rate as a number, one scheduler or a list of them.
+"""The type for the section ``optimizer`` of Cerebras' files, whose learning rate is a number, a scheduler or a list.
 
-The lists are those of Model Zoo 1.x and of 2.x before ``trainer.init.schedulers``. The names of their schedulers may
-leave out ``LR`` and have any case. ``steps`` and ``decay_steps`` are ``total_iters``, and ``steps`` counts where both
-are given; ``gamma`` is also ``decay_rate``, and ``values`` and ``boundaries`` are ``learning_rates`` and
-``milestones``. ``learning_rate`` and ``base_lr`` are also ``initial_learning_rate``.
+Lists are those of Model Zoo 1.x, and of 2.x before it had ``trainer.init.schedulers``. The names of their schedulers
+may be without ``LR`` and in any case. Some arguments have a second name. ``steps`` and ``decay_steps`` mean
+``total_iters``; if both are given, ``steps`` is used. ``gamma`` and ``decay_rate`` mean the same. ``values`` and
+``boundaries`` mean ``learning_rates`` and ``milestones``. ``learning_rate`` and ``base_lr`` mean
+``initial_learning_rate``.
 
-``Cosine`` is the scheduler of the files for TensorFlow, where ``decay_steps`` is the length of the curve and ``steps``
-that of its place in the list. ``PiecewiseConstant`` changes at its boundaries, as in the files for PyTorch.
+``Cosine`` is the scheduler of the files for TensorFlow. Its curve is ``decay_steps`` long, and it is used for ``steps``
+steps of the list. ``PiecewiseConstant`` changes at its boundaries, as in the files for PyTorch.
 
-Ignored: ``alpha`` of the other schedulers, ``initial_learning_rate`` of ``PiecewiseConstant``, and ``steps`` of
-schedulers that have no length, other than for their place in a list; all other keys of the section, which are about
-the optimizer. ``adjust_learning_rate`` names the layers whose param groups must have their own factor under that key.
+Three arguments have no effect: ``alpha`` of schedulers other than ``Cosine``, ``initial_learning_rate`` of
+``PiecewiseConstant``, and ``steps`` of schedulers without a length, except as their time in a list. All other keys of
+the section are about the optimizer and have no effect. If ``adjust_learning_rate`` names layers, their param groups
+must have the factor under the same key.
 """
 
 from collections.abc import Mapping
@@ -28,7 +30,7 @@ from . import cerebras_nested
 
 NAMES = {name.lower().removesuffix("lr"): name for name in cerebras_nested.INNER_TYPES["LR"]}
 NAMES |= {"chained": "ChainedScheduler", "cosine": "Cosine"}
-LENGTHS = ("steps", "total_iters", "decay_steps")  # the first one that is given counts
+LENGTHS = ("steps", "total_iters", "decay_steps")  # the first length that is given counts
 OTHER_NAMES = {
     "t_max": "T_max",
     "t_0": "T_0",
@@ -39,7 +41,7 @@ OTHER_NAMES = {
     "decay_rate": "gamma",
 }
 FIRST_VALUES = ("learning_rate", "initial_learning_rate", "base_lr")
-# The schedulers that always count their own steps.
+# These schedulers always count their own steps.
 ALWAYS_RESET = ("StepLR", "MultiStepLR", "LambdaLR", "MultiplicativeLR", "OneCycleLR")
 
 
@@ -48,15 +50,15 @@ def _is_scheduler(value: Any) -> bool:
 
 
 def _has_schedulers(value: Any) -> bool:
-    """Whether a learning rate is one scheduler or a list of them, and not a number."""
+    """Return whether a learning rate is a scheduler or a list of schedulers, and not a number."""
     listed = isinstance(value, list | tuple) and bool(value)
     return all(map(_is_scheduler, value)) if listed else _is_scheduler(value)
 
 
 def as_section(value: Any, dialect: str | None) -> Any:
-    """A learning rate of Cerebras alone as the section that it is from; any other config as it is.
+    """Return a Cerebras learning rate without its section as the section; return any other config unchanged.
 
-    A number is one only where the dialect says so.
+    A number is read as a Cerebras learning rate only if ``dialect`` is ``"cerebras"``.
     """
     is_number = dialect == "cerebras" and isinstance(value, int | float) and not isinstance(value, bool)
     listed = value if isinstance(value, list | tuple) else [value]
@@ -68,7 +70,7 @@ def as_section(value: Any, dialect: str | None) -> Any:
 
 
 def _scheduler(where: str, value: Any, counts_all_steps: bool) -> tuple[dict[str, Any], int | None]:
-    """A scheduler as an entry of 2.x, and the steps that it is given."""
+    """Return a scheduler as an entry of Model Zoo 2.x, and its number of steps if it is given."""
     given = dict(read_entry(where, value, typed=False).values)
     path = f"{where}['scheduler']"
     written = given.pop("scheduler", None)
@@ -104,7 +106,7 @@ def _is_renamed(key: str, row: Mapping[str, Any]) -> bool:
 
 
 def _cosine(where: str, given: Mapping[str, Any], counts_all_steps: bool) -> dict[str, Any]:
-    """TensorFlow's cosine decay, to the part ``alpha`` of the initial value."""
+    """Return the entry for TensorFlow's cosine decay, which ends at ``alpha`` times the initial value."""
     own = Entry(where, "", {key: value for key, value in given.items() if key != "steps"})
     made: SimpleNamespace = build(COSINE, own, None)
     end = made.alpha * made.initial_learning_rate
@@ -140,7 +142,7 @@ def _optimizer(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _of_list(where: str, listed: list[Any], counts_all_steps: bool) -> dict[str, Any]:
-    """The schedulers of a list, one after another, or multiplied where one of them says so."""
+    """Return the entry for a list of schedulers: a sequence, or a product if ``main_scheduler`` is ``"chained"``."""
     if not listed:
         raise ValueError(f"{where} must have at least one scheduler in it, given none")
     made = [_scheduler(f"{where}[{at}]", one, counts_all_steps) for at, one in enumerate(listed)]
@@ -156,13 +158,13 @@ def _of_list(where: str, listed: list[Any], counts_all_steps: bool) -> dict[str,
         return entries[0]
     for at, (_, steps) in enumerate(made[:-1]):
         if steps is None:
-            raise ValueError(f"{where}[{at}]: 'steps' or 'total_iters' must be given, since another one follows")
+            raise ValueError(f"{where}[{at}]: 'steps' or 'total_iters' must be given, since another scheduler follows")
     milestones = list(accumulate(steps or 0 for _, steps in made[:-1]))
     return {"type": "cerebras.SequentialLR", "schedulers": entries, "milestones": milestones}
 
 
 def _number(where: str, value: Any) -> float:
-    """A learning rate; a string is one too, since YAML 1.1 reads 1e-4 as a string."""
+    """Return a learning rate. YAML 1.1 reads 1e-4 as a string, so a string with a number in it is valid."""
     if isinstance(value, str):
         try:
             value = float(value)

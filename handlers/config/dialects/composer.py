@@ -1,11 +1,11 @@
-"""The schedulers of Composer, by their classes and by the names of LLM Foundry.
+"""The types for Composer's schedulers, by their classes and by the names of LLM Foundry.
 
-The values at event i are those of batch i, so the events are iterations. Times are batches (``100ba``), epochs
-(``3ep``, which need ``epoch_length``) or a part of the run (``0.02dur``); samples and tokens are refused. The length of
-the run is ``max_duration`` beside the schedulers, else that given to ``configure_scheduler``.
+The value at event i is that of batch i, so events are iterations. Times are batches (``100ba``), epochs (``3ep``, which
+need ``epoch_length``) or a part of the run (``0.02dur``); samples and tokens are refused. The length of the run is
+``max_duration`` beside the schedulers, or else the length given to ``configure_scheduler``.
 
-``scale_warmup`` has no effect, since a ``scale_schedule_ratio`` other than 1 is refused. Deviation:
-``CosineAnnealingWarmRestartsScheduler`` takes whole ``t_mult`` alone.
+``scale_warmup`` has no effect, because a ``scale_schedule_ratio`` other than 1 is refused. Deviation:
+``CosineAnnealingWarmRestartsScheduler`` accepts only whole ``t_mult``.
 """
 
 import re
@@ -48,7 +48,7 @@ def time(name: str, value: object) -> object:
 
 
 def parsed(name: str, value: object) -> Time:
-    """The amount and the unit of a time.
+    """Return the amount and the unit of a time.
 
     >>> parsed("t_max", "0.5dur"), parsed("t_max", "3ep")
     ((0.5, 'dur'), (3, 'ep'))
@@ -82,13 +82,13 @@ def _duration(name: str, value: object) -> object:
 
 
 class _Clock:
-    """The batches of times."""
+    """Converts times to batches, with the lengths of an epoch and of the run."""
 
     def __init__(self, context: ConfigContext, a: SimpleNamespace) -> None:
         if a.scale_schedule_ratio != 1:
             raise ValueError(f"['scale_schedule_ratio'] must be 1, given {a.scale_schedule_ratio}")
         self.length, self.run = context.epoch_length, context.run.steps
-        self.epochs = context.run.max_epochs  # as given: a part of the run in epochs is rounded in another way
+        self.epochs = context.run.max_epochs  # from the context: a part of a run in epochs is rounded in another way
         if a.max_duration is not None:
             own, unit = parsed("max_duration", a.max_duration)
             self.epochs = int(own) if unit == "ep" else None
@@ -98,7 +98,7 @@ class _Clock:
             self.run = steps if self.run is None else self.run
 
     def batches(self, key: str, given: str) -> int:
-        """The batches of a time.
+        """Return the number of batches in a time.
 
         Raises:
             ValueError: the length of an epoch or of the run is missing.
@@ -120,7 +120,7 @@ class _Clock:
         return int(amount * self.run)
 
     def at_least_one(self, key: str, given: str) -> int:
-        """The batches of a time, which must be some."""
+        """Return the number of batches in a time, which must be at least 1."""
         return arguments.whole_number(f"[{key!r}]", self.batches(key, given), at_least=1)
 
 
@@ -179,7 +179,7 @@ def _inverse_square_root(clock: _Clock, a: SimpleNamespace) -> Schedule:
 
 
 def _row(description: str, own: Arguments, factors: Factors) -> EntryType:
-    """A type of entry that multiplies the initial value by factors."""
+    """Return a type of entry that multiplies the initial value by factors."""
 
     def build(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         clock = _Clock(context, a)

@@ -1,17 +1,17 @@
-"""DeepSpeed's schedulers, as the block ``scheduler`` of a ``ds_config.json`` names them.
+"""The types for DeepSpeed's schedulers, as the block ``scheduler`` of a ``ds_config.json`` names them.
 
-DeepSpeed writes the first value when the scheduler is made, and step 0 of the formula after step 0 of the optimizer. So
-event 0 has the first value, and event i the formula's value at i - 1: a warm-up from 0 has two events at 0. These are
-the values of version 0.19.6. Versions before 0.15.3 trained step 0 with the optimizer's own value, and those before
-0.17.2 warmed up to 0.001 where ``warmup_max_lr`` was missing.
+DeepSpeed writes the first value when it constructs the scheduler, and writes step 0 of the formula after step 0 of the
+optimizer. So event 0 has the first value, and event i has the formula's value at i - 1: a warm-up from 0 has two events
+at 0. The values are those of version 0.19.6. Versions before 0.15.3 trained step 0 with the optimizer's own value.
+Versions before 0.17.2 warmed up to 0.001 if ``warmup_max_lr`` was missing.
 
-Differences: ``OneCycle`` leaves the second of the betas alone, which DeepSpeed sets to 0.99. A ``warmup_num_steps`` of
-0 is one of 2, as in versions before 0.19.3; later ones refuse it. Stairs of ``OneCycle`` have an effect, as since
-0.19.4.
+Differences: ``OneCycle`` does not change the second of the betas, which DeepSpeed sets to 0.99. A ``warmup_num_steps``
+of 0 means 2, as in versions before 0.19.3; later versions refuse it. Stairs of ``OneCycle`` have an effect, as in
+versions since 0.19.4.
 
-``"auto"`` is filled in as transformers' Trainer does: ``warmup_max_lr`` with the learning rate, ``warmup_min_lr`` with
-0, ``total_num_steps`` with the steps of the run. An automatic ``warmup_type`` is logarithmic, as in DeepSpeed, which
-does not know it.
+``"auto"`` is replaced as transformers' Trainer does it: ``warmup_max_lr`` by the learning rate, ``warmup_min_lr`` by 0,
+``total_num_steps`` by the steps of the run. An automatic ``warmup_type`` is logarithmic: DeepSpeed does not know
+``"auto"`` and uses its default.
 """
 
 from collections.abc import Callable
@@ -55,16 +55,16 @@ AUTO = "auto"
 
 
 def _or_auto(check: Check) -> Check:
-    """The check that a value passes another one, or is ``"auto"``."""
+    """Return a check that a value passes another check or is ``"auto"``."""
     return lambda name, value: AUTO if value == AUTO else check(name, value)
 
 
 def _rising(start: Number, end: Number, a: SimpleNamespace) -> tuple[Schedule, int]:
-    """The warm-up, and its length."""
+    """Return the warm-up and its number of steps."""
     if a.warmup_num_steps == AUTO:
         raise ValueError(
             "['warmup_num_steps'] must be a number of steps, given 'auto': write the warmup_steps of the "
-            "TrainingArguments, or give those, with this config in their key 'deepspeed'"
+            "TrainingArguments, or give the TrainingArguments, with this config in their key 'deepspeed'"
         )
     steps = max(a.warmup_num_steps, 2)
     if a.warmup_type == "linear":
@@ -73,16 +73,16 @@ def _rising(start: Number, end: Number, a: SimpleNamespace) -> tuple[Schedule, i
 
 
 def _rates(context: ConfigContext, a: SimpleNamespace) -> tuple[Number, Number]:
-    """The first and the highest value of a warm-up."""
+    """Return the first and the highest value of a warm-up."""
     highest = context.initial_value if a.warmup_max_lr in (None, AUTO) else a.warmup_max_lr
     return 0.0 if a.warmup_min_lr == AUTO else a.warmup_min_lr, highest
 
 
 def total_steps(context: ConfigContext, given: int | str | None) -> int:
-    """The steps that a config gives, or those of the run.
+    """Return the total steps that a config gives, or else the steps of the run.
 
     Raises:
-        ValueError: the two differ, or neither is known.
+        ValueError: the config and the run differ, or both are unknown.
     """
     known = context.run.steps
     if given is None or given == AUTO:
@@ -119,7 +119,7 @@ def _warmup_cosine(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _cycle(start: Number, peak: Number, decay: Schedule, a: SimpleNamespace) -> Schedule:
-    """From one value to another and back, and a decay after that."""
+    """Return a schedule that goes from ``start`` to ``peak`` and back, and then follows ``decay``."""
     second = a.cycle_first_step_size if a.cycle_second_step_size is None else a.cycle_second_step_size
     up = a.cycle_first_stair_count
     down = up if a.cycle_second_stair_count is None else a.cycle_second_stair_count
@@ -145,7 +145,7 @@ def _one_cycle(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _line(start: Number, rate: float, steps: float) -> Schedule:
-    """``start * (1 + rate * i / steps)``, practically without an end."""
+    """Return the line ``start * (1 + rate * i / steps)``, which ends so late that it is endless in practice."""
     times = 1 + rate * (ENDLESS / steps)
     end: Number = start * times if isinstance(start, float | int) else [one * times for one in start]
     return Anneal(start, end, ENDLESS)

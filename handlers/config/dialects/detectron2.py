@@ -1,15 +1,16 @@
-"""The section ``SOLVER`` of detectron2's configs, and fvcore's schedulers, which its lazy configs have.
+"""The types for the section ``SOLVER`` of detectron2's configs, and for fvcore's schedulers in its lazy configs.
 
-The values at event i are those of iteration i. What a config leaves out is as in detectron2's own defaults:
-``MAX_ITER`` 40000, ``BASE_LR`` 0.001, ``STEPS`` (30000,), a linear warm-up of 1000 iterations from 0.001.
-``WarmupPolyLR`` is that of its project DeepLab. Where ``BASE_LR`` is one of several learning rates that the param
-groups have, each group keeps its own. After ``MAX_ITER`` the value stays, also where detectron2 fails, since it looks
-for one more value of ``WarmupStepWithFixedGammaLR``.
+The value at event i is that of iteration i. Keys that a config leaves out have detectron2's own defaults: ``MAX_ITER``
+40000, ``BASE_LR`` 0.001, ``STEPS`` (30000,), and a linear warm-up of 1000 iterations from 0.001. ``WarmupPolyLR`` is
+the scheduler of detectron2's project DeepLab. If the param groups have several learning rates and ``BASE_LR`` is one of
+them, each group keeps its own. After ``MAX_ITER`` the value stays; detectron2 itself fails there with
+``WarmupStepWithFixedGammaLR``, because it looks for one more value.
 
-maskrcnn-benchmark, and detectron2's configs of version 1, have the same keys and other defaults. A config is one of
-them where ``MODEL`` has ``WEIGHT``; without it and ``VERSION: 2`` or ``MODEL.WEIGHTS``, the length and the factor of
-the warm-up must be given. Ignored: all keys of ``SOLVER`` that are not about the learning rate, and
-``REFERENCE_WORLD_SIZE``, by which detectron2 changes the learning rate for another number of processes.
+maskrcnn-benchmark and version 1 of detectron2's configs have the same keys with other defaults. A config with
+``VERSION: 2`` or ``MODEL.WEIGHTS`` is one of detectron2. Any other config is refused if it has ``MODEL.WEIGHT``, and
+else must give the length and the factor of the warm-up. Two things have no effect: keys of ``SOLVER`` that are not
+about the learning rate, and ``REFERENCE_WORLD_SIZE``, by which detectron2 adapts the learning rate to the number of
+processes.
 """
 
 import re
@@ -37,13 +38,13 @@ from lehr.handlers.schedules import (
 from .fvcore import INNER, Node, node_of, whole_run, with_warmup
 from .language_model_parts import after, needed_steps
 
-# A key of SOLVER with one of these words is about the learning rate.
+# A key of SOLVER that contains one of these words is about the learning rate.
 WORDS = re.compile(r"(^|_)(LR|LRS|WARMUP|EPOCHS?|SCHED|SCHEDULER|POLICY|POLY|COSINE|CYCLES?|DELAY|GAMMAS?|STEP)(_|$)")
-FACTORS = ("BIAS_LR_FACTOR", "BACKBONE_MULTIPLIER")  # of the learning rates of some param groups
+FACTORS = ("BIAS_LR_FACTOR", "BACKBONE_MULTIPLIER")  # factors of the learning rates of some param groups
 
 
 def _steps(name: str, value: Any) -> list[int]:
-    """Check iterations: a list of them, or such a text as ``"(60000, 80000)"``."""
+    """Check a list of iterations, or a text such as ``"(60000, 80000)"``, and return the list."""
     if isinstance(value, str):
         inner = re.fullmatch(r"\s*[(\[]?([\d_,\s]*)[)\]]?\s*", value)
         if inner is None:
@@ -58,21 +59,21 @@ def _steps(name: str, value: Any) -> list[int]:
 
 
 def _base(context: ConfigContext, a: SimpleNamespace) -> Any:
-    """The learning rate, or those of the param groups."""
+    """Return the learning rate, or a list with the learning rate of each param group."""
     values = context.initial_values
     if len(set(values)) > 1 and a.BASE_LR in values:
         return list(values)
     for key in FACTORS:
         if getattr(a, key) not in (None, 1):
             raise ValueError(
-                f"[{key!r}] gives some param groups another learning rate: give them to the optimizer, and BASE_LR to "
-                f"another group, given {getattr(a, key)}"
+                f"[{key!r}] gives some param groups another learning rate: give it to these groups of the optimizer, "
+                f"and BASE_LR to another group, given {getattr(a, key)}"
             )
     return a.BASE_LR
 
 
 def _solver(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    """The schedule of a section SOLVER."""
+    """Return the schedule of a section ``SOLVER``."""
     events = needed_steps(context, "MAX_ITER", a.MAX_ITER, "the values depend on it")
     _refuse_epochs(context)
     base = _base(context, a)
@@ -84,13 +85,13 @@ def _solver(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _node(context: ConfigContext, a: SimpleNamespace, events: int) -> Node:
-    """The scheduler without its warm-up."""
+    """Return the scheduler without its warm-up."""
     if a.LR_SCHEDULER_NAME == "WarmupMultiStepLR":
         steps = [one for one in a.STEPS if one <= events]
         own: dict[str, Any] = {"values": [a.GAMMA**at for at in range(len(steps) + 1)], "milestones": steps}
         name, own = "MultiStepParamScheduler", {**own, "num_updates": events}
         if steps and steps[-1] == events:
-            raise ValueError(f"['STEPS'] must not have MAX_ITER itself in it, given {a.STEPS}")
+            raise ValueError(f"['STEPS'] must not contain MAX_ITER itself, given {a.STEPS}")
     elif a.LR_SCHEDULER_NAME == "WarmupCosineLR":
         if not a.BASE_LR or a.BASE_LR_END > a.BASE_LR:
             raise ValueError(f"['BASE_LR_END'] must be at most BASE_LR, {a.BASE_LR}, given {a.BASE_LR_END}")
@@ -124,11 +125,13 @@ def _entry(context: ConfigContext, base: Any, factors: Schedule, events: int) ->
 
 
 def _config(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    """The schedule of a whole config."""
+    """Return the schedule of a whole config."""
     where = f"{a.where}['SOLVER']"
     base = vars(a)["_BASE_"]
     if base is not None:
-        raise ValueError(f"['_BASE_'] is not read: give root= to configure_scheduler, its folder, given {base!r}")
+        raise ValueError(
+            f"['_BASE_'] is not read: give root= to configure_scheduler, the file's folder, given {base!r}"
+        )
     given = dict(read_entry(where, a.SOLVER, typed=False).values)
     model = a.MODEL if isinstance(a.MODEL, Mapping) else {}
     is_known = a.VERSION == 2 or "WEIGHTS" in model
@@ -162,7 +165,7 @@ def _of_node(context: ConfigContext, node: Node, max_iter: int | None) -> EntryS
 
 
 def _outermost(row: EntryType) -> EntryType:
-    """The type of a scheduler that is in no other one."""
+    """Return the type of a scheduler that is in no other one, from the type of the same scheduler inside another."""
 
     def entry_schedule(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         return _of_node(context, row.build(context, a), a.max_iter)

@@ -1,14 +1,16 @@
-"""The schedules of fairseq, as they are under ``lr_scheduler`` of its configs.
+"""The types for fairseq's schedules, as the section ``lr_scheduler`` of its configs has them.
 
-The values at event i are those after ``step_update(i)``, which are in effect for update i + 1: event 0 has the value
-of 0 updates. ``lr`` and ``max_update`` are those of the section ``optimization``. A list of learning rates has one for
-each epoch; it and ``force_anneal`` need ``epoch_length``.
+The value at event i is the value that ``step_update(i)`` sets, with which update i + 1 trains. ``lr`` and
+``max_update`` are keys of the section ``optimization``. A list of learning rates has one for each epoch. Such a list
+and ``force_anneal`` need ``epoch_length``.
 
-As in fairseq, a polynomial decay takes the second learning rate of a list in the first epoch, and its warm-up begins
-at 0, and a fixed one's at ``lr / warmup_updates``. Deviations: at the first update of a later period, a cosine with
-``t_mult`` is at the top of that period, where fairseq's logarithm may round to the end of the one before; the parts of
-``phase_ratio`` may sum up to almost 1; ``force_anneal`` of a polynomial decay, ``t_mult`` below 1, and a warm-up of 0
-updates before an inverse square root, where fairseq divides by 0, are refused.
+As in fairseq, a polynomial decay has the second learning rate of a list in the first epoch. Its warm-up begins at 0,
+and the warm-up of a fixed schedule at ``lr / warmup_updates``.
+
+Deviations: With ``t_mult``, a cosine starts each later period from the top; fairseq computes a logarithm, which may
+round to the end of the period before. The sum of ``phase_ratio`` may differ from 1 by a rounding error. Three settings
+are refused: ``force_anneal`` of a polynomial decay, ``t_mult`` below 1, and a warm-up of 0 updates before an inverse
+square root, for which fairseq divides by 0.
 """
 
 import math
@@ -56,20 +58,20 @@ from .language_model_parts import after, annealed, needed_steps
 
 
 def rates(name: str, value: Any) -> list[float]:
-    """Check learning rates: a number, a list of them, or a text of them with commas between them."""
+    """Check learning rates: a number, a list of numbers, or a text with commas between numbers. Return a list."""
     if isinstance(value, str):
         try:
             value = [float(one) for one in value.split(",")]
         except ValueError:
-            raise ValueError(f"{name} must be a number or a list of them, given {arguments.shown(value)}") from None
+            raise ValueError(f"{name} must be a number or a list of numbers, given {arguments.shown(value)}") from None
     given = [not_negative(name, one) for one in list_of_numbers(name, value if isinstance(value, list) else [value])]
     if not given:
-        raise ValueError(f"{name} must be at least one number, given none")
+        raise ValueError(f"{name} must have at least one number, given none")
     return given
 
 
 def steps(name: str, value: Any) -> int | None:
-    """Check a number of updates, where 0 means that it is not given."""
+    """Check a number of updates; return None for 0, which means that the number is not given."""
     return int(count(name, value)) or None
 
 
@@ -85,7 +87,9 @@ def _rates_of(context: ConfigContext, a: SimpleNamespace) -> list[float]:
 def _rate(context: ConfigContext, a: SimpleNamespace) -> float:
     given = _rates_of(context, a)
     if len(given) > 1:
-        raise ValueError(f"['lr'] must be one number, since only a fixed or polynomial schedule takes more: {given}")
+        raise ValueError(
+            f"['lr'] must be one number, since only fixed and polynomial schedules take lists, given {given}"
+        )
     return given[0]
 
 
@@ -94,7 +98,7 @@ def _entry(context: ConfigContext, schedule: Schedule, **more: Any) -> EntrySche
 
 
 def _warmed_up(a: SimpleNamespace, least: float, top: float, rest: Schedule) -> Schedule:
-    """A line in ``warmup_updates`` events before a schedule; it begins at a given value, or at the least one."""
+    """Return a schedule after a linear warm-up from ``warmup_init_lr``, or from ``least`` if that is negative."""
     low = least if a.warmup_init_lr < 0 else a.warmup_init_lr
     return after([(Anneal(low, top, a.warmup_updates), a.warmup_updates)] if a.warmup_updates else [], rest)
 
@@ -111,7 +115,7 @@ def _in_epochs(context: ConfigContext, schedule: Schedule) -> Schedule:
 
 
 def _of_epochs(context: ConfigContext, given: list[float]) -> Schedule:
-    """A learning rate for each epoch."""
+    """Return a schedule with one learning rate for each epoch."""
     if len(given) == 1:
         return Constant(given[0])
     return _in_epochs(context, PiecewiseConstant(given, list(range(1, len(given)))))
@@ -121,7 +125,7 @@ def _fixed(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     given = _rates_of(context, a)
     whole = _of_epochs(context, given)
     if a.force_anneal is not None:
-        first = max(a.force_anneal - 1, 0)  # the epochs count from 1
+        first = max(a.force_anneal - 1, 0)  # fairseq counts epochs from 1
         fall = ExponentialDecay(given[-1] * a.lr_shrink ** (first + 2 - a.force_anneal), a.lr_shrink)
         before = PiecewiseConstant(given, list(range(1, len(given)))) if len(given) > 1 else Constant(given[0])
         whole = _in_epochs(context, after([(before, first)], fall))
@@ -179,7 +183,7 @@ def _polynomial_of(top: float, stop: float, a: SimpleNamespace) -> Schedule:
 
 def _plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     top, every = _rate(context, a), _epoch_length(context)
-    # An epoch that ends in the warm-up does not count.
+    # An epoch that ends during the warm-up does not count.
     begin = a.warmup_updates // every
     mode = "max" if a.maximize_best_checkpoint_metric else "min"
     plateau = Plateau(mode, a.lr_shrink, a.lr_patience, a.lr_threshold, initial_value=top, begin=begin)
@@ -225,7 +229,7 @@ def _triangular(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _height(least: float, top: float, shrink: float, cycle: int) -> float:
-    """The height of a triangle, in heights of the first one."""
+    """Return the height of the triangle of a cycle, relative to the height of the first triangle."""
     return (top * shrink ** (cycle - 1) - least) / (top - least)
 
 

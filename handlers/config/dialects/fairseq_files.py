@@ -1,10 +1,12 @@
-"""The configs of fairseq: ``lr_scheduler`` with its ``_name`` beside ``optimization``, or flags of the command line.
+"""The types for configs of fairseq: sections with ``lr_scheduler`` and its ``_name``, or flags of the command line.
 
-With ``pass_through`` and a composite optimizer, the schedule is that of its groups, if they have the same one.
+A section ``lr_scheduler`` stands beside a section ``optimization``. With ``pass_through`` and a composite optimizer,
+the schedule is that of the optimizer's groups, which must all have the same schedule.
 
-Ignored: ``stop_min_lr``, which ends a run; ``min_lr`` and ``lr_shrink`` where the schedule has none, since older
-versions gave them to all; ``reset_lr_scheduler``, ``update_freq`` and ``warmup_iterations``, which are about other
-things. Where ``total_num_update`` is left out, it is ``max_update``, as in the present version.
+Some keys have no effect: ``stop_min_lr``, which ends a run; ``min_lr`` and ``lr_shrink`` of schedules that do not use
+them, since older versions gave them to all schedules; and ``reset_lr_scheduler``, ``update_freq`` and
+``warmup_iterations``, which are about other parts of training. The default of ``total_num_update`` is ``max_update``,
+as in the present version.
 """
 
 from collections.abc import Mapping
@@ -30,13 +32,13 @@ NAMES = {
     "tri_stage": "TriStageLRSchedule",
     "triangular": "TriangularLRSchedule",
 }
-MISSING = "???"  # what OmegaConf writes for a value that the command line gives
+MISSING = "???"  # OmegaConf writes this for a value that the command line gives
 IGNORED = ("stop_min_lr", "reset_lr_scheduler", "warmup_iterations", "update_freq")
-OF_ALL = ("min_lr", "lr_shrink")  # flags that older versions gave to all schedules
-# Where a config has what its schedule leaves out.
+OF_ALL = ("min_lr", "lr_shrink")  # older versions gave these flags to all schedules
+# These sections give arguments that the section of the schedule leaves out.
 OF_OPTIMIZATION = ("lr", "max_update", "max_epoch")
 ELSEWHERE = {"optimization": OF_OPTIMIZATION, "checkpoint": ("maximize_best_checkpoint_metric",)}
-# Keys that show a config of fairseq where the schedule is but a name, which other libraries have too.
+# Other libraries have a schedule's name under this key too. One of these keys shows a config of fairseq.
 SHOWN_BY = (
     "force_anneal",
     "lr_deacy_period",
@@ -52,7 +54,7 @@ SHOWN_BY = (
 
 
 def _names_schedule(value: Any) -> bool:
-    """Whether a value is the name of a schedule, or a mapping with it."""
+    """Return whether a value is the name of a schedule, or a mapping with such a name."""
     name = value.get("_name") if isinstance(value, dict) else value
     return isinstance(name, str) and name in NAMES
 
@@ -62,7 +64,7 @@ def _name_or_section(name: str, value: Any) -> Any:
 
 
 def _of_section(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    """The schedule of a section ``lr_scheduler`` alone."""
+    """Return the schedule of a section ``lr_scheduler`` that stands alone."""
     return _built(context, a.where, {key: value for key, value in vars(a).items() if key != "where"})
 
 
@@ -78,7 +80,7 @@ def _built(context: ConfigContext, where: str, given: Mapping[str, Any]) -> Entr
 
 
 def _of_config(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    """The schedule of a whole config: of its section, or of its flags."""
+    """Return the schedule of a whole config, from its section or its flags."""
     section = a.lr_scheduler
     flags = {key: getattr(a, key) for key in FLAGS if getattr(a, key) is not None and key not in IGNORED}
     if isinstance(section, Mapping):
@@ -107,7 +109,7 @@ def _of_config(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _of_group(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    """The schedule of the groups of a composite optimizer, where all have the same one."""
+    """Return the schedule of the groups of a composite optimizer, which must all have the same schedule."""
     groups = a.optimizer.get("groups") if isinstance(a.optimizer, Mapping) else None
     where = f"{a.where}['optimizer']['groups']"
     if not isinstance(groups, Mapping) or not groups:
@@ -122,7 +124,7 @@ def _of_group(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _group(where: str, group: Any, optimization: Any) -> Entry:
-    """What a group of a composite optimizer says about its schedule."""
+    """Return an entry with the arguments of the schedule that a group of a composite optimizer gives."""
     values = read_entry(where, group, typed=False).values
     optimizer = values.get("optimizer")
     rate = optimizer.get("lr") if isinstance(optimizer, Mapping) else None

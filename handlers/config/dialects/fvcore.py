@@ -1,7 +1,7 @@
-"""The parameter schedulers of fvcore, which map the progress of a run to a factor.
+"""The types for fvcore's parameter schedulers, which map the progress of a run to a factor.
 
-The progress at event i is ``i / events``. As in fvcore, a step counts from a progress of 1e-6 before it on, so that in
-a run of a million events or more it comes some events earlier. After the last event the value stays.
+The progress at event i is ``i / events``. fvcore adds 1e-6 to a progress before it compares it with a step. So a step
+comes some events earlier in a run of a million events or more. After the last event the value stays.
 """
 
 import bisect
@@ -42,20 +42,20 @@ from lehr.handlers.schedules import (
 
 from .language_model_parts import annealed
 
-EPSILON = 1e-6  # of fvcore's comparisons of a progress
+EPSILON = 1e-6  # fvcore adds this to a progress before it compares it
 MOST_VALUES = 10_000
 
 
 @dataclass(frozen=True)
-class Place:
-    """The part of a run in which a scheduler is in effect.
+class RunPart:
+    """The part of a run in which a scheduler is used.
 
     Args:
-        begin: the time in events at which its progress is 0, not necessarily whole.
-        stop: the time in events at which its progress is 1.
-        first: the first event.
-        last: the event after the last one.
-        where: its progress at an event, computed as in fvcore.
+        begin: the time in events at which the scheduler's progress is 0, not necessarily whole.
+        stop: the time in events at which its progress is 1, not necessarily whole.
+        first: the first event of the part.
+        last: the event after the last event of the part.
+        where: returns the scheduler's progress at an event, computed as in fvcore.
     """
 
     begin: float
@@ -65,7 +65,7 @@ class Place:
     where: Callable[[int], float]
 
     def first_event(self, is_reached: Callable[[float], bool]) -> int:
-        """The first event, from the first one of the place on, whose progress has reached something."""
+        """Return the first event of the part whose progress passes ``is_reached``."""
         events = range(self.first, self.last)
         return self.first + bisect.bisect_left(events, True, key=lambda event: is_reached(self.where(event)))
 
@@ -75,25 +75,25 @@ class Node:
     """A scheduler of fvcore.
 
     Args:
-        at: its value at a progress.
-        schedule: its schedule in a place, from the first event of that place on.
+        at: returns the factor at a progress.
+        schedule: makes the schedule for a part of the run. Its event 0 is the first event of the part.
     """
 
     at: Callable[[float], float]
-    schedule: Callable[[Place], Schedule]
+    schedule: Callable[[RunPart], Schedule]
 
 
-def whole_run(events: int) -> Place:
-    """The place of a scheduler that is in no other one."""
-    return Place(0.0, float(events), 0, events + 1, lambda event: event / events)
+def whole_run(events: int) -> RunPart:
+    """Return the whole run, as the part of a scheduler that is in no other one."""
+    return RunPart(0.0, float(events), 0, events + 1, lambda event: event / events)
 
 
 def _curved(start: float, end: float, curve: Curve, at: Callable[[float], float]) -> Node:
-    return Node(at, lambda place: annealed(start, end, place.begin, place.stop, place.first, curve))
+    return Node(at, lambda part: annealed(start, end, part.begin, part.stop, part.first, curve))
 
 
 def _constant(context: ConfigContext, a: SimpleNamespace) -> Node:
-    return Node(lambda where: a.value, lambda place: Constant(a.value))
+    return Node(lambda where: a.value, lambda part: Constant(a.value))
 
 
 def _cosine(context: ConfigContext, a: SimpleNamespace) -> Node:
@@ -111,27 +111,27 @@ def _exponential(context: ConfigContext, a: SimpleNamespace) -> Node:
     def at(where: float) -> float:
         return float(a.start_value * a.decay**where)
 
-    def schedule(place: Place) -> Schedule:
-        return ExponentialDecay(at(place.where(place.first)), a.decay, place.stop - place.begin)
+    def schedule(part: RunPart) -> Schedule:
+        return ExponentialDecay(at(part.where(part.first)), a.decay, part.stop - part.begin)
 
     return Node(at, schedule)
 
 
 def _polynomial(context: ConfigContext, a: SimpleNamespace) -> Node:
     if not a.power:
-        return Node(lambda where: a.base_value, lambda place: Constant(a.base_value))
+        return Node(lambda where: a.base_value, lambda part: Constant(a.base_value))
     return _curved(a.base_value, 0.0, Polynomial(a.power), lambda where: a.base_value * (1 - where) ** a.power)
 
 
 def _stairs(values: Sequence[float], index: Callable[[float], int]) -> Node:
-    """Values one after another; ``index`` is the place in the list at a progress."""
+    """Return a scheduler of constant values in sequence; ``index`` returns the position in the list at a progress."""
 
-    def schedule(place: Place) -> Schedule:
-        first = index(place.where(place.first))
+    def schedule(part: RunPart) -> Schedule:
+        first = index(part.where(part.first))
         if first >= len(values) - 1:
             return Constant(values[-1])
         starts = [
-            place.first_event(lambda where, at=at: index(where) >= at) - place.first  # type: ignore[misc]
+            part.first_event(lambda where, at=at: index(where) >= at) - part.first  # type: ignore[misc]
             for at in range(first + 1, len(values))
         ]
         return PiecewiseConstant(list(values[first:]), starts)
@@ -149,7 +149,7 @@ def _multi_step(context: ConfigContext, a: SimpleNamespace) -> Node:
     if updates is None:
         updates, steps = steps[-1], steps[:-1]
     if len(steps) != len(values) - 1:
-        raise ValueError(f"['values'] must be one more than the milestones before the end, given {len(values)}")
+        raise ValueError(f"['values'] must have one value more than the milestones before the end, given {len(values)}")
     for before, one in pairwise([0, *steps, updates]):
         if one <= before:
             raise ValueError(f"['milestones'] must rise from above 0 to below num_updates, {updates}, given {steps}")
@@ -173,7 +173,7 @@ def _some(values: list[float]) -> list[float]:
 
 
 def composite(nodes: Sequence[Node], lengths: Sequence[float], scalings: Sequence[str]) -> Node:
-    """Schedulers one after another, each for a part of the progress; one for no part of it is left out."""
+    """Return schedulers in sequence, each for a part of the progress. Schedulers for parts of length 0 are left out."""
     kept = [at for at in range(len(nodes)) if lengths[at] > 0 or scalings[at] == "fixed"]
     nodes, lengths = [nodes[at] for at in kept], [lengths[at] for at in kept]
     scalings = [scalings[at] for at in kept]
@@ -187,12 +187,12 @@ def composite(nodes: Sequence[Node], lengths: Sequence[float], scalings: Sequenc
         start, length = ends[own] - lengths[own], lengths[own]
         return nodes[own].at((where - start) / length if scalings[own] == "rescaled" else where)
 
-    def schedule(place: Place) -> Schedule:
-        starts = [place.first_event(lambda where, k=k: index(where) >= k) for k in range(len(nodes))]  # type: ignore[misc]
+    def schedule(part: RunPart) -> Schedule:
+        starts = [part.first_event(lambda where, k=k: index(where) >= k) for k in range(len(nodes))]  # type: ignore[misc]
         parts = []
-        for own, (first, last) in enumerate(pairwise([*starts, place.last])):
+        for own, (first, last) in enumerate(pairwise([*starts, part.last])):
             if last > first:
-                inner = replace(place, first=first, last=last)
+                inner = replace(part, first=first, last=last)
                 if scalings[own] == "rescaled":
                     inner = _rescaled(inner, ends[own] - lengths[own], lengths[own])
                 parts.append((nodes[own].schedule(inner), last - first))
@@ -203,15 +203,15 @@ def composite(nodes: Sequence[Node], lengths: Sequence[float], scalings: Sequenc
     return Node(at, schedule)
 
 
-def _rescaled(place: Place, start: float, length: float) -> Place:
-    """The same part of a run, with another progress: 0 at ``start``, and 1 after ``length``."""
-    events, outer = place.stop - place.begin, place.where
-    begin = place.begin + start * events
-    return replace(place, begin=begin, stop=begin + length * events, where=lambda i: (outer(i) - start) / length)
+def _rescaled(part: RunPart, start: float, length: float) -> RunPart:
+    """Return the same part of a run with another progress: 0 at ``start`` and 1 at ``start + length``."""
+    events, outer = part.stop - part.begin, part.where
+    begin = part.begin + start * events
+    return replace(part, begin=begin, stop=begin + length * events, where=lambda i: (outer(i) - start) / length)
 
 
 def with_warmup(node: Node, factor: float, length: float, method: str, rescale: bool) -> Node:
-    """detectron2's warm-up before a scheduler."""
+    """Return a scheduler with detectron2's warm-up before it."""
     if not length:
         return node
     low, top = factor * node.at(0.0), node.at(0.0 if rescale else length)
@@ -241,7 +241,7 @@ def _warmed_up(context: ConfigContext, a: SimpleNamespace) -> Node:
 
 
 def node_of(context: ConfigContext, entry: Entry) -> Node:
-    """The scheduler of an entry."""
+    """Return the scheduler of an entry."""
     name = lookup(f"{entry.where}['type']", entry.type.removeprefix("detectron2."), INNER)
     made: Node = build(INNER[name], Entry(entry.where, "", entry.values), context)
     return made

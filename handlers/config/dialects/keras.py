@@ -1,16 +1,16 @@
-"""The schedules of keras.optimizers.schedules and the callbacks for the learning rate, also as Keras saves them.
+"""The types for Keras' schedules and its callbacks for the learning rate, in configs and in what Keras saves.
 
-The values at event i are those of ``optimizer.iterations == i``. They are float64, where Keras computes in float32 by
-default. ``initial_learning_rate`` counts, and the optimizer's own learning rate does not. ``ReduceLROnPlateau`` and
-``LearningRateScheduler`` count epochs. The saved forms ``{"module": ..., "class_name": ..., "config": ...}`` of Keras 3
-and ``{"class_name": ..., "config": ...}`` of Keras 2 are read, also within a saved optimizer. ``WarmUp`` is the
-schedule around another one that transformers' ``create_optimizer`` makes for Keras.
+The value at event i is that of ``optimizer.iterations == i``. Values are float64; Keras computes in float32 by default.
+``initial_learning_rate`` sets the values, and the optimizer's own learning rate has no effect. ``ReduceLROnPlateau``
+and ``LearningRateScheduler`` count epochs. The saved forms ``{"module": ..., "class_name": ..., "config": ...}`` of
+Keras 3 and ``{"class_name": ..., "config": ...}`` of Keras 2 are read, also inside a saved optimizer. ``WarmUp`` is the
+schedule that transformers' ``create_optimizer`` puts around another schedule of Keras.
 
-Deviations: whole numbers are not truncated, where Keras makes the values of ``initial_learning_rate=1`` or
-``values=[1, 0.1]`` whole; ``CosineDecayRestarts`` restarts at the first step of a cycle, which Keras may miss by a
-rounding error of its logarithm, and a ``t_mul`` below 1 is refused. Without ``mode``, a metric whose name ends in
-"loss" is to fall and one with "acc" in it is to rise; others are refused, where Keras asks its metric. A first metric
-that is NaN counts as worse.
+Deviations: Whole numbers are not truncated, where Keras makes the values of ``initial_learning_rate=1`` or
+``values=[1, 0.1]`` whole. ``CosineDecayRestarts`` restarts at the first step of a cycle, which Keras may miss by a
+rounding error of its logarithm; a ``t_mul`` below 1 is refused. Without ``mode``, a metric whose name ends in "loss"
+should fall and a metric with "acc" in its name should rise. Other metrics need ``mode``, where Keras asks the metric
+itself. A first metric that is NaN counts as worse.
 """
 
 from collections.abc import Mapping
@@ -55,7 +55,7 @@ from .language_model_parts import counting_steps, inner_entry, rising
 
 
 def _boundaries(name: str, value: object) -> list[int]:
-    """Check that a value is a rising list of whole numbers, with at least one."""
+    """Check that a value is a rising list of at least one whole number."""
     return rising(name, value, at_least=1)
 
 
@@ -72,9 +72,9 @@ def _inverse_time(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 def _piecewise(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     if len(a.values) != len(a.boundaries) + 1:
         raise ValueError(
-            f"['values'] must be one more than the {len(a.boundaries)} boundaries, given {shown(a.values)}"
+            f"['values'] must have one value more than the {len(a.boundaries)} boundaries, given {shown(a.values)}"
         )
-    # A value still holds at its boundary.
+    # The step of a boundary still has the value before it.
     return counting_steps(context, PiecewiseConstant(a.values, [one + 1 for one in a.boundaries]), "Keras")
 
 
@@ -88,7 +88,7 @@ def _polynomial(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 def _cosine(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     top = a.initial_learning_rate if a.warmup_target is None else a.warmup_target
     schedule: Schedule = Anneal(top, top * a.alpha, a.decay_steps, Cosine())
-    if a.warmup_target is not None and a.warmup_steps:  # Keras ignores warmup_steps without a target
+    if a.warmup_target is not None and a.warmup_steps:  # without warmup_target, Keras ignores warmup_steps
         warmup = Anneal(a.initial_learning_rate, top, a.warmup_steps)
         schedule = Concatenation([warmup, schedule], [a.warmup_steps])
     return counting_steps(context, schedule, "Keras")
@@ -103,12 +103,12 @@ def _restarts(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     cycles = partial(Restarts, periods=a.first_decay_steps, period_mult=a.t_mul)
     if a.alpha == 0 or a.m_mul == 1:
         return counting_steps(context, cycles(top, low, restart_weights=a.m_mul), "Keras")
-    above = cycles(top - low, 0.0, restart_weights=a.m_mul)  # m_mul is for the part above the lowest value
+    above = cycles(top - low, 0.0, restart_weights=a.m_mul)  # m_mul multiplies only the part above the lowest value
     return counting_steps(context, Mapped(above, partial(_plus, low)), "Keras")
 
 
 def _mode(a: SimpleNamespace, metric: str) -> str:
-    """Whether a metric is to fall, ``"min"``, or to rise."""
+    """Return ``"min"`` if a metric should fall, or ``"max"`` if it should rise."""
     if a.mode != "auto":
         return str(a.mode)
     if metric.endswith("loss") or "acc" in metric:
@@ -121,7 +121,7 @@ def _plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         raise ValueError(f"['epsilon'] must be left out beside min_delta, given {a.epsilon}")
     metric = a.metric_name or a.monitor
     delta = next((abs(one) for one in (a.min_delta, a.epsilon) if one is not None), 1e-4)
-    # Keras reduces at the last metric of its patience, and counts the last one of its cool-down again.
+    # Keras reduces at the last metric of its patience. It also counts the last metric of its cool-down again.
     rule = (_mode(a, metric), a.factor, max(a.patience, 1) - 1, delta, "abs", max(a.cooldown - 1, 0), a.min_lr, 0.0)
     return EntrySchedule(
         context,
@@ -132,7 +132,7 @@ def _plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _of_epochs(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    """A schedule whose steps are epochs."""
+    """Return a schedule whose steps are epochs."""
     schedule = _schedule_in(context.stepping(1), a, "schedule")
     in_events = schedule if context.every == 1 else Stretch(schedule, context.every)
     return EntrySchedule(context, lambda value: in_events)
@@ -145,14 +145,14 @@ def _warm_up(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _schedule_in(context: ConfigContext, a: SimpleNamespace, key: str) -> Schedule:
-    """The schedule of an argument that is a mapping."""
+    """Return the schedule of an argument that is a mapping."""
     known = {name: row for name, row in TYPES.items() if name not in CALLBACKS}
     entry = inner_entry(context, f"{a.where}[{key!r}]", getattr(a, key), "keras", known)
     return entry.starting_from(context.initial_value)
 
 
 def _schedule(name: str, value: object) -> object:
-    """Check that a value is a mapping."""
+    """Check that a value is a mapping, and not a function."""
     if not isinstance(value, Mapping):
         rule = "must be a schedule of Keras as a mapping; for a function, use lehr's LambdaScheduler"
         raise TypeError(f"{name} {rule}; given {shown(value)}")
@@ -165,7 +165,7 @@ def _row(description: str, own: Arguments, build: Any) -> EntryType:
 
 # fmt: off
 FALLING: Arguments = {"initial_learning_rate": number, "decay_steps": positive}
-# Keys beside the arguments in what Keras has saved.
+# Keras saves these keys beside the arguments.
 OF_SAVED = ("module", "registered_name", "build_config", "shared_object_id", "__passive_serialization__")
 PACKAGES = ("builtins", "keras", "tensorflow", "tf_keras", "transformers")
 CALLBACKS = ("LearningRateScheduler", "ReduceLROnPlateau")
@@ -199,7 +199,7 @@ TYPES: dict[str, EntryType] = {
 
 
 def saved_name(name: str, module: Any) -> str:
-    """The import path of a class that Keras has saved, of Keras itself or of transformers for Keras.
+    """Return the import path of a saved class: of Keras, or of transformers for Keras.
 
     >>> saved_name("CosineDecay", "keras.optimizers"), saved_name("CosineDecay", None), saved_name("Mine", "a")
     ('keras.CosineDecay', 'keras.CosineDecay', 'a.Mine')

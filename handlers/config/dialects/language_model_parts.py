@@ -1,4 +1,4 @@
-"""What several libraries of language models have in common: the steps of a run, and parts of curves."""
+"""Helpers that several dialects share: curves and schedules in parts, the steps of a run, and inner entries."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,50 +19,50 @@ from lehr.handlers.schedules.curves import curve_field, rounded_if_near
 
 @dataclass(frozen=True)
 class Part(Curve):
-    """A curve from a progress of ``begin`` on: ``f(p) = curve(begin + (1 - begin) * p)``."""
+    """The rest of a curve after a progress of ``begin``: ``f(p) = curve(begin + (1 - begin) * p)``."""
 
     curve: Curve = curve_field()  # noqa: RUF009
     begin: float = 0.0
 
     def __call__(self, progress: Array) -> Array:
-        """The formula."""
+        """Return the values of the formula."""
         return self.curve(self.begin + (1 - self.begin) * progress)
 
 
 @dataclass(frozen=True)
 class Raised(Curve):
-    """What is left of another curve, raised to a power: ``f(p) = 1 - (1 - curve(p)) ** power``."""
+    """A curve whose distance from the end is raised to a power: ``f(p) = 1 - (1 - curve(p)) ** power``."""
 
     curve: Curve = curve_field()  # noqa: RUF009
     power: float = 1.0
 
     def __call__(self, progress: Array) -> Array:
-        """The formula."""
+        """Return the values of the formula."""
         return np.asarray(1 - (1 - self.curve(progress)) ** self.power)
 
 
 def annealed(start: Number, end: Number, begin: float, stop: float, first: int, curve: Curve) -> Schedule:
-    """The values from ``start`` to ``end`` on a curve between two times, from event ``first`` on.
+    """Return the part from event ``first`` on of a schedule that goes from ``start`` to ``end`` on a curve.
 
     Args:
         start: the value at the time ``begin``.
-        end: the value at the time ``stop``, and after it.
+        end: the value from the time ``stop`` on.
         begin: the time in events, not necessarily whole.
-        stop: the time in events, likewise.
-        first: the event that becomes event 0.
-        curve: the curve.
+        stop: the time in events, not necessarily whole.
+        first: the event that is event 0 of the result.
+        curve: the curve between ``begin`` and ``stop``.
     """
     if first >= stop:
         return Anneal(end, end, 0)
     progress = (first - begin) / (stop - begin)
     part = Part(curve, progress) if progress else curve
-    if stop - first < 1:  # one event, of no whole duration
+    if stop - first < 1:  # one event, whose duration is not whole
         return Concatenation([Anneal(start, end, 1, part), Anneal(end, end, 0)], [1])
     return Anneal(start, end, stop - first, part)
 
 
 def after(parts: list[tuple[Schedule, int]], last: Schedule) -> Schedule:
-    """Schedules of so many events each, and another one after them."""
+    """Return schedules in sequence, each with its number of events, and then ``last`` without an end."""
     kept = [(schedule, events) for schedule, events in parts if events > 0]
     if not kept:
         return last
@@ -70,15 +70,15 @@ def after(parts: list[tuple[Schedule, int]], last: Schedule) -> Schedule:
 
 
 def whole_if_near(number: float) -> float:
-    """A number, or the whole one that a rounding error has missed."""
+    """Return a number, rounded to a whole number if it differs from one only by a rounding error."""
     return float(rounded_if_near(number))
 
 
 def steps_of_run(context: ConfigContext, key: str, given: Any) -> Any:
-    """The steps of the run that an argument gives, or else those of the context; None if both are unknown.
+    """Return the steps of the run from an argument, or else from the context; None if both are unknown.
 
     Raises:
-        ValueError: the two differ.
+        ValueError: the argument and the context differ.
     """
     steps = context.run.steps
     if given is not None and steps is not None and given != steps:
@@ -87,10 +87,10 @@ def steps_of_run(context: ConfigContext, key: str, given: Any) -> Any:
 
 
 def needed_steps(context: ConfigContext, key: str, given: Any, why: str) -> Any:
-    """The steps of the run.
+    """Return the steps of the run from an argument, or else from the context.
 
     Raises:
-        ValueError: they are unknown, or differ from an argument.
+        ValueError: both are unknown, or they differ; ``why`` says why the steps are needed.
     """
     steps = steps_of_run(context, key, given)
     if steps is None:
@@ -99,7 +99,7 @@ def needed_steps(context: ConfigContext, key: str, given: Any, why: str) -> Any:
 
 
 def level_above(lowest: float, start: float, timescale: float) -> Schedule:
-    """A fall with the square root of time, from ``start`` at event 0 towards ``lowest``."""
+    """Return a schedule that falls with the square root of time, from ``start`` at event 0 towards ``lowest``."""
     decay = PowerDecay(1.0, timescale)
     return decay if (lowest, start) == (0, 1) else Mapped(decay, partial(_blended, lowest, start))
 
@@ -111,16 +111,16 @@ def _blended(lowest: float, start: float, fraction: float) -> float:
 def counting_steps(
     context: ConfigContext, schedule: Schedule, library: str, duration: float | None = None
 ) -> EntrySchedule:
-    """An entry whose values do not depend on the value before, of a library that counts steps.
+    """Return an entry of a library that counts steps; its values do not depend on earlier values.
 
     Args:
         context: the parameter.
         schedule: the schedule.
         library: the name of the library, for the error.
-        duration: its length in events; None, or a number that is not whole, for no length.
+        duration: the length in events. For None, or a number that is not whole, the entry has no length.
 
     Raises:
-        ValueError: there is an ``epoch_length``.
+        ValueError: the context has an ``epoch_length``.
     """
     if context.epoch_length is not None:
         raise ValueError(f"epoch_length must be left out, since {library} counts steps")
@@ -131,14 +131,14 @@ def counting_steps(
 def inner_entry(
     context: ConfigContext, where: str, given: Any, prefix: str, types: Mapping[str, EntryType]
 ) -> EntrySchedule:
-    """The schedule of an entry in an argument of another one, of the same library.
+    """Return the schedule of an entry that is an argument of another entry of the same library.
 
     Args:
         context: the parameter.
         where: the path to the inner entry.
         given: the inner entry; its type may have no prefix.
         prefix: the prefix of the library.
-        types: the types that it may name.
+        types: the types that the inner entry may name.
     """
     entry = read_entry(where, given)
     name = lookup(f"{where}['type']", entry.type.removeprefix(f"{prefix}."), types)
@@ -147,7 +147,7 @@ def inner_entry(
 
 
 def rising(name: str, value: object, *, at_least: int = 0) -> list[int]:
-    """Check that a value is a list of at least so many whole numbers, none less than the one before."""
+    """Check that a value is a list of at least ``at_least`` whole numbers, none less than the one before it."""
     numbers = milestones(name, value)
     if numbers != sorted(numbers) or len(numbers) < at_least:
         rule = "rise" if numbers else f"have at least {at_least} in it"

@@ -1,4 +1,4 @@
-"""The schedulers of lehr itself, by their names and arguments."""
+"""The types for lehr's own schedulers: a table of their modules, and how an entry makes each scheduler."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -37,7 +37,7 @@ from lehr.handlers.schedules.durations import in_events
 from lehr.handlers.targets.group_selection import Groups
 from lehr.handlers.targets.param_groups import ParamGroups
 
-# The arguments that every DecayScheduler takes by name, and their defaults.
+# Every DecayScheduler takes these arguments by name; the values are their defaults.
 # fmt: off
 OPTIONS: dict[str, Any] = {
     "relative": False, "begin": 0, "end": None, "interval": 1, "epoch_length": None, "run": None,
@@ -48,14 +48,14 @@ OPTIONS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class SchedulerType:
-    """One scheduler of lehr.
+    """One scheduler of lehr, as a row of the table.
 
     Args:
-        module: the module of its class. A fixed table: a name in a config never becomes the path of an import.
-        durations: the schedule whose durations are also arguments of the scheduler, in epochs where the config has an
-            ``epoch_length``.
-        counts_metrics: whether the scheduler counts metrics or has its durations in other schedulers, so that an
-            ``epoch_length`` changes nothing.
+        module: the module of its class. The table is fixed: a name in a config never becomes the path of an import.
+        durations: the schedule whose durations are also arguments of the scheduler. They are in epochs if the config
+            has an ``epoch_length``.
+        counts_metrics: whether ``epoch_length`` changes nothing, because the scheduler counts metrics, or its durations
+            belong to other schedulers.
         python_only: whether it needs an argument that is not data, such as a function.
     """
 
@@ -108,12 +108,12 @@ Nested = Callable[[ConfigContext, str, Any], BaseParamScheduler]
 
 
 def class_of(name: str) -> Any:
-    """The class of a scheduler."""
+    """Return the class of a scheduler."""
     return getattr(import_module(f"lehr.handlers.{SCHEDULERS[name].module}"), name)
 
 
 def arguments_of(name: str) -> dict[str, Any]:
-    """The names of a scheduler's arguments, with the default values, or ``REQUIRED``."""
+    """Return the names of a scheduler's arguments with their default values; ``REQUIRED`` for no default."""
     cls = class_of(name)
     _, *parameters = inspect.signature(cls.__init__).parameters.values()
     found = {one.name: one.default for one in parameters if one.kind is not one.VAR_KEYWORD}
@@ -130,9 +130,9 @@ def lehr_scheduler(context: ConfigContext, entry: Entry, nested: Nested) -> Base
     """Make the scheduler of an entry without a prefix.
 
     Args:
-        context: the parameter that it schedules.
+        context: the parameter that the entry schedules.
         entry: the entry.
-        nested: makes a scheduler of a config in the entry, from a context and the path to it.
+        nested: makes a scheduler from a context, the path to a config inside the entry, and the config.
     """
     where, name = entry.where, entry.type
     arguments, values = arguments_of(name), dict(entry.values)
@@ -178,7 +178,7 @@ def _refuse_same_target(where: str, schedulers: list[Any]) -> None:
 
 
 def _argument(context: ConfigContext, where: str, key: str, value: Any, nested: Nested) -> Any:
-    """The value of an argument, with schedulers and schedules made of the mappings in it."""
+    """Return the value of an argument, in which mappings become schedulers and schedules."""
     inner = f"{where}[{key!r}]"
     if key == "schedulers":
         return [nested(context, f"{inner}[{at}]", one) for at, one in enumerate(nonempty_list(inner, value))]
@@ -195,7 +195,7 @@ def _argument(context: ConfigContext, where: str, key: str, value: Any, nested: 
 
 
 def _made(where: str, value: Any) -> Any:
-    """A value with the mappings in it made into schedules and curves."""
+    """Return a value in which mappings become schedules and curves."""
     if isinstance(value, list | tuple) and any(isinstance(one, Mapping) for one in value):
         return [_made(f"{where}[{at}]", one) for at, one in enumerate(value)]
     if not isinstance(value, Mapping):
@@ -210,7 +210,7 @@ def _made(where: str, value: Any) -> Any:
 
 
 def _in_events(name: str, values: dict[str, Any], epoch_length: int, run: RunLength) -> dict[str, Any]:
-    """The arguments of a scheduler in events, where they are given in epochs."""
+    """Return the arguments of a scheduler in events, converted from epochs."""
     row = SCHEDULERS[name]
     if issubclass(class_of(name), DecayScheduler):
         if values.get("epoch_length") is not None:

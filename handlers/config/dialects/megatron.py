@@ -1,12 +1,12 @@
-"""The flags of Megatron-LM: ``OptimizerParamScheduler``, as the training script makes it.
+"""The type for the flags of Megatron-LM: ``OptimizerParamScheduler``, as the training script makes it.
 
-The values at event i are those of iteration i, counted from 0. ``weight_decay_incr_style`` also schedules the weight
-decay. A param group's own ``max_lr``, ``min_lr`` and ``wd_mult`` count as in Megatron; a group whose weight decay is 0
-beside others that have one keeps 0.
+The value at event i is that of iteration i, counted from 0. ``weight_decay_incr_style`` also schedules the weight
+decay. The keys ``max_lr``, ``min_lr`` and ``wd_mult`` of a param group have the same meaning as in Megatron. If only
+some groups have a weight decay of 0, these groups keep 0.
 
-Ignored, since they are about loading a checkpoint: ``override_opt_param_scheduler``,
-``use_checkpoint_opt_param_scheduler`` and ``no_load_lr_state``. Deviation: a run without ``train_iters`` is legal where
-no value depends on it.
+Three flags about loading a checkpoint have no effect: ``override_opt_param_scheduler``,
+``use_checkpoint_opt_param_scheduler`` and ``no_load_lr_state``. Deviation: a run without ``train_iters`` is legal if no
+value depends on it.
 """
 
 import math
@@ -42,13 +42,13 @@ LAST_CURVES: dict[str, Curve] = {**CURVES, "exponential": Exponential(0.5), "min
 
 
 def _lengths(context: ConfigContext, a: SimpleNamespace) -> None:
-    """Sets the lengths of the warm-up, of the decay and of its last phase, in iterations, not necessarily whole."""
+    """Set the lengths of the warm-up, the decay and its last phase, in iterations, which need not be whole."""
     in_samples = a.train_iters is None and a.train_samples is not None
     unit, other = ("samples", "iters") if in_samples else ("iters", "samples")
     for key in (f"lr_decay_{other}", f"lr_warmup_{other}", f"lr_wsd_decay_{other}"):
         if getattr(a, key):
             raise ValueError(
-                f"[{key!r}] must be left out of a run that counts {unit}, {key.replace(other, unit)!r} instead, "
+                f"[{key!r}] must be left out in a run that counts {unit}: give {key.replace(other, unit)!r}, "
                 f"given {getattr(a, key)}"
             )
     if a.train_iters is not None and a.train_samples is not None:
@@ -80,7 +80,7 @@ def _batch_size(a: SimpleNamespace, why: str) -> int:
 
 
 def _of_groups(context: ConfigContext, key: str, value: Any) -> Any:
-    """A value for all param groups, or a list where some have their own under a key."""
+    """Return a value for all param groups, or a list of values if some groups have their own under ``key``."""
     values = [group.get(key, value) for group in context.optimizer.param_groups]
     if isinstance(value, list | tuple):
         groups = zip(context.optimizer.param_groups, value, strict=True)
@@ -89,7 +89,7 @@ def _of_groups(context: ConfigContext, key: str, value: Any) -> Any:
 
 
 def _rates(a: SimpleNamespace, top: Number, low: Any) -> Schedule:
-    """The learning rates: a warm-up up to and including its last event, and the decay."""
+    """Return the schedule of the learning rate: a warm-up including its last event, and then the decay."""
     first = math.floor(a.warmup) + 1 if a.warmup else 0
     parts: list[tuple[Schedule, int]] = []
     if first:
@@ -112,7 +112,7 @@ def _rates(a: SimpleNamespace, top: Number, low: Any) -> Schedule:
 
 
 def _inverse_square_root(a: SimpleNamespace, top: Number, first: int) -> Schedule:
-    """The decay from an event on. Without a warm-up, Megatron counts the samples from the first one on."""
+    """Return the decay from an event on. Without a warm-up, Megatron counts samples from the first sample on."""
     if first > 1 or a.warmup >= 1:
         return PowerDecay((np.asarray(top) * math.sqrt(a.warmup / first)).tolist(), first)
     size = _batch_size(a, "an inverse square root without a warm-up depends on it")
@@ -121,7 +121,7 @@ def _inverse_square_root(a: SimpleNamespace, top: Number, first: int) -> Schedul
 
 
 def _weight_decay(context: ConfigContext, a: SimpleNamespace) -> tuple[EntrySchedule, ...]:
-    """The schedule of the weight decay, if the config gives one."""
+    """Return the schedule of the weight decay, in a tuple that is empty if the config gives none."""
     start, end, style = a.start_weight_decay, a.end_weight_decay, a.weight_decay_incr_style
     if (start is None) != (end is None) or (start is None and style != "constant"):
         raise ValueError(f"['start_weight_decay'] and end_weight_decay must be given, given {start} and {end}")
@@ -153,7 +153,7 @@ def _build(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         raise ValueError("epoch_length must be left out, since Megatron counts iterations")
     if a.lr is None and a.min_lr is None and a.lr_decay_style != "constant":
         raise ValueError(
-            "['min_lr'] must be given where lr is not, since both may be in another section, given nothing"
+            "['min_lr'] must be given if lr is not given, since both may be in another section, given nothing"
         )
     _lengths(context, a)
     top = _of_groups(context, "max_lr", context.initial_value if a.lr is None else a.lr)

@@ -1,7 +1,7 @@
-"""The learning rate and momentum hooks of mmcv 1.x: ``lr_config`` and ``momentum_config`` of a training file.
+"""The types for mmcv 1.x's hooks of learning rate and momentum: ``lr_config`` and ``momentum_config`` of a file.
 
-The values are those of mmcv 1.7. Deviations: after the last iteration of the run, values are kept, where mmcv raises an
-error; the target ratios of cycles may be a list, which files have in the place of a tuple.
+The values are those of mmcv 1.7. Deviations: after the last iteration of the run, values stay, where mmcv raises an
+error; the target ratios of cycles may be a list, because files have no tuples.
 """
 
 import difflib
@@ -19,7 +19,7 @@ from lehr.handlers.schedules.arguments import shown
 
 from .mmcv_policies import LR, MOMENTUM, OF_POLICIES, Policy
 
-# The default of mmcv's hook depends on the runner, so that it is not known here.
+# The default of `by_epoch` depends on mmcv's runner, so this table does not have it.
 # fmt: off
 WARMUP: Arguments = {
     "by_epoch": (flag, None), "warmup": (one_of("constant", "linear", "exp"), None),
@@ -35,17 +35,17 @@ WARMUP_OF: Mapping[str, Arguments] = {
 def _of_policy(
     context: ConfigContext, where: str, values: Mapping[str, Any], in_iterations: bool | None
 ) -> EntrySchedule:
-    """The entry of an ``lr_config`` or a ``momentum_config``, whose arguments depend on its policy.
+    """Return the schedule of an ``lr_config`` or a ``momentum_config``, whose arguments depend on its policy.
 
     Args:
-        context: the parameter; ``"momentum"`` has policies of its own.
+        context: the parameter. ``"momentum"`` has its own policies.
         where: the path to the config.
         values: the policy and its arguments.
-        in_iterations: whether the runner counts iterations; None where it is unknown.
+        in_iterations: whether the runner counts iterations; None if the runner is unknown.
     """
     kind, known = ("momentum", MOMENTUM) if context.param_name == "momentum" else ("lr", LR)
     name = text(f"{where}['policy']", values.get("policy"))
-    # As in mmcv, a name in lower case begins with a capital.
+    # As in mmcv, a name in lower case also means the policy with capitals.
     name = lookup(f"{where}['policy']", name.title() if name == name.lower() else name, known)
     given = {key: value for key, value in values.items() if value is not None and key != "policy"}
 
@@ -59,7 +59,7 @@ def _of_policy(
 
 
 def _counts_epochs(context: ConfigContext, policy: Policy, a: SimpleNamespace, in_iterations: bool | None) -> bool:
-    """Whether a policy counts epochs."""
+    """Return whether a policy counts epochs."""
     if policy.by_iteration:
         if a.by_epoch:
             raise ValueError("['by_epoch'] must be false for this policy, given True")
@@ -67,8 +67,8 @@ def _counts_epochs(context: ConfigContext, policy: Policy, a: SimpleNamespace, i
     run = context.run
     if in_iterations is None and a.by_epoch is None and run.max_epochs is None and run.total_steps is not None:
         raise ValueError(
-            "['by_epoch'] must be given where the run is given in iterations: left out, it is False under mmcv's "
-            "IterBasedRunner, and True under its other runners"
+            "['by_epoch'] must be given if the run is given in iterations: its default is False with mmcv's "
+            "IterBasedRunner, and True with other runners"
         )
     by_epoch = a.by_epoch
     if by_epoch is None:
@@ -81,7 +81,7 @@ def _counts_epochs(context: ConfigContext, policy: Policy, a: SimpleNamespace, i
 
 
 def _with_warmup(context: ConfigContext, policy: Policy, a: SimpleNamespace, by_epoch: bool) -> EntrySchedule:
-    """A policy with its warm-up, in events."""
+    """Return the schedule of a policy with its warm-up, in events."""
     length = context.run.epochs if by_epoch else context.run.steps
     if length is None and policy.needs_length:
         name, unit = ("max_epochs", "epochs") if by_epoch else ("total_steps", "iterations")
@@ -94,7 +94,7 @@ def _with_warmup(context: ConfigContext, policy: Policy, a: SimpleNamespace, by_
 
 
 def _warmup(context: ConfigContext, a: SimpleNamespace, by_epoch: bool) -> Schedule | None:
-    """The factors of a warm-up, which counts iterations; None without one."""
+    """Return the factors of a warm-up, which counts iterations; None if there is no warm-up."""
     if a.warmup is None:
         return None
     if a.warmup_iters is None:
@@ -103,7 +103,7 @@ def _warmup(context: ConfigContext, a: SimpleNamespace, by_epoch: bool) -> Sched
     if context.epoch_length is None and (by_epoch or in_epochs):
         raise ValueError("['warmup'] counts iterations beside epochs: give epoch_length to configure_scheduler")
     steps, ratio = a.warmup_iters * (context.every if in_epochs else 1), a.warmup_ratio
-    inverse = context.param_name == "momentum"  # which is divided by what a learning rate is multiplied by
+    inverse = context.param_name == "momentum"  # mmcv divides a momentum by the factor that multiplies a learning rate
     factors: Schedule = Constant(1 / ratio if inverse else ratio)
     if a.warmup == "linear" and ratio < 1:
         falling = PowerDecay(1 / ratio, steps * ratio / (1 - ratio), power=1.0)
@@ -115,7 +115,7 @@ def _warmup(context: ConfigContext, a: SimpleNamespace, by_epoch: bool) -> Sched
 
 
 def _of_file(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    """The entry of a training file: its learning rate, and its momentum where it has one."""
+    """Return the schedules of a training file: of its learning rate, and of its momentum if it has one."""
     in_iterations = _counts_iterations(a)
     made: list[EntrySchedule] = []
     for key, param_name in (("lr_config", "lr"), ("momentum_config", "momentum")):
@@ -132,7 +132,7 @@ def _of_file(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _counts_iterations(a: SimpleNamespace) -> bool | None:
-    """Whether the runner of a file counts iterations; None where the file does not say."""
+    """Return whether the runner of a file counts iterations; None if the file does not show it."""
     runner = a.runner if isinstance(a.runner, Mapping) else {}
     if "max_iters" in runner or "max_epochs" in runner:
         return "max_epochs" not in runner
@@ -142,7 +142,7 @@ def _counts_iterations(a: SimpleNamespace) -> bool | None:
 
 
 def _is_policy(value: object) -> bool:
-    """Whether a value is the name of a policy, or almost; other libraries have policies of other kinds."""
+    """Return whether a value is the name of a policy, or close to one. Other libraries use the key for other values."""
     names = [name.lower() for name in (*LR, *MOMENTUM)]
     return isinstance(value, str) and bool(difflib.get_close_matches(value.lower(), names, n=1, cutoff=0.7))
 

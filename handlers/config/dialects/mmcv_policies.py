@@ -1,4 +1,4 @@
-"""The policies of mmcv's learning rate and momentum hooks, without their warm-up."""
+"""The policies of mmcv's learning rate and momentum hooks: their arguments and schedules, without a warm-up."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,14 +45,14 @@ MOST_CYCLES = 10_000
 
 @dataclass(frozen=True)
 class Policy:
-    """One policy.
+    """One policy, which is a formula for the value.
 
     Args:
-        arguments: the checks and the defaults of its arguments.
+        arguments: the checks and the defaults of the policy's arguments.
         schedule: makes the schedule, in epochs or iterations, from the initial value, the length of the run and the
             arguments.
-        by_iteration: whether it always counts iterations.
-        needs_length: whether it depends on the length of the run.
+        by_iteration: whether the policy always counts iterations.
+        needs_length: whether the policy depends on the length of the run.
     """
 
     arguments: Arguments
@@ -67,7 +67,7 @@ def positive_periods(name: str, value: object) -> list[int]:
 
 
 def step_or_steps(name: str, value: object) -> int | list[int]:
-    """Check that a value is a whole number of at least 1, or a rising list of them."""
+    """Check that a value is a whole number of at least 1, or a rising list of such numbers."""
     if not isinstance(value, list | tuple):
         return at_least_one(name, value)
     steps = positive_periods(name, value)
@@ -77,7 +77,7 @@ def step_or_steps(name: str, value: object) -> int | list[int]:
 
 
 def two_ratios(name: str, value: object) -> tuple[float, float]:
-    """Check that a value is a ratio, or a list of two; the second one is by default 1e-5 of the first."""
+    """Check that a value is a ratio or a list of two ratios; return two. The second is by default 1e-5 of the first."""
     given = value if isinstance(value, list | tuple) else [value]
     ratios = list_of_numbers(name, given)
     if not 1 <= len(ratios) <= 2:
@@ -90,7 +90,7 @@ def _times(value: Number, ratio: float) -> Any:
 
 
 def _target(base: Number, a: SimpleNamespace, name: str) -> Any:
-    """The end value: the given one, or a ratio of the initial value."""
+    """Return the end value, which is given itself or as a ratio of the initial value."""
     floor, ratio = getattr(a, name), getattr(a, f"{name}_ratio")
     if (floor is None) == (ratio is None):
         raise ValueError(f"either {name} or {name}_ratio must be given, given {floor} and {ratio}")
@@ -120,7 +120,7 @@ def _flat(base: Number, length: int, a: SimpleNamespace) -> Schedule:
 def _restarts(base: Number, length: int, a: SimpleNamespace) -> Schedule:
     if len(a.periods) != len(a.restart_weights) or not a.periods:
         raise ValueError(
-            f"['restart_weights'] must be as many as the {len(a.periods)} periods, given {shown(a.restart_weights)}"
+            f"['restart_weights'] must have one for each of {len(a.periods)} periods, given {shown(a.restart_weights)}"
         )
     end = _target(base, a, "min_lr")
     above = np.asarray(base) - end
@@ -140,13 +140,13 @@ def _cyclic(base: Number, length: int, a: SimpleNamespace) -> Schedule:
     top, bottom = a.target_ratio
     parts: list[Schedule] = []
     for cycle_index in range(-(-length // cycle)):
-        # From cycle to cycle, the way from the initial value becomes shorter.
+        # From cycle to cycle, the distance from the initial value becomes shorter.
         scale = a.gamma**cycle_index
         peak = 1 - scale + top * scale
         if up:
             parts += [Anneal(base, _times(base, peak), up, curve)]
             parts += [Anneal(_times(base, peak), _times(base, bottom), cycle - up, curve)]
-        else:  # then mmcv takes the fall for the rise, and ends it higher
+        else:  # mmcv then applies gamma to the end of the fall instead of the peak
             end = 1 - scale + bottom * scale
             parts += [Anneal(_times(base, top), _times(base, end), cycle, curve)]
     durations = [up, cycle - up] if up else [cycle]
@@ -219,7 +219,7 @@ MOMENTUM = {
         _step("min_momentum")),
 }
 # fmt: on
-# The arguments of all policies, which each of them checks for itself.
+# The table of types accepts the arguments of all policies. The policy that a config names checks its own.
 OF_POLICIES: Arguments = {
     key: (unchecked, None) for policies in (LR, MOMENTUM) for one in policies.values() for key in one.arguments
 }

@@ -1,4 +1,4 @@
-"""The parameter schedulers of mmengine."""
+"""The types for mmengine's parameter schedulers, and the window of steps in which each changes the value."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -58,11 +58,11 @@ WINDOW: Arguments = {
 
 
 def _step_window(context: ConfigContext, a: SimpleNamespace) -> StepWindow:
-    """The window of an entry with the arguments of ``WINDOW``."""
+    """Return the window of an entry with the arguments of ``WINDOW``."""
     length = context.epoch_length
     of_run = context.run.epochs if a.by_epoch else context.run.steps
     a.has_end = a.end is not None or of_run is not None
-    if a.end is None:  # mmengine's runner fills in the end of the run
+    if a.end is None:  # mmengine's runner also takes the end of the run
         a.end = of_run or ENDLESS
     if a.convert_to_iter_based:
         if not a.by_epoch:
@@ -85,18 +85,18 @@ def _step_window(context: ConfigContext, a: SimpleNamespace) -> StepWindow:
 def assigning(
     context: ConfigContext, window: StepWindow, starting_from: Callable[[Number], Schedule], rule: Callable[[], Rule]
 ) -> EntrySchedule:
-    """An entry that has values of its own within its window, and keeps the value before it."""
+    """Return an entry that has its own values within its window, and before it keeps the given value."""
     return EntrySchedule(context, lambda value: window.in_events(starting_from(value), before=value), rule, window)
 
 
 def constant(window: StepWindow, a: SimpleNamespace) -> Schedule:
-    """The factors of a value that is multiplied until the last step of a window."""
+    """Return factors: ``factor`` until the last step of a window, and 1 from that step on."""
     last = window.steps - 1
     return PiecewiseConstant([a.factor, 1.0], [last]) if last else Constant(a.factor)
 
 
 def whole_window(window: StepWindow, a: SimpleNamespace) -> StepWindow:
-    """A window whose end is known, for a schedule that depends on it.
+    """Return a window whose end is known, for a schedule that depends on the end.
 
     Raises:
         ValueError: the end is unknown.
@@ -120,7 +120,7 @@ def _cosine(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> E
 
 
 def cosine_of(context: ConfigContext, window: StepWindow, a: SimpleNamespace, end: Number) -> EntrySchedule:
-    """An entry of half a cosine to an end value and back again, each in ``T_max`` steps or those of the window."""
+    """Return an entry of half cosines to an end value and back, each as long as ``T_max`` or the window."""
     length = (a.T_max or 0) * window.scale or whole_window(window, a).steps
     initial = initial_value(context)
     lowest = _first_lowest(length, window.steps)
@@ -129,7 +129,7 @@ def cosine_of(context: ConfigContext, window: StepWindow, a: SimpleNamespace, en
         down = Anneal(value, end, length, Cosine(), beyond="mirror")
         if value == initial or lowest is None:
             return down
-        # The cosine returns to the initial value of the group.
+        # The cosine returns to the initial value of the group, not to the value before the window.
         back = Anneal(initial, end, length, Cosine(), beyond="mirror")
         return Concatenation([down, Shift(back, lowest)], [lowest])
 
@@ -140,8 +140,8 @@ def cosine_of(context: ConfigContext, window: StepWindow, a: SimpleNamespace, en
 
 
 def _first_lowest(length: float, steps: int) -> int | None:
-    """The first step at which a cosine is at its end value; None if none of so many steps is."""
-    odd = np.arange(1, 1000, 2) * length  # a length such as 2.4 has a whole multiple soon, if at all
+    """Return the first step at which a cosine is at its end value; None if it has no such step before ``steps``."""
+    odd = np.arange(1, 1000, 2) * length  # a length such as 2.4 has a whole multiple soon or never
     whole = odd[(np.abs(odd - np.round(odd)) < 1e-9 * odd) & (odd < steps)]
     return int(np.round(whole[0])) if whole.size else None
 
@@ -156,7 +156,7 @@ def _poly(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> Ent
 
 def _cosine_restart(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
     if not a.periods:
-        raise ValueError("['periods'] must be at least one, given none")
+        raise ValueError("['periods'] must have at least one period, given none")
     initial, scale = initial_value(context), window.scale
     lengths = [arguments.number(f"['periods'][{at}]", one, above=0) * scale for at, one in enumerate(a.periods)]
     end = end_value(context, a, default=None)
@@ -183,8 +183,8 @@ def _one_cycle(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -
     left.update(levels=levels, initial_value=(np.asarray(own.max_value) / own.div_factor).tolist())
 
     def cycle() -> Schedule:
-        # All one-cycles of a list have the levels that the last constructor leaves in the param groups. A constructor
-        # makes its first step with its own.
+        # The constructor of each one-cycle writes its levels into the param groups, and makes its first step with them.
+        # Later steps of all one-cycles in a list use the levels of the last constructor.
         if left["levels"] == levels:
             return own
         late = replace(own, **left["levels"])
@@ -194,13 +194,13 @@ def _one_cycle(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -
 
 
 def initial_value(context: ConfigContext) -> Number:
-    """The initial value of the param groups: the present one, or that of a one-cycle before it for ``"lr"``."""
+    """Return the initial value of the param groups: that of an earlier one-cycle for ``"lr"``, or the present value."""
     given = context.left or {}
     return given.get("initial_value", context.initial_value) if context.param_name == "lr" else context.initial_value
 
 
 def end_value(context: ConfigContext, a: SimpleNamespace, default: float | None) -> Any:
-    """The end value of a cosine: ``eta_min``, or a ratio of the initial value."""
+    """Return the end value of a cosine: ``eta_min``, or a ratio of the initial value."""
     if a.eta_min is None and a.eta_min_ratio is None and default is not None:
         return default
     if (a.eta_min is None) == (a.eta_min_ratio is None):
@@ -215,7 +215,7 @@ def _reduce_on_plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySched
         raise ValueError(f"['end'] must be more than begin, {a.begin}, given {a.end}")
     a.mode, worst = ("min", 1e9) if a.rule == "less" else ("max", -1e9)
     a.threshold_mode, a.min_lr, a.metric_name = a.threshold_rule, a.min_value, a.metric_name or a.monitor
-    # mmengine counts one step more than there are metrics.
+    # mmengine's counter of steps is one more than the number of metrics.
     begin = max(a.begin - 1, 0)
     return plateau(context, a, context.every, begin=begin, end=a.end - 1, initial_best=worst)
 
@@ -225,7 +225,7 @@ def in_window(
     arguments: Arguments,
     build: Callable[[ConfigContext, StepWindow, SimpleNamespace], EntrySchedule],
 ) -> EntryType:
-    """A type of entry that acts within a window."""
+    """Return a type of entry that changes the value within a window."""
     return EntryType(
         description, {**arguments, **WINDOW}, lambda context, a: build(context, _step_window(context, a), a)
     )
@@ -272,7 +272,7 @@ WITHOUT_SUFFIX = {
 
 
 def of_param(entry_type: EntryType, param_name: str) -> EntryType:
-    """A type of entry for one parameter, whichever the config names."""
+    """Return a type of entry for one parameter, which ``param_name`` of a config does not change."""
     return replace(entry_type, build=lambda context, a: entry_type.build(context.of(param_name), a))
 
 

@@ -1,8 +1,8 @@
-"""What the libraries of OpenMMLab add to mmengine's parameter schedulers.
+"""The types for parameter schedulers that mmdet, mmpose, mmpretrain and mmyolo add to mmengine's.
 
-Values are those of mmdet 3.3, mmpose 1.3, mmpretrain 1.2 and mmyolo 0.6. After the warm-up of mmyolo's
-``YOLOv5ParamSchedulerHook``, each epoch has the factor of the epoch before, as in mmyolo: its hook sets the learning
-rate at the end of an epoch, before the epoch is counted.
+The values are those of mmdet 3.3, mmpose 1.3, mmpretrain 1.2 and mmyolo 0.6. After the warm-up of mmyolo's
+``YOLOv5ParamSchedulerHook``, each epoch has the factor of the epoch before. mmyolo does the same: its hook sets the
+learning rate at the end of an epoch, before it counts the epoch.
 """
 
 from dataclasses import dataclass
@@ -48,13 +48,13 @@ from .mmengine import (
 def _quadratic(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
     steps = whole_window(window, a).steps
     if (a.begin * window.scale, a.end * window.scale) != (window.begin, window.end):
-        raise ValueError(f"['end'] must be a whole number of iterations, and begin too, given {a.end * window.scale}")
+        raise ValueError(f"['end'] and begin must be whole numbers of iterations, given {a.end * window.scale}")
     line = Shift(Anneal(0.0, initial_value(context), steps, Power(2.0)), by=1)
     return assigning(context, window, lambda value: line, lambda: Addition(line))
 
 
 def _cosine_decay(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
-    # A group whose weight decay is 0 keeps it.
+    # A group whose weight decay is 0 keeps this value.
     end = np.where(np.asarray(initial_value(context)) == 0, 0.0, end_value(context, a, default=0.0))
     return cosine_of(context, window, a, end.tolist())
 
@@ -71,10 +71,10 @@ def _warmup_steps(context: ConfigContext, epochs: float, at_least: int) -> int:
 
 @dataclass(frozen=True)
 class Falling(Curve):
-    """What remains of the way: ``f(p) = 1 - p``."""
+    """A curve that falls from 1 to 0: ``f(p) = 1 - p``."""
 
     def __call__(self, progress: Array) -> Array:
-        """The formula."""
+        """Return the values of the formula."""
         return np.asarray(1 - progress)
 
 
@@ -82,7 +82,7 @@ def _yolov5(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     warmup, length = _warmup_steps(context, a.warmup_epochs, a.warmup_mim_iter), context.every
     beyond = {"curve": Cosine(), "beyond": "mirror"} if a.scheduler_type == "cosine" else {"curve": Linear()}
     decay: Schedule = Anneal(1.0, a.lr_factor, a.max_epochs, **beyond)
-    last = warmup // length  # the epoch in which the warm-up ends
+    last = warmup // length  # the warm-up ends in this epoch
     by_epoch = Concatenation([Stretch(decay, length), Stretch(Shift(decay, last), length)], [(last + 1) * length])
     groups = len(context.initial_values)
     first: Number = [a.warmup_bias_lr if group == 2 else 0.0 for group in range(groups)] if groups > 2 else 0.0

@@ -1,12 +1,13 @@
-"""The ``sched:`` block of NeMo: its schedules by their ``name``.
+"""The types for NeMo's schedules, which its block ``sched:`` gives by their ``name``.
 
-The values at event i are those of step i. ``max_steps`` is that of the block, else that of ``trainer`` or of the run.
-The keys by which NeMo computes ``max_steps`` itself (``t_max_epochs`` and others), and those of Lightning, are ignored.
+The value at event i is that of step i. ``max_steps`` is a key of the block, or else of ``trainer``, or else the steps
+of the run. Some keys have no effect: ``t_max_epochs`` and others by which NeMo computes ``max_steps``, and the keys for
+Lightning.
 
-As in NeMo, ``CosineAnnealing`` with ``constant_steps`` and ``WarmupAnnealing`` after its warm-up give all param groups
-the values of the first one, and ``T5InverseSquareRootAnnealing`` ignores the learning rate. Deviations: a decay of no
-steps, where NeMo divides by 0, is legal; ``constant_steps`` that leave no steps for the decay and ``cycle`` without
-``hold_steps`` are refused.
+Three schedules are as odd as in NeMo. ``CosineAnnealing`` with ``constant_steps``, and ``WarmupAnnealing`` after its
+warm-up, give all param groups the values of the first group. ``T5InverseSquareRootAnnealing`` ignores the learning
+rate. Deviations: a decay of 0 steps, for which NeMo divides by 0, is legal. Refused are ``constant_steps`` that leave
+no steps for the decay, and ``cycle`` without ``hold_steps``.
 """
 
 from collections.abc import Callable
@@ -46,12 +47,12 @@ from lehr.handlers.schedules.arguments import Number
 
 from .language_model_parts import after, annealed, needed_steps, steps_of_run
 
-# Makes the schedule after the warm-up and the hold, from the base value, the arguments and its first event.
+# Makes the schedule after the warm-up and the hold from the base value, the arguments, and its first event.
 Falling = Callable[[Number, SimpleNamespace, int], Schedule]
 
 
 def _steps(name: str, value: object) -> int | None:
-    """Check a number of steps, which is -1 where the epochs count, and ``???`` where the command line gives it."""
+    """Check a number of steps. Return None for -1 (epochs are counted) and for ``???`` (the command line gives it)."""
     if value == "???":
         return None
     steps = arguments.whole_number(name, value, at_least=-1)
@@ -63,7 +64,7 @@ def _times(value: Number, factor: float) -> Any:
 
 
 def _resolve(a: SimpleNamespace, key: str) -> int:
-    """A number of steps, given as such or as a fraction of the run."""
+    """Return a number of steps, which is given itself or as a fraction of the run."""
     steps, ratio = getattr(a, f"{key}_steps"), getattr(a, f"{key}_ratio")
     if steps is not None and ratio is not None:
         raise ValueError(f"['{key}_ratio'] must be left out beside {key}_steps, given {ratio}")
@@ -71,7 +72,7 @@ def _resolve(a: SimpleNamespace, key: str) -> int:
 
 
 def _phases(base: Number, a: SimpleNamespace, falling: Falling) -> Schedule:
-    """A warm-up of ``warmup + 1`` events, a hold, the schedule until the last step, and ``min_lr``."""
+    """Return a warm-up of ``warmup + 1`` events, a hold, the schedule until the last step, and ``min_lr``."""
     parts: list[tuple[Schedule, int]] = []
     first = a.warmup + 1 if a.warmup else 0
     if first:
@@ -86,7 +87,7 @@ def _phases(base: Number, a: SimpleNamespace, falling: Falling) -> Schedule:
 
 
 def _row(description: str, own: Arguments, falling: Falling, *, hold: bool = False, least: float = 0.0) -> EntryType:
-    """A type of entry with a warm-up, which needs the number of steps."""
+    """Return a type of entry with a warm-up, which needs the steps of the run."""
 
     def build(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         a.max_steps = needed_steps(context, "max_steps", a.max_steps, "min_lr holds after the last step")
@@ -112,7 +113,7 @@ def _on_curve(curve: Curve, base: Number, a: SimpleNamespace, first: int, begin:
 
 
 def _bounded(curve: Curve, a: SimpleNamespace, base: Number, first: int, begin: int) -> Schedule:
-    """A schedule that falls to 0, but not below ``min_lr``."""
+    """Return a schedule that falls towards 0 and stops at ``min_lr``."""
     return Bounded(annealed(base, _times(base, 0), begin, a.max_steps, first, curve), at_least=a.min_lr)
 
 

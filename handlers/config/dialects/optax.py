@@ -1,12 +1,12 @@
-"""The schedules of optax 0.2.8: the functions of ``optax.schedules``, by their names and arguments.
+"""The types for the schedules of optax 0.2.8, which are the functions of ``optax.schedules``.
 
-The values at event i are those of the count i, with which optax calls a schedule for its update i, counted from 0. They
-are absolute: the optimizer's own learning rate has no effect. An optimizer of optax whose ``learning_rate`` is such a
-schedule is read, too. ``boundaries_and_scales`` is a mapping whose keys are steps, also as text, which JSON has.
+The value at event i is that of the count i, with which optax calls a schedule for update i, counted from 0. Values are
+absolute: the optimizer's own learning rate has no effect. An optimizer of optax is read, too, if its ``learning_rate``
+is such a schedule. ``boundaries_and_scales`` is a mapping whose keys are steps; a step may be a text, as in JSON.
 
-Deviations: what optax logs and replaces by a constant, a ``transition_steps`` of 0 or less, is legal here, too;
-``join_schedules`` needs one boundary fewer than schedules, and rising ones, where optax drops schedules in silence;
-negative boundaries, powers and decay rates are refused.
+Deviations: A ``transition_steps`` of 0 or less is legal, and means a constant as in optax, which logs it.
+``join_schedules`` needs one boundary fewer than schedules, in rising order, where optax drops schedules without a
+warning. Negative boundaries, powers and decay rates are refused.
 """
 
 from collections.abc import Callable, Mapping
@@ -42,7 +42,7 @@ whole = partial(arguments.whole_number, at_least=-(2**53))
 
 
 def _scales(name: str, value: object) -> list[tuple[int, float]]:
-    """Check a mapping of steps to factors, and sort it by the steps."""
+    """Check a mapping of steps to factors; return its items, sorted by step."""
     if not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a mapping of steps to factors, given {shown(value)}")
     found: dict[int, float] = {}
@@ -56,7 +56,7 @@ def _scales(name: str, value: object) -> list[tuple[int, float]]:
 
 
 def _from(begin: float, before: float, schedule: Schedule) -> Schedule:
-    """A schedule that begins at an event, with a value before it."""
+    """Return a schedule that begins at event ``begin`` and has the value ``before`` until then."""
     return Concatenation([Constant(before), schedule], [int(begin)]) if begin > 0 else schedule
 
 
@@ -73,7 +73,7 @@ def _linear(a: SimpleNamespace) -> Schedule:
 
 
 def _up(a: SimpleNamespace) -> Schedule:
-    """The warm-up."""
+    """Return the warm-up."""
     return Anneal(a.init_value, a.peak_value, a.warmup_steps) if a.warmup_steps else Constant(a.init_value)
 
 
@@ -115,7 +115,7 @@ def _piecewise(a: SimpleNamespace) -> Schedule:
 
 
 def _interpolated(curve: Curve, init_value: float, scales: list[tuple[int, float]]) -> Schedule:
-    """From value to value on a curve; the last one is kept."""
+    """Return a schedule that goes from value to value on a curve and then keeps the last value."""
     values = list(accumulate([init_value, *(factor for _, factor in scales)], mul))
     durations = [after - before for before, after in pairwise([0, *(step for step, _ in scales)])]
     parts: list[Schedule] = [
@@ -129,7 +129,7 @@ def _interpolate(a: SimpleNamespace) -> Schedule:
 
 
 def _one_cycle(curve: Curve, a: SimpleNamespace) -> Schedule:
-    # As in optax, one step has one factor: that of the last phase which ends there.
+    # As in optax, a step has one factor: if several phases end at the same step, the last of them gives it.
     scales = {int(a.pct_start * a.transition_steps): a.div_factor}
     last = 1 / (a.div_factor * a.final_div_factor)
     if isinstance(curve, Linear):
@@ -158,7 +158,9 @@ def _joined(context: ConfigContext, entries: list[EntrySchedule], durations: lis
 def _join(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     given = nonempty_list(f"{a.where}['schedules']", a.schedules)
     if len(a.boundaries) != len(given) - 1:
-        raise ValueError(f"['boundaries'] must be {len(given) - 1} for {len(given)} schedules, given {a.boundaries}")
+        raise ValueError(
+            f"['boundaries'] must be {len(given) - 1} steps for {len(given)} schedules, given {a.boundaries}"
+        )
     entries = [
         inner_entry(context, f"{a.where}['schedules'][{at}]", one, "optax", TYPES) for at, one in enumerate(given)
     ]

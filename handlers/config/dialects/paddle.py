@@ -1,14 +1,14 @@
-"""The schedulers of paddle.optimizer.lr, and the section ``lr_scheduler`` of a PaddleSeg file, which is made of them.
+"""The types for the schedulers of paddle.optimizer.lr, and for the section ``lr_scheduler`` of PaddleSeg's files.
 
-The values at event i are those after i calls of ``step()``. ``learning_rate`` counts, and the optimizer's own does not.
-A step is an epoch where ``epoch_length`` is given, as for torch; but an iteration in a PaddleSeg file, which is known
-by its ``iters``: there ``decay_steps`` is by default what the warm-up of ``warmup_iters`` leaves of them. The files of
-PaddleClas and PaddleDetection are types of their own, ``paddle.PaddleClas`` and ``paddle.PaddleDetection``.
+The value at event i is that after i calls of ``step()``. ``learning_rate`` sets the values, and the optimizer's own has
+no effect. With ``epoch_length`` a step is an epoch, as for torch. In a PaddleSeg file, which is recognised by its
+``iters``, a step is an iteration. There, the default of ``decay_steps`` is ``iters`` less ``warmup_iters``. Files of
+PaddleClas and PaddleDetection have their own types, ``paddle.PaddleClas`` and ``paddle.PaddleDetection``.
 
-Deviations: ``OneCycleLR`` keeps its last value, where paddle extrapolates for one step and then fails, and a peak at
-step 0 is legal; ``CosineAnnealingWarmRestarts`` in a ``LinearWarmup`` restarts at the first step of a cycle, which
-paddle may miss by a rounding error of its logarithm. Refused: ``ReduceOnPlateau`` with a ``cooldown``, in which paddle
-does not notice a better metric, or in a ``LinearWarmup``, which gives it the step in the place of the metric.
+Deviations: ``OneCycleLR`` keeps its last value, where paddle extrapolates for one step and then fails; its peak may be
+at step 0. ``CosineAnnealingWarmRestarts`` in a ``LinearWarmup`` restarts at the first step of a cycle, which paddle may
+miss by a rounding error of its logarithm. ``ReduceOnPlateau`` is refused in two cases: with a ``cooldown``, in which
+paddle does not notice a better metric, and in a ``LinearWarmup``, which passes it the step instead of the metric.
 """
 
 import math
@@ -66,10 +66,10 @@ Made = Callable[[ConfigContext, SimpleNamespace], Schedule]
 
 
 def piecewise(boundaries: list[int], values: list[float]) -> Schedule:
-    """One value after another; the last one counts after the last boundary, and a boundary below an earlier one not."""
+    """Return constant values in sequence. A boundary less than an earlier one has no effect; the last value stays."""
     if not boundaries or len(values) <= len(boundaries):
         raise ValueError(
-            f"['values'] must be more than the boundaries, {len(boundaries)} of at least 1, given {len(values)}"
+            f"['values'] must be more than the boundaries, both at least 1, given {len(values)} and {len(boundaries)}"
         )
     return PiecewiseConstant(
         [*values[: len(boundaries)], values[-1]], np.maximum.accumulate(np.array(boundaries)).tolist()
@@ -77,19 +77,19 @@ def piecewise(boundaries: list[int], values: list[float]) -> Schedule:
 
 
 def warmed_up(start: float, end: float, steps: int, schedule: Schedule) -> Schedule:
-    """A linear warm-up, and another schedule from its own step 0."""
+    """Return a linear warm-up and then another schedule, which starts from its own step 0."""
     if end <= start:
         raise ValueError(f"the warm-up must end above its start, {start}, given {end}")
     return Concatenation([Anneal(start, end, steps), schedule], [steps])
 
 
 def polynomial(start: float, a: SimpleNamespace, steps: int) -> Schedule:
-    """A polynomial decay to ``end_lr``, once or in longer and longer cycles."""
+    """Return a polynomial decay to ``end_lr``, once or in longer and longer cycles."""
     return Anneal(start, a.end_lr, steps, Polynomial(a.power), "stretch" if a.cycle else "hold")
 
 
 def one_cycle(a: SimpleNamespace, steps: int) -> Schedule:
-    """From ``max_learning_rate / divide_factor`` up to the peak, and down to ``end_learning_rate``."""
+    """Return a schedule from ``max_learning_rate / divide_factor`` up to the peak and down to ``end_learning_rate``."""
     start, peak = a.max_learning_rate / a.divide_factor, a.phase_pct * steps - 1
     knots, levels = [0.0, peak, steps - 1], [start, a.max_learning_rate, a.end_learning_rate]
     if a.three_phase:
@@ -108,13 +108,13 @@ def one_cycle(a: SimpleNamespace, steps: int) -> Schedule:
 
 
 def cyclic(a: SimpleNamespace) -> Schedule:
-    """Triangles between two learning rates."""
+    """Return triangles between two learning rates."""
     bounds = a.base_learning_rate, a.max_learning_rate
     return Cyclic(*bounds, a.step_size_up, a.step_size_down, a.mode, a.exp_gamma, a.scale_fn, a.scale_mode)
 
 
 def multi_step(start: float, a: SimpleNamespace, steps: list[int]) -> Schedule:
-    """Multiplies by gamma at each milestone."""
+    """Return a schedule that is multiplied by gamma at each milestone."""
     if any(later <= earlier for earlier, later in pairwise(steps)):
         raise ValueError(f"['milestones'] must rise, given {shown(a.milestones)}")
     return MultiStepDecay(start, a.gamma, steps)
@@ -152,7 +152,7 @@ def _warmup(context: ConfigContext, a: SimpleNamespace) -> Schedule:
 
 def _plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     if a.cooldown:
-        rule = "must be 0: paddle does not notice a better metric in it, as lehr does"
+        rule = "must be 0: paddle does not notice a better metric during a cool-down, and lehr does"
         raise ValueError(f"['cooldown'] {rule}, given {a.cooldown}")
     rule_of = (a.mode.lower(), a.factor, a.patience, a.threshold, a.threshold_mode.lower(), 0, a.min_lr, a.epsilon)
     plateau = Plateau(*rule_of, initial_value=a.learning_rate)
@@ -160,7 +160,7 @@ def _plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _rate(name: str, value: object) -> object:
-    """Check that a value is a number or a scheduler in a mapping."""
+    """Check that a value is a number, or a mapping with a scheduler."""
     return value if isinstance(value, Mapping) else number(name, value)
 
 

@@ -1,12 +1,12 @@
-"""The ``lr`` of PaddleClas' ``Optimizer``, with the epochs of ``Global``: ``paddle.PaddleClas``.
+"""The type ``paddle.PaddleClas``: the ``lr`` of PaddleClas' ``Optimizer``, with the epochs of ``Global``.
 
-The values are those of PaddleClas in October 2024. They are by iteration, for which ``epoch_length`` must be given,
-or ``by_epoch``. As there, the warm-up of ``Linear`` and the lengths of ``OneCycleLR`` and ``CosineFixmatch`` count
-iterations even then. Files of PaddleOCR, with ``Global: epoch_num``, are refused: its schedules have the same names
-and other values. So is ``ReduceOnPlateau``, since PaddleClas gives it the step in the place of the metric after a
-warm-up.
+The values are those of PaddleClas in October 2024. A step is an iteration, for which ``epoch_length`` must be given, or
+an epoch with ``by_epoch``. As in PaddleClas, the warm-up of ``Linear`` and the lengths of ``OneCycleLR`` and
+``CosineFixmatch`` count iterations even with ``by_epoch``. Files of PaddleOCR, which have ``Global: epoch_num``, are
+refused: its schedules have the same names and other values. ``ReduceOnPlateau`` is refused, too, because PaddleClas
+passes it the step instead of the metric after a warm-up.
 
-Deviation: ``OneCycleLR`` keeps its last value, as ``paddle.OneCycleLR`` here.
+Deviation: ``OneCycleLR`` keeps its last value, as ``paddle.OneCycleLR`` does in lehr.
 """
 
 from collections.abc import Callable, Mapping
@@ -57,7 +57,7 @@ NO_LENGTH = "epoch_length must be given to configure_scheduler, the iterations o
 
 
 def _whole(name: str, value: float) -> int:
-    """A number of steps that must be whole."""
+    """Return a number of steps as an int; raise an error if it is not whole."""
     steps = whole_if_near(value)
     if steps != int(steps):
         raise ValueError(f"{name} must be a whole number of steps, given {steps}")
@@ -65,14 +65,14 @@ def _whole(name: str, value: float) -> int:
 
 
 def _iterations(a: SimpleNamespace) -> int:
-    """The iterations of an epoch, for schedules that count them even where their steps are epochs."""
+    """Return the iterations of an epoch, for schedules that count iterations even if their steps are epochs."""
     if a.length is None:
         raise ValueError(NO_LENGTH)
     return int(a.length)
 
 
 def _rest(a: SimpleNamespace) -> int:
-    """The steps after the warm-up."""
+    """Return the steps after the warm-up."""
     return _whole("the epochs after the warm-up", (a.epochs - a.warmup_epoch) * a.each)
 
 
@@ -96,19 +96,19 @@ def _step(a: SimpleNamespace) -> Schedule:
 
 def _piecewise(a: SimpleNamespace) -> Schedule:
     epochs, values = a.decay_epochs, a.values
-    if a.learning_rate:  # then PaddleClas divides by 10 every 30 epochs, whatever else is given
+    if a.learning_rate:  # PaddleClas then divides by 10 every 30 epochs and ignores the other arguments
         starts = list(range(0, a.epochs, 30))
         values = [a.learning_rate * 0.1**at for at in range(len(starts))]
         epochs, values = (starts[1:], values) if starts[1:] else ([a.epochs], values * 2)
     elif not values:
-        raise ValueError("['values'] must have at least one, given none")
+        raise ValueError("['values'] must have at least one number, given none")
     a.learning_rate = values[0]
     return piecewise([_whole("decay_epochs", one * a.each) for one in epochs], values)
 
 
 def _fixmatch(a: SimpleNamespace) -> Schedule:
     steps = max(a.epochs * _iterations(a) - a.num_warmup_steps, 1)
-    # A part of a cosine wave from its top, as far as it is above 0.
+    # The schedule is the part of a cosine wave above 0, from its top on.
     wave = Anneal(a.learning_rate, -a.learning_rate, steps / a.num_cycles, Cosine(), "mirror")
     up = Anneal(0.0, a.learning_rate, a.num_warmup_steps)
     return Concatenation([up, Bounded(wave, at_least=0.0)], [a.num_warmup_steps])
@@ -125,7 +125,7 @@ def _one_cycle(a: SimpleNamespace) -> Schedule:
 
 
 def _by_name(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    """The schedule of PaddleClas' ``lr``."""
+    """Return the schedule of PaddleClas' ``lr``, whose arguments depend on its name."""
     if a.epoch_num is not None:
         raise ValueError("the file is one of PaddleOCR, whose schedules are not known: see paddle.LinearWarmup")
     own, schedule = PADDLE_CLAS[lookup("['name']", a.name, PADDLE_CLAS)]
@@ -155,7 +155,7 @@ def _of_clas(
 
 
 def _epochs(context: ConfigContext, a: SimpleNamespace) -> int:
-    """The epochs of the run."""
+    """Return the epochs of the run."""
     epochs = context.run.epochs if a.epochs is None else a.epochs
     if epochs is None:
         raise ValueError("['epochs'] must be given, or max_epochs to configure_scheduler, given none")

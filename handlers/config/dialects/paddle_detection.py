@@ -1,8 +1,8 @@
-"""The ``LearningRate`` of a PaddleDetection file: ``paddle.PaddleDetection``.
+"""The type ``paddle.PaddleDetection``: the ``LearningRate`` of a PaddleDetection file.
 
-The values are those of PaddleDetection in October 2024, also where they surprise: a ``gamma`` that is one number is
-divided by 10 at each milestone, and milestones below the end of the warm-up have no effect before it. The fall counts
-epochs and the warm-up iterations, so that ``epoch_length`` must be given.
+The values are those of PaddleDetection in October 2024, with its oddities: a ``gamma`` that is one number is divided by
+10 at each milestone, and milestones during the warm-up have no effect before it ends. The decay counts epochs and the
+warm-up counts iterations, so ``epoch_length`` must be given.
 """
 
 from collections.abc import Callable, Mapping
@@ -45,7 +45,7 @@ from .paddle import (
 
 
 def _detection(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    """The schedule of PaddleDetection's ``LearningRate``."""
+    """Return the schedule of PaddleDetection's ``LearningRate``."""
     if context.run.epoch_length is None:
         raise ValueError("epoch_length must be given to configure_scheduler, the iterations of an epoch, given None")
     a.each, a.up, a.up_steps = context.run.epoch_length, None, 0
@@ -56,7 +56,7 @@ def _detection(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
     def falling(context: ConfigContext, own: SimpleNamespace) -> EntrySchedule:
         if own.use_warmup and not others:
-            raise ValueError("['use_warmup'] must be False without a second scheduler, the warm-up, given True")
+            raise ValueError("['use_warmup'] must be False without a second scheduler for the warm-up, given True")
         if own.use_warmup:
             row = WARMUPS[lookup(f"{others[0].where}: the warm-up", others[0].type, WARMUPS)]
             a.up, a.up_steps = build(row, others[0], context)(a)
@@ -69,7 +69,7 @@ def _detection(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _scheduler_of(where: str, given: Any) -> Entry:
-    """A scheduler in the list, with a tag, a ``name`` or a ``type``, as an entry whose type has no prefix."""
+    """Return an entry without a prefix for a scheduler in the list, which has a tag, a ``name`` or a ``type``."""
     if isinstance(given, Mapping) and len(given) == 1 and isinstance(next(iter(given.values())), Mapping | None):
         [(name, values)] = given.items()
         return read_entry(where, {**(values or {}), "type": name})
@@ -80,7 +80,7 @@ def _scheduler_of(where: str, given: Any) -> Entry:
 
 
 def _up(curve: Curve, context: ConfigContext, own: SimpleNamespace) -> Any:
-    """Makes the warm-up and its steps."""
+    """Return a function that makes the warm-up and its number of steps."""
 
     def made(a: SimpleNamespace) -> tuple[Schedule, int]:
         in_epochs = own.epochs is not None and own.epochs_first
@@ -91,14 +91,14 @@ def _up(curve: Curve, context: ConfigContext, own: SimpleNamespace) -> Any:
 
 
 def _after_warmup(a: SimpleNamespace, schedule: Schedule) -> Schedule:
-    """The warm-up, and then a schedule that counts from its beginning."""
+    """Return the warm-up, followed by a schedule that counts its events from the beginning of the warm-up."""
     return schedule if a.up is None else Concatenation([a.up, Shift(schedule, by=a.up_steps)], [a.up_steps])
 
 
 def _piecewise_decay(own: SimpleNamespace, a: SimpleNamespace) -> Schedule:
     values, gammas = own.values, own.gamma
     if values is not None and (a.up is not None or len(values) != len(own.milestones) + 1):
-        raise ValueError("['values'] must be one more than the milestones, with use_warmup: False")
+        raise ValueError("['values'] must have one value more than the milestones, with use_warmup: False")
     if not isinstance(gammas, list):
         gammas = [gammas / 10**at for at in range(len(own.milestones))]
     values = [a.base_lr, *(a.base_lr * one for one in gammas)] if values is None else values
@@ -113,7 +113,7 @@ def _cosine_decay(own: SimpleNamespace, a: SimpleNamespace) -> Schedule:
         return _after_warmup(a, Constant(a.base_lr))
     falling = Anneal(a.base_lr, low, max(steps - a.up_steps - last, 0), Cosine())
     whole = falling if a.up is None else Concatenation([a.up, falling], [a.up_steps])
-    return Window(whole, end=steps)  # the value of the last step is kept
+    return Window(whole, end=steps)  # the value of the last step stays
 
 
 def _gammas(name: str, value: object) -> float | list[float]:

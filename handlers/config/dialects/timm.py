@@ -1,4 +1,4 @@
-"""The schedulers of timm."""
+"""The types for timm's schedulers, with their warm-up, cycles and noise."""
 
 import math
 from collections.abc import Callable
@@ -62,7 +62,7 @@ def _restarts(value: Number, curve: Curve, a: SimpleNamespace) -> Schedule:
 def _multi_step(value: Number, a: SimpleNamespace) -> Schedule:
     if list(a.decay_t) != sorted(a.decay_t):
         raise ValueError(f"['decay_t'] must rise, given {a.decay_t}")
-    # timm acts one step before a milestone.
+    # timm multiplies one step before a milestone.
     return MultiStepDecay(value, a.decay_rate, [max(math.ceil(milestone) - 1, 0) for milestone in a.decay_t])
 
 
@@ -91,12 +91,12 @@ def _warmup_stable_decay(value: Number, a: SimpleNamespace) -> Schedule:
 
 @dataclass(frozen=True, repr=False)
 class UserDecay(Curve):
-    """A user's function of the progress from 0 to 1, which returns what remains, from 1 to 0."""
+    """A user's function of the progress, as a curve. The function returns what remains, from 1 to 0."""
 
     function: Callable[[float], float]
 
     def __call__(self, progress: Array) -> Array:
-        """One minus the value of the function for each number."""
+        """Return one minus the value of the function for each progress."""
         return 1 - np.array([arguments.number("decay_fn(...)", self.function(one)) for one in progress.tolist()])
 
     def __repr__(self) -> str:
@@ -104,7 +104,7 @@ class UserDecay(Curve):
 
 
 def _with_warmup(schedule: Schedule, peak: Number, a: SimpleNamespace, prefix: bool) -> Schedule:
-    """A linear warm-up, and then the schedule from its event 0 with ``prefix``, else from the present event."""
+    """Return a linear warm-up and then the schedule, from its event 0 if ``prefix``, or else from the present event."""
     if not a.warmup_t:
         return schedule
     later = schedule if prefix else Shift(schedule, by=a.warmup_t)
@@ -112,7 +112,7 @@ def _with_warmup(schedule: Schedule, peak: Number, a: SimpleNamespace, prefix: b
 
 
 def _with_noise(schedule: Schedule, first: int, a: SimpleNamespace) -> Schedule:
-    """A schedule with noise from an event on, the same noise in each run."""
+    """Return a schedule with noise from event ``first`` on. The noise is the same in each run."""
     given = a.noise_range_t
     if given is None:
         return schedule
@@ -131,13 +131,13 @@ def _with_noise(schedule: Schedule, first: int, a: SimpleNamespace) -> Schedule:
 
 
 def _scales(context: ConfigContext) -> list[float] | None:
-    """The ``lr_scale`` of each param group; None where it is 1 in all of them."""
+    """Return the ``lr_scale`` of each param group; None if all of them are 1."""
     scales = [arguments.number("lr_scale", group.get("lr_scale", 1.0)) for group in context.optimizer.param_groups]
     return None if all(scale == 1 for scale in scales) else scales
 
 
 def _in_events(context: ConfigContext, schedule: Schedule, in_epochs: bool) -> Schedule:
-    """A schedule times the ``lr_scale`` of each param group, with one value for an epoch where it counts epochs."""
+    """Return a schedule times the ``lr_scale`` of each param group. With ``in_epochs``, a value lasts for an epoch."""
     scales = _scales(context)
     scaled = schedule if scales is None else Product([schedule, Constant(scales)])
     return scaled if context.epoch_length is None or not in_epochs else Stretch(scaled, context.epoch_length)
@@ -166,13 +166,13 @@ def _row(
     starts_initial: bool = True,
     peak_on_curve: bool = False,
 ) -> EntryType:
-    """A type of entry.
+    """Return a type of entry.
 
     Args:
-        description: one line on what it does.
-        own: its arguments beside those that all types have.
+        description: one line that says how the value changes.
+        own: the arguments beside those that all types have.
         schedule: makes the schedule from the initial value and the arguments.
-        starts_initial: whether event 0 has the initial value where there is no warm-up, whatever the schedule says.
+        starts_initial: whether event 0 without a warm-up has the initial value, even if the schedule has another one.
         peak_on_curve: whether a warm-up without ``warmup_prefix`` ends at the value of the schedule.
     """
 
@@ -193,7 +193,7 @@ def _row(
 
 def _on_plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     value, scales = context.initial_value, _scales(context)
-    # timm's plateau compares lr_min and eps with the scaled values: the bounds of a value before its scale.
+    # timm's plateau compares `lr_min` and `eps` with scaled values. Divided by a scale, they are for unscaled values.
     floor, eps = (
         one if scales is None else [one / scale if scale > 0 else 0.0 for scale in scales] for one in (a.lr_min, 1e-8)
     )
@@ -209,7 +209,7 @@ def _on_plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         begin=a.warmup_t,
     )
     # timm adds no noise to the warm-up of a plateau.
-    counts_epochs = a.warmup_t > 0 or a.noise_range_t is not None  # a plateau alone counts its metrics
+    counts_epochs = a.warmup_t > 0 or a.noise_range_t is not None  # without both, the plateau counts its metrics itself
     whole = _with_noise(_with_warmup(plateau, value, a, True), 1 + a.warmup_t, a)
     whole = _in_events(context, whole, counts_epochs)
     return EntrySchedule(context, lambda value: whole, metric_name=a.metric_name, metric_every=context.every)

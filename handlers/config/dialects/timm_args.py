@@ -1,8 +1,8 @@
-"""The arguments of timm's training command, as in its ``args.yaml``: the scheduler that ``create_scheduler`` makes.
+"""The type for the arguments of timm's training command, as in its ``args.yaml``.
 
-The values, and the defaults of arguments that are left out, are those of timm 1.0 and its ``train.py``. ``lr`` is
-absolute; without it, the learning rate is the optimizer's, since that of timm depends on the number of processes
-(``lr_base``, ``lr_base_size``). ``cooldown_epochs`` only make the run longer.
+The schedule is that of timm's ``create_scheduler``. The values and the default values are those of timm 1.0 and its
+``train.py``. ``lr`` is absolute. Without ``lr``, the learning rate is the optimizer's, because timm's depends on the
+number of processes (``lr_base``, ``lr_base_size``). ``cooldown_epochs`` only make the run longer.
 """
 
 import math
@@ -32,7 +32,7 @@ from lehr.handlers.schedules.arguments import shown
 
 from . import timm
 
-# The class of each scheduler.
+# The class of the scheduler, by the value of `sched`.
 CLASSES = {
     "cosine": "CosineLRScheduler",
     "tanh": "TanhLRScheduler",
@@ -81,10 +81,10 @@ def _create_scheduler(context: ConfigContext, a: SimpleNamespace) -> EntrySchedu
 
 
 def _own(context: ConfigContext, a: SimpleNamespace, every: int) -> dict[str, Any]:
-    """The arguments of the class that are not those of all classes."""
+    """Return the arguments that only some of timm's classes have."""
     if a.sched in CYCLIC:
         cycles = {"cycle_mul": a.lr_cycle_mul, "cycle_decay": a.lr_cycle_decay, "cycle_limit": a.lr_cycle_limit}
-        power = {"power": a.decay_rate} if a.sched == "poly" else {}  # timm has no other argument for it
+        power = {"power": a.decay_rate} if a.sched == "poly" else {}  # timm has no other argument for the power
         k_decay = {} if a.sched == "tanh" else {"k_decay": a.lr_k_decay}
         return {"t_initial": _epochs(context, a) * every, **cycles, **power, **k_decay}
     if a.sched == "step":
@@ -105,7 +105,7 @@ def _own(context: ConfigContext, a: SimpleNamespace, every: int) -> dict[str, An
 
 
 def _stable(context: ConfigContext, a: SimpleNamespace, every: int) -> dict[str, Any]:
-    """The lengths of the stable phase and the decay, which with the warm-up are the epochs unless it is a prefix."""
+    """Return the lengths of the stable phase and the decay. The epochs include a warm-up that is not a prefix."""
     steps = _epochs(context, a) * every
     if not a.warmup_prefix:
         steps -= _whole("warmup_epochs", a.warmup_epochs, every)
@@ -125,10 +125,10 @@ def _stable(context: ConfigContext, a: SimpleNamespace, every: int) -> dict[str,
 
 
 def _epochs(context: ConfigContext, a: SimpleNamespace) -> int:
-    """The epochs of the schedule, which are those of the run unless timm trains longer.
+    """Return the epochs of the schedule, from an argument or from the run.
 
     Raises:
-        ValueError: they are unknown, or those of the run are others.
+        ValueError: the epochs are unknown, or differ from the epochs of the run.
     """
     run = context.run.epochs
     if a.epochs is None and run is None:
@@ -139,7 +139,7 @@ def _epochs(context: ConfigContext, a: SimpleNamespace) -> int:
 
 
 def _total_epochs(a: SimpleNamespace) -> int:
-    """The epochs that timm trains: those of all cycles, of a warm-up that is a prefix, and of the cool-down."""
+    """Return the epochs that timm trains: of all cycles, of a warm-up that is a prefix, and of the cool-down."""
     total = a.epochs
     if a.sched in CYCLIC:
         cycles, mult = max(a.lr_cycle_limit, 1), a.lr_cycle_mul
@@ -148,10 +148,10 @@ def _total_epochs(a: SimpleNamespace) -> int:
 
 
 def _whole(name: str, epochs: float, every: int) -> int:
-    """A number of epochs as epochs or updates.
+    """Return a number of epochs in epochs or updates, as an int.
 
     Raises:
-        ValueError: it is not whole.
+        ValueError: the number is not whole.
     """
     steps = epochs * every
     if steps != int(steps):
@@ -162,7 +162,7 @@ def _whole(name: str, epochs: float, every: int) -> int:
 
 
 def _noise(a: SimpleNamespace, steps: int) -> Mapping[str, Any]:
-    """The noise, from one fraction of the schedule on, and perhaps until another one."""
+    """Return the arguments for noise, which begins after a fraction of the schedule and may end after another."""
     given = a.lr_noise if isinstance(a.lr_noise, list | tuple) else [a.lr_noise]
     fractions = [not_negative(f"['lr_noise'][{at}]", one) for at, one in enumerate(given)]
     if not 1 <= len(fractions) <= 2:
@@ -175,7 +175,7 @@ def _noise(a: SimpleNamespace, steps: int) -> Mapping[str, Any]:
     }
 
 
-# Parts of the names of keys that are about the schedule.
+# A key that contains one of these words is about the schedule.
 WORDS = ("lr", "warmup", "sched", "cycle", "milestones", "step_size", "gamma")
 FOREIGN = {
     **dict.fromkeys(("max_epochs", "num_epochs", "train_epochs"), "give 'epochs'"),

@@ -1,4 +1,4 @@
-"""The schedulers of torch.optim.lr_scheduler that hold no other schedulers."""
+"""The types for schedulers of torch.optim.lr_scheduler that contain no other schedulers."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -50,14 +50,14 @@ from lehr.handlers.schedules.one_cycle import cycle_length
 
 
 def _scaling(context: ConfigContext, factors: Schedule, steps: int | None = None) -> EntrySchedule:
-    """An entry that multiplies the initial value, with its length in steps where it has one."""
+    """Return an entry that multiplies the initial value; ``steps`` is its length, or None for no length."""
     return scaling(context, factors, StepWindow(every=context.every), steps and steps * context.every)
 
 
 def _assigning(
     context: ConfigContext, schedule: Schedule, momentum: Schedule | None = None, steps: int | None = None
 ) -> EntrySchedule:
-    """An entry whose values do not depend on the value before."""
+    """Return an entry whose values do not depend on earlier values."""
     in_events = context.in_events(schedule)
     return EntrySchedule(
         context,
@@ -70,13 +70,13 @@ def _assigning(
 
 
 def _checked_plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    # A Plateau would call it min_value in its error.
+    # `Plateau` would use the name `min_value` in its error.
     same_groups({"min_lr": groups_of(a.min_lr), "the optimizer": len(context.initial_values)})
     return plateau(context, a, context.every)
 
 
 def plateau(context: ConfigContext, a: SimpleNamespace, every: int, **options: Any) -> EntrySchedule:
-    """An entry that multiplies the value when a metric stops improving, with the arguments of ``PLATEAU``."""
+    """Return an entry that multiplies the value when a metric stops improving, with the arguments of ``PLATEAU``."""
     rule = (a.mode, a.factor, a.patience, a.threshold, a.threshold_mode, a.cooldown, a.min_lr, a.eps)
     return EntrySchedule(
         context,
@@ -116,10 +116,10 @@ def _cyclic(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _steps_per_epoch(context: ConfigContext, a: SimpleNamespace) -> int | None:
-    """The steps of an epoch: those that are given, or the events of an epoch.
+    """Return the steps of an epoch: ``steps_per_epoch``, or the events of an epoch.
 
     Raises:
-        ValueError: the two differ.
+        ValueError: the two numbers differ.
     """
     here, there = a.steps_per_epoch, context.epoch_length
     if None not in (here, there) and here != there:
@@ -128,7 +128,7 @@ def _steps_per_epoch(context: ConfigContext, a: SimpleNamespace) -> int | None:
 
 
 def _one_cycle(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    # torch ignores epochs and steps_per_epoch where total_steps is given, and else counts iterations.
+    # With total_steps, torch ignores epochs and steps_per_epoch. Without it, torch counts iterations.
     epochs: tuple[int | None, int | None] = (None, None)
     if a.total_steps is None:
         epochs = a.epochs, _steps_per_epoch(context, a)

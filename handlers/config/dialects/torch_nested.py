@@ -1,4 +1,4 @@
-"""The schedules of torch's SequentialLR and ChainedScheduler, which may be nested."""
+"""The types for torch's SequentialLR and ChainedScheduler, and the schedules of the schedulers inside them."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -28,24 +28,24 @@ from .torch_nested_tree import NESTED, Node, nodes_of, refuse_later_failures
 
 
 def chain_of(context: ConfigContext, entries: Sequence[Entry]) -> EntrySchedule:
-    """The schedule of several entries that torch would step one after the other."""
+    """Return the schedule of several entries that torch would step one after another at each event."""
     where, (inner, left) = entries[0].where, nodes_of(context, entries)
     return replace(_chain(context, Node("ChainedScheduler", {}, inner, where=where, left=left)), where=where)
 
 
 def _schedule_of(context: ConfigContext, node: Node, steps: float = np.inf) -> EntrySchedule:
-    """The formula of a nested entry, or torch's own schedulers where the values depend on their implementation.
+    """Return the schedule of a nested entry: a formula, or torch's own schedulers if only they have the exact values.
 
     Args:
         context: the parameter that the entry schedules.
         node: the entry.
-        steps: the number of steps that it takes.
+        steps: the number of steps that the entry makes.
     """
     return (_sequence if node.name == "SequentialLR" else _chain)(context, node, steps)
 
 
 def _shares_entries(node: Node) -> bool:
-    """Whether several schedulers keep bounds under the same keys of the param groups, so that the last wins."""
+    """Return whether several schedulers write bounds under the same keys of the param groups; the last one counts."""
     names = [leaf.name for leaf in node.leaves]
     return sum(name in ("CyclicLR", "OneCycleLR") for name in names) > 1 or names.count("SWALR") > 1
 
@@ -55,7 +55,7 @@ def _chain(context: ConfigContext, node: Node, steps: float = np.inf) -> EntrySc
     schedules = [_first_from_base(one) for one in inner if one.schedule is not None]
     momenta = [one.momentum for one in schedules if one.momentum is not None]
     only_multiplies = len(schedules) == 1 or all(one.multiplies for one in schedules)
-    # torch multiplies by a gamma of 0 again and again, also what another scheduler has added to 0.
+    # With gamma=0, torch multiplies by 0 at each later step, even if another scheduler changed the 0 in between.
     has_rules = all(one.rule for one in schedules) and all(one.arguments.get("gamma") != 0 for one in inner)
     if len(schedules) < len(inner) or _shares_entries(node) or not (only_multiplies or has_rules):
         return _real(context, node, steps)
@@ -64,12 +64,12 @@ def _chain(context: ConfigContext, node: Node, steps: float = np.inf) -> EntrySc
 
 
 def _unchained(node: Node) -> list[Node]:
-    """The schedulers in a chain, and in the chains in it."""
+    """Return the schedulers in a chain, including those in chains inside it."""
     return [leaf for one in node.inner for leaf in (_unchained(one) if one.name == "ChainedScheduler" else [one])]
 
 
 def _first_from_base(node: Node) -> EntrySchedule:
-    """The schedule of a leaf. A ``CyclicLR`` that is constructed after others begins with their initial value."""
+    """Return the schedule of a leaf. A ``CyclicLR`` constructed after other schedulers begins with their value."""
     schedule = node.schedule
     assert schedule is not None
     if node.name != "CyclicLR" or schedule.context.base is None or schedule.rule is None:
@@ -83,7 +83,7 @@ def _first_from_base(node: Node) -> EntrySchedule:
 def _sequence(context: ConfigContext, node: Node, steps: float) -> EntrySchedule:
     first = bisect_right(node.milestones, 0)
     later = node.inner[first + 1 :]
-    # How a nested scheduler begins depends on torch's implementation. torch itself fails at a second nested one.
+    # How a nested scheduler begins depends on torch's implementation. torch fails if a later nested scheduler begins.
     begins_nested = node.inner[first].schedule is None and all(one.schedule for one in later)
     multiplies_on = any(one.name == "MultiplicativeLR" for one in later)
     is_sorted = list(node.milestones) == sorted(node.milestones)
@@ -103,7 +103,7 @@ def _sequence(context: ConfigContext, node: Node, steps: float) -> EntrySchedule
             entry = _schedule_of(context, one, ends[at] - starts[at])
         if at == first:
             schedule = _first_of_sequence(entry, node.left.initial_value)
-        elif one.name == "SWALR" and at > first:  # it goes on from the value before
+        elif one.name == "SWALR" and at > first:  # SWALR continues from the value before it
             before = Concatenation(schedules, durations[: at - 1]) if at > 1 else schedules[0]
             if not before.is_pure:
                 return _real(context, node, steps)
@@ -120,18 +120,18 @@ def _sequence(context: ConfigContext, node: Node, steps: float) -> EntrySchedule
 
 
 def _first_of_sequence(entry: EntrySchedule, value: Number) -> Schedule:
-    """The first schedule starts from the value that the last constructor leaves, but may return to its own value."""
+    """Return the first schedule, which starts from the last constructor's value but may return to its initial value."""
     if entry.rule is not None and value != entry.context.initial_value and isinstance(rule := entry.rule(), Approach):
         return Recursion(value, [entry.window.turn(rule)])
     return entry.starting_from(value)
 
 
 def _momentum(momenta: Sequence[Schedule | None], starts: Sequence[int]) -> Schedule | None:
-    """The momentum of a sequence: constant while a scheduler without momentum is in force."""
+    """Return the momentum of a sequence. It is constant while a scheduler without momentum runs."""
     given = [momentum for momentum in momenta if momentum is not None]
     if not given:
         return None
-    # Before the first of them, the momentum is the one that the last constructor leaves.
+    # Before the first scheduler with momentum runs, the momentum is the value that the last constructor wrote.
     parts: list[Schedule] = [Window(given[-1], end=1)]
     bounds = [0]
     for momentum, start, end in zip(momenta, starts, [*starts[1:], None], strict=True):
@@ -142,7 +142,7 @@ def _momentum(momenta: Sequence[Schedule | None], starts: Sequence[int]) -> Sche
 
 
 def _real(context: ConfigContext, node: Node, steps: float) -> EntrySchedule:
-    """The values of torch's own schedulers, where the result depends on their implementation."""
+    """Return the values of torch's own schedulers, for results that depend on their implementation."""
     from lehr.handlers.schedulers.torch.constructed_values import real_values
 
     refuse_later_failures(node, steps)

@@ -1,4 +1,4 @@
-"""torch's SequentialLR and ChainedScheduler as trees of the schedulers that torch would construct."""
+"""Trees of entries that represent torch's SequentialLR and ChainedScheduler, with the initial values inside them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,12 +19,12 @@ from .torch import LEAVES
 
 @dataclass(frozen=True, kw_only=True)
 class Node(TorchDescription):
-    """An entry of a torch config, with the entries in it.
+    """An entry of a torch config, with the entries inside it.
 
     Args:
         where: the path to the entry in the config.
-        left: the context with the initial values that its constructor leaves to the next scheduler.
-        schedule: its schedule, where the entry contains no others.
+        left: the context with the initial values that the constructor of this entry leaves to the next scheduler.
+        schedule: the schedule of the entry if it contains no others; else None.
     """
 
     where: str
@@ -33,17 +33,17 @@ class Node(TorchDescription):
 
     @property
     def leaves(self) -> list["Node"]:
-        """All entries in it that contain no others."""
+        """All entries inside it that contain no others, or the entry itself."""
         return [leaf for one in self.inner for leaf in one.leaves] if self.inner else [self]
 
 
 def _node(name: str, context: ConfigContext, a: SimpleNamespace) -> Node:
-    """A nested entry."""
+    """Return the node of an entry that contains others."""
     entries = read_entries(f"{a.where}['schedulers']", a.schedulers)
     for entry in entries:
         if entry.type.rpartition(".")[0] != "torch":
             raise ValueError(
-                f"{entry.where}['type'] must be one of torch's, with its prefix 'torch.', given {shown(entry.type)}"
+                f"{entry.where}['type'] must be a type of torch, with the prefix 'torch.', given {shown(entry.type)}"
             )
         if entry.type == "torch.ReduceLROnPlateau":
             raise ValueError(
@@ -53,14 +53,14 @@ def _node(name: str, context: ConfigContext, a: SimpleNamespace) -> Node:
     given = () if name == "ChainedScheduler" else tuple(a.milestones)
     if name == "SequentialLR" and len(given) != len(inner) - 1:
         raise ValueError(
-            f"['milestones'] must be one fewer than the schedulers, given {len(given)} milestones and "
+            f"['milestones'] must have one milestone fewer than the schedulers, given {len(given)} milestones and "
             f"{len(inner)} schedulers"
         )
     return Node(name, {}, inner, given, where=a.where, left=left)
 
 
 def nodes_of(context: ConfigContext, entries: Sequence[Entry]) -> tuple[tuple[Node, ...], ConfigContext]:
-    """The nodes of entries that torch constructs one after the other, and the context for the next one."""
+    """Return the nodes of entries that torch constructs one after another, and the context for the next entry."""
     inner = []
     for entry in entries:
         name = lookup(f"{entry.where}['type']", entry.type.removeprefix("torch."), [*LEAVES, *NESTED])
@@ -69,8 +69,8 @@ def nodes_of(context: ConfigContext, entries: Sequence[Entry]) -> tuple[tuple[No
         else:
             if name == "OneCycleLR" and context.epoch_length is not None and entry.values.get("total_steps") is None:
                 raise ValueError(
-                    f"{entry.where}['total_steps'] must be given, in epochs, for a scheduler beside others that count "
-                    "epochs, given none: or leave epoch_length out and count iterations in all of them"
+                    f"{entry.where}['total_steps'] must be given, in epochs, since the other schedulers count epochs, "
+                    "given none: or leave out epoch_length and count iterations in all schedulers"
                 )
             schedule, left = build(LEAVES[name], entry, context), _left_by(name, context, entry)
             node = Node(name, entry.values, where=entry.where, left=left, schedule=schedule)
@@ -80,7 +80,7 @@ def nodes_of(context: ConfigContext, entries: Sequence[Entry]) -> tuple[tuple[No
 
 
 def _left_by(name: str, context: ConfigContext, entry: Entry) -> ConfigContext:
-    """The context with the initial values that the constructor of a torch class leaves to the next scheduler."""
+    """Return the context with the initial values that the constructor of a torch class leaves to the next scheduler."""
     groups, values = len(context.slot.groups()), entry.values
     if name == "OneCycleLR":
         first = np.asarray(values["max_lr"], dtype=np.float64) / values.get("div_factor", 25.0)
@@ -94,13 +94,13 @@ def _left_by(name: str, context: ConfigContext, entry: Entry) -> ConfigContext:
 
 
 def refuse_later_failures(node: Node, steps: float) -> None:
-    """Raise an error if torch's own schedulers would fail within so many steps."""
+    """Raise an error if torch's own schedulers would fail within a number of steps."""
     if node.name == "ConstantLR" and node.arguments.get("factor") == 0 and node.arguments.get("total_iters", 5) < steps:
         raise ValueError(
             f"{node.where}['factor'] must be above 0 where torch combines it with others, since torch divides by it, "
             "given 0"
         )
-    begins = [0, *node.milestones] if node.milestones else [0] * len(node.inner)  # all at once in a chain
+    begins = [0, *node.milestones] if node.milestones else [0] * len(node.inner)  # in a chain, all begin at once
     ends = [*node.milestones, np.inf] if node.milestones else [np.inf] * len(node.inner)
     for one, begin, end in zip(node.inner, begins, ends, strict=True):
         if begin < min(end, steps):
@@ -109,7 +109,7 @@ def refuse_later_failures(node: Node, steps: float) -> None:
                     f"{one.where} must be the first of its SequentialLR, since torch cannot begin a {one.name} at a "
                     f"milestone, given one at {begin}"
                 )
-            # A SequentialLR steps the schedulers in its first nested one once more when it is constructed.
+            # When torch constructs a SequentialLR, it steps the schedulers of its first nested scheduler once more.
             is_ahead = node.name == "SequentialLR" and bool(one.inner)
             refuse_later_failures(one, min(end, steps) - begin + is_ahead)
 

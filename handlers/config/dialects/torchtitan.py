@@ -1,9 +1,9 @@
-"""The section ``[lr_scheduler]`` of torchtitan: a warm-up, a stable phase and a decay.
+"""The types for the section ``[lr_scheduler]`` of torchtitan: a warm-up, a stable phase and a decay.
 
-The values at event i are those of step i, counted from 0, as in torchtitan 0.1 to 0.3. ``lr_min`` is the name of
-``min_lr_factor`` in 0.1. The steps of the run are ``total_steps`` of the section, else ``[training] steps``, else those
-of the run. Deviations: after the last step the learning rate keeps its last value, where torchtitan extrapolates; a
-config from before 0.1, with ``[training] warmup_steps``, has its own formula.
+The value at event i is that of step i, counted from 0, as in torchtitan 0.1 to 0.3. In 0.1, ``min_lr_factor`` has the
+name ``lr_min``. The steps of the run are ``total_steps`` of the section, or else ``[training] steps``, or else the
+steps given to ``configure_scheduler``. Deviation: after the last step the learning rate stays, where torchtitan
+extrapolates. A config from before 0.1, which has ``[training] warmup_steps``, has a formula of its own.
 """
 
 from types import SimpleNamespace
@@ -21,7 +21,7 @@ CURVES: dict[str, Curve] = {"linear": Linear(), "sqrt": Power(0.5), "cosine": Co
 
 def _factors(steps: int, warmup: int, a: SimpleNamespace) -> Schedule:
     decay = steps - warmup if a.decay_ratio is None else min(round(steps * a.decay_ratio), steps - warmup)
-    # A step after the last one has the lowest value.
+    # The lowest value comes one step after the last step.
     parts: list[tuple[Schedule, int]] = [
         (Shift(Anneal(0.0, 1.0, max(warmup, 1)), by=1), warmup),
         (Constant(1.0), steps + 1 - warmup - decay),

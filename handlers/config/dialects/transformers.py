@@ -1,4 +1,4 @@
-"""The schedules of transformers, by the names of its functions or the short names of its ``get_scheduler``."""
+"""The types for the schedules of transformers, by its functions or by the short names for ``get_scheduler``."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -41,7 +41,7 @@ from .torch import LEAVES
 
 
 def _waves(length: int, num_cycles: float, lowest: float = 0.0) -> Schedule:
-    """Cosine waves from 1 to ``lowest`` and back, without an end."""
+    """Return endless cosine waves from 1 to ``lowest`` and back."""
     if num_cycles == 0:
         return Constant(1.0)
     return Anneal(1.0, lowest, max(length, 1) / (2 * num_cycles), Cosine(), beyond="mirror")
@@ -54,7 +54,7 @@ def _after_warmup(schedule: Schedule, num_warmup_steps: int) -> Schedule:
 
 
 def _lowest(context: ConfigContext, a: SimpleNamespace) -> float:
-    """The lowest factor, from a factor or a learning rate."""
+    """Return the lowest factor, from ``min_lr_rate`` or from the learning rate ``min_lr``."""
     if (a.min_lr is None) == (a.min_lr_rate is None):
         raise ValueError(f"either min_lr or min_lr_rate must be given, given {a.min_lr} and {a.min_lr_rate}")
     if a.min_lr_rate is not None:
@@ -66,7 +66,7 @@ def _lowest(context: ConfigContext, a: SimpleNamespace) -> float:
 
 def _cosine_with_restarts(context: ConfigContext, a: SimpleNamespace) -> Schedule:
     length = max(_decay_steps(a), 1)
-    # Whole cycles in one event do not show.
+    # Whole cycles within one event do not change any value.
     num_cycles = a.num_cycles % length if a.num_cycles > length else a.num_cycles
     cycles = Restarts(1.0, 0.0, length / num_cycles) if num_cycles else Constant(1.0)
     return Concatenation([cycles, Constant(0.0)], [length])
@@ -78,7 +78,7 @@ def _cosine_with_warmup_rate(context: ConfigContext, a: SimpleNamespace) -> Sche
         warmup: Schedule = Shift(Anneal(0.0, 1.0, max(a.num_warmup_steps, 1)), by=1)
     else:
         warmup = Anneal(a.warmup_lr_rate, 1.0, max(a.num_warmup_steps - 1, 1))
-    # The curve is one step further than those of the other functions.
+    # This curve is one step ahead of the curves of the other functions.
     return Concatenation([warmup, Shift(waves, by=1)], [a.num_warmup_steps])
 
 
@@ -86,7 +86,7 @@ def _polynomial(context: ConfigContext, a: SimpleNamespace) -> Schedule:
     if a.lr_end >= context.default:
         raise ValueError(f"lr_end must be less than the optimizer's {context.default}, given {a.lr_end}")
     steps, lowest = _decay_steps(a), a.lr_end / context.default
-    if a.power == 0:  # the value of the last step is still the first one, and drops to the end after it
+    if a.power == 0:  # the last step has the first value, and the next step has the end value
         return Concatenation([Constant(1.0), Constant(lowest)], [max(steps + 1, 0)])
     return Anneal(1.0, lowest, max(steps, 0), Polynomial(a.power))
 
@@ -101,7 +101,7 @@ def _warmup_stable_decay(context: ConfigContext, a: SimpleNamespace) -> Schedule
     if a.decay_type == "cosine":
         down = _waves(a.num_decay_steps, a.num_cycles, a.min_lr_ratio)
     up = Anneal(a.min_lr_ratio, 1.0, max(a.num_warmup_steps, 1), Reversed(CURVES[a.warmup_type]))
-    # Without enough steps for both, the decay begins with the value that it would have by then.
+    # If the run is too short for the warm-up and the decay, the decay begins at its step `missing`.
     missing = max(-stable, 0)
     phases = [up, Constant(1.0), Shift(down, by=missing) if missing else down, Constant(a.min_lr_ratio)]
     return Concatenation(phases, [a.num_warmup_steps, max(stable, 0), max(a.num_decay_steps - missing, 0)])
@@ -114,7 +114,7 @@ def _greedy(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _row(description: str, own: Arguments, factors: Callable[[ConfigContext, SimpleNamespace], Schedule]) -> EntryType:
-    """A type of entry that multiplies the initial value by factors."""
+    """Return a type of entry that multiplies the initial value by factors."""
 
     def build(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         if context.epoch_length is not None:
@@ -129,7 +129,7 @@ def _row(description: str, own: Arguments, factors: Callable[[ConfigContext, Sim
 def _warmed_up(
     description: str, own: Arguments, factors: Callable[[ConfigContext, SimpleNamespace], Schedule]
 ) -> EntryType:
-    """A type of entry that multiplies the initial value by factors, after a linear warm-up."""
+    """Return a type of entry that multiplies the initial value by factors, after a linear warm-up."""
     return _row(description, own, lambda context, a: _after_warmup(factors(context, a), a.num_warmup_steps))
 
 
@@ -175,7 +175,7 @@ FUNCTIONS = {
         "min_lr_ratio": (not_negative, 0.0), "num_cycles": (not_negative, 0.5)}, _warmup_stable_decay),
 }
 # fmt: on
-# The function of each short name, and the arguments that get_scheduler takes but does not pass on to it.
+# The function of each short name, and the arguments that `get_scheduler` accepts and does not pass to the function.
 SHORT_NAMES: dict[str, tuple[str, tuple[str, ...]]] = {
     "constant": ("get_constant_schedule", ("num_warmup_steps", "num_training_steps")),
     "constant_with_warmup": ("get_constant_schedule_with_warmup", ("num_training_steps",)),
@@ -207,7 +207,7 @@ TYPES = {
 
 
 def of_run(name: str, entry: Entry, context: ConfigContext) -> Entry:
-    """The entry with the steps of the run as its training steps, where it has none; so does the Trainer."""
+    """Return the entry with the steps of the run as training steps if it has none, as the Trainer does."""
     needs_length = "num_training_steps" in TYPES[name].arguments and "num_stable_steps" not in entry.values
     if not needs_length or context.run.steps is None or entry.values.get("num_training_steps") is not None:
         return entry
@@ -215,7 +215,7 @@ def of_run(name: str, entry: Entry, context: ConfigContext) -> Entry:
 
 
 def by_short_name(name: str, entry: Entry) -> tuple[str, Entry]:
-    """The name and the entry with the arguments of ``get_scheduler`` resolved.
+    """Return the name and the entry after the arguments of ``get_scheduler`` are resolved.
 
     ``name`` becomes the type, and the mapping ``scheduler_specific_kwargs`` is merged into the entry.
     """

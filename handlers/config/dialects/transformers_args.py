@@ -1,18 +1,19 @@
-"""The schedules of transformers' Trainer, by the names of its ``TrainingArguments`` in a mapping, a JSON or YAML file.
+"""The type for ``TrainingArguments`` of transformers' Trainer, in a mapping or a JSON or YAML file.
 
-A config is recognised by ``lr_scheduler_type``; with ``dialect="hf"``, also by ``learning_rate`` and the warm-up alone,
-and its schedule is then linear, as in the Trainer. Its keys that say nothing about the schedule are left out.
+A config is recognised by ``lr_scheduler_type``. With ``dialect="hf"``, ``learning_rate`` or an argument of the warm-up
+is enough, and the schedule is then linear, as in the Trainer. Keys that are not about the schedule have no effect.
 
-What the Trainer does, and so do these configs: a warm-up of a ratio is ``ceil(ratio * steps)`` long; ``warmup_steps``
-below 1 is a ratio; where both are given, ``warmup_steps`` counts (transformers 5.0 and 5.1 take the ratio, and later
-versions have no ``warmup_ratio``). The steps are ``max_steps``, or ``ceil(num_train_epochs * epoch_length)``.
-``constant`` has no warm-up, and takes no notice of ``lr_scheduler_kwargs``, as ``constant_with_warmup``.
+The Trainer and this type agree on the following. A warm-up of a ratio is ``ceil(ratio * steps)`` steps long. A
+``warmup_steps`` below 1 is a ratio. If ``warmup_steps`` and ``warmup_ratio`` are given, ``warmup_steps`` is used
+(transformers 5.0 and 5.1 use the ratio, and later versions have no ``warmup_ratio``). The steps are ``max_steps``, or
+``ceil(num_train_epochs * epoch_length)``. ``constant`` has no warm-up. ``constant`` and ``constant_with_warmup`` ignore
+``lr_scheduler_kwargs``.
 
-Where the mapping ``deepspeed`` has a scheduler, it is the one that the Trainer uses. A path there is not read, which a
-warning says.
+If the mapping ``deepspeed`` has a scheduler, the Trainer uses that scheduler. If ``deepspeed`` is a path, the file is
+not read, and a warning says so.
 
-Differences: a run without ``max_steps`` and ``num_train_epochs`` is not taken to have 3 epochs, and without
-``learning_rate`` the optimizer's own is the peak, not 5e-5.
+Differences: A run without ``max_steps`` and ``num_train_epochs`` has no default of 3 epochs. Without ``learning_rate``,
+the peak is the optimizer's own learning rate, and not 5e-5.
 """
 
 import json
@@ -32,13 +33,13 @@ from lehr.handlers.schedules.arguments import shown
 from . import deepspeed, transformers
 
 HOW = "give max_steps, or total_steps, or num_train_epochs and epoch_length, the optimizer's steps in an epoch"
-# Members of transformers' SchedulerType whose names differ from their values.
+# Members of transformers' `SchedulerType` whose names differ from their values.
 MEMBERS = {"reduce_on_plateau": "reduce_lr_on_plateau"}
 WITHOUT_KWARGS = ("constant", "constant_with_warmup")
 
 
 def _scheduler_type(name: str, value: object) -> str:
-    """Check the name of a schedule: a value of transformers' ``SchedulerType``, or how Python shows it."""
+    """Check the name of a schedule: a value of transformers' ``SchedulerType``, or the member as Python prints it."""
     given = str.__str__(text(name, value))
     if given.startswith("SchedulerType."):
         member = given.partition(".")[2].lower()
@@ -57,7 +58,7 @@ def _kwargs(name: str, value: object) -> dict[str, Any]:
 
 
 def _positive(name: str, value: Any) -> float | None:
-    """Check a number whose negative values mean that it is not given."""
+    """Check a number; return None for a negative number, which means that it is not given."""
     given = number(name, value)
     if given == 0:
         raise ValueError(f"{name} must be above 0, or -1 for none, given {shown(value)}")
@@ -70,10 +71,10 @@ def _whole(name: str, value: Any) -> int | None:
 
 
 def _length(context: ConfigContext, a: SimpleNamespace) -> int | None:
-    """The steps of the optimizer in the run; None if they are unknown.
+    """Return the steps of the optimizer in the run; None if they are unknown.
 
     Raises:
-        ValueError: the config and the run differ.
+        ValueError: the config and the run give different steps.
     """
     run, steps, given = context.run, None, ""
     for key in ("max_train_steps", "max_steps"):
@@ -106,7 +107,7 @@ def _warmup_steps(a: SimpleNamespace, length: int | None) -> int:
 
 
 def _metric_every(context: ConfigContext, a: SimpleNamespace, length: int | None) -> int:
-    """The steps from one evaluation to the next, at which the Trainer gives its metric to the scheduler."""
+    """Return the steps between two evaluations, at which the Trainer passes its metric to the scheduler."""
     strategy = a.eval_strategy or a.evaluation_strategy
     if strategy == "epoch":
         if context.run.epoch_length is None:
@@ -130,8 +131,8 @@ def _schedule(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         return _of_deepspeed(context, a, length)
     if isinstance(a.deepspeed, str):
         warnings.warn(
-            f"{a.where}['deepspeed'] is not read: if {shown(a.deepspeed)} has a scheduler, the Trainer uses that one; "
-            "give its content instead of its path",
+            f"{a.where}['deepspeed'] is not read: if {shown(a.deepspeed)} has a scheduler, the Trainer uses that "
+            "scheduler; give the content of the file instead of its path",
             UserWarning,
             stacklevel=2,
         )
@@ -154,7 +155,7 @@ def _schedule(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _of_deepspeed(context: ConfigContext, a: SimpleNamespace, length: int | None) -> EntrySchedule:
-    """The schedule of the scheduler in ``deepspeed``, with the values that the Trainer fills in."""
+    """Return the schedule of the scheduler in ``deepspeed``, with the values that the Trainer fills in."""
     where = f"{a.where}['deepspeed']['scheduler']"
     entry = read_entry(where, a.deepspeed["scheduler"])
     name = lookup(f"{where}['type']", entry.type.removeprefix("deepspeed."), deepspeed.TYPES)
@@ -171,14 +172,14 @@ ARGUMENTS: Arguments = {
     "lr_scheduler_type": (_scheduler_type, "linear"), "lr_scheduler_kwargs": (_kwargs, None),
     "learning_rate": (not_negative, None), "warmup_ratio": (fraction, None), "warmup_steps": (not_negative, None),
     "max_steps": (_whole, None), "num_train_epochs": (_positive, None), "deepspeed": (unchecked, None),
-    # When a schedule that is driven by a metric has one.
+    # These arguments say when the Trainer passes a metric to the schedule.
     **dict.fromkeys(("eval_strategy", "evaluation_strategy"), (one_of("no", "steps", "epoch"), None)),
     "eval_steps": (not_negative, None), "eval_delay": (not_negative, 0), "logging_steps": (not_negative, 500),
     "metric_for_best_model": (text, None), "metric_name": (text, None),
-    # The names in the examples of transformers that have a loop of their own.
+    # Examples of transformers with their own training loop use these names.
     "num_warmup_steps": (count, None), "max_train_steps": (at_least_one, None),
 }
-# Parts of the names of keys that are about the schedule.
+# A key that contains one of these words is about the schedule.
 WORDS = (
     *("lr", "learning_rate", "warmup", "cooldown", "num_cycles", "power", "timescale"),
     *("num_decay_steps", "num_stable_steps", "decay_ratio", "decay_steps", "decay_type"),

@@ -1,1 +1,1 @@
-"""The checks of ``check_plan``, and their findings."""
+"""The checks that ``check_plan`` makes, and the findings that they return."""

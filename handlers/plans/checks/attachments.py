@@ -1,4 +1,4 @@
-"""Checks of how schedulers are attached, and of the names of their histories."""
+"""Checks that schedulers are attached to events, and that their histories have different names."""
 
 import gc
 from collections import defaultdict
@@ -20,9 +20,9 @@ from .findings import Finding
 
 
 def never_attached(checked: CheckedRun) -> Iterator[Finding]:
-    """No event calls a scheduler of one of the trainer's optimizers, or a scheduler that it is a part of."""
+    """Find schedulers of the trainer's optimizers that no event calls, directly or inside another scheduler."""
     if _unattached(checked):
-        gc.collect()  # some may only be left in a reference cycle
+        gc.collect()  # only a reference cycle may keep some of them
     run = checked.run
     for scheduler in _unattached(checked):
         locations, parts = locations_of(scheduler, run.trainer), _ids_in(scheduler)
@@ -51,27 +51,27 @@ def _unattached(checked: CheckedRun) -> list[BaseParamScheduler]:
     for one in active:
         others.pop(id(one), None)
     others = {key: one for key, one in others.items() if not run.optimizers.isdisjoint(optimizers_of(one))}
-    if not others:  # the usual case
+    if not others:  # as in most runs
         return []
     used = _ids_in(active) | {id(one) for one in run.references}
     found = [(one, _ids_in(one)) for one in others.values() if not _is_in(used, one)]
-    # The whole scheduler, without its parts.
+    # A scheduler inside another one is left out: only the outer scheduler is reported.
     return [one for one, _ in found if not any(_is_in(parts, one) for whole, parts in found if whole is not one)]
 
 
 def _ids_in(thing: object) -> set[int]:
-    """The ids of all objects that are part of a thing."""
+    """Return the ids of all objects that an object contains."""
     return {id(part) for part in reachable_from(thing)}
 
 
 def _is_in(ids: set[int], scheduler: BaseParamScheduler) -> bool:
-    """Whether the id of a scheduler or of its schedule is among ids."""
+    """Return whether the id of a scheduler or of its schedule is in a set of ids."""
     schedule = inspection.planned_schedule(scheduler)
     return id(scheduler) in ids or (schedule is not None and id(schedule) in ids)
 
 
 def history_name_clashes(checked: CheckedRun) -> Iterator[Finding]:
-    """Two schedulers record under one name; the second one would raise at its first event."""
+    """Find schedulers that record under one name; the second one would raise an error at its first event."""
     recorders: dict[tuple[Engine, str], list[SimulatedScheduler]] = defaultdict(list)
     for scheduler in checked.run.schedulers:
         if scheduler.original.save_history:
@@ -90,7 +90,7 @@ def history_name_clashes(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def unforeseen_schedulers(checked: CheckedRun) -> Iterator[Finding]:
-    """The dry run cannot predict a scheduler."""
+    """Report the schedulers that the dry run cannot predict."""
     for description in checked.unforeseen:
         message = "the dry run cannot predict its events, and leaves it out"
         suggestion = "check it yourself, or attach it to an event of ignite or of OptimizerEvents"

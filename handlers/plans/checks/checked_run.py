@@ -1,4 +1,4 @@
-"""A simulated run as the checks of ``check_plan`` see it."""
+"""A simulated run in the form that the checks of ``check_plan`` read."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from lehr.handlers.schedules.base import Array
 
 from .findings import Finding
 
-MOST_VALUES = 8  # of a finding
+MOST_VALUES = 8  # values that a finding shows at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,9 +23,9 @@ class CheckedRun:
 
     Args:
         run: the simulated run.
-        unforeseen: the schedulers that it cannot predict, in words.
+        unforeseen: the schedulers that the run cannot predict, in words.
         error: the error that ended the run, or None.
-        jump_ratio: the ratio of two values from which a change is a jump.
+        jump_ratio: a change by more than this ratio is a jump.
     """
 
     run: SimulatedRun
@@ -41,7 +41,7 @@ class CheckedRun:
 
     @property
     def metric_was_missing(self) -> bool:
-        """Whether the run ended because the engine did not have a metric that a scheduler reads."""
+        """Whether the run ended because an engine did not have a metric that a scheduler reads."""
         if self.error is None or self.run.failed is None:
             return False
         scheduler, engine = self.run.failed
@@ -53,7 +53,7 @@ class CheckedRun:
         return self.run.failed[0].description if self.run.failed else "the run"
 
     def iteration_text(self, iteration: int) -> str:
-        """An iteration, given from 0, in words that count from 1."""
+        """Return an iteration in words that count from 1; the argument counts from 0."""
         return f"iteration {iteration + 1} (epoch {iteration // self.run.settings.epoch_length + 1})"
 
 
@@ -61,7 +61,7 @@ Check = Callable[[CheckedRun], Iterator[Finding]]
 
 
 def values_text(values: Array) -> str:
-    """The values of the groups; one number if they are the same, and some of them if there are many."""
+    """Return the values of groups in words: one number if all are equal, and some of them if there are many."""
     words = list(dict.fromkeys(f"{value:.4g}" for value in np.atleast_1d(values)))
     if len(words) > MOST_VALUES:
         words = [*words[: MOST_VALUES - 2], "...", words[-1]]
@@ -69,7 +69,7 @@ def values_text(values: Array) -> str:
 
 
 def locations_text(locations: list[Location]) -> str:
-    """The parameters and param groups of locations."""
+    """Return the parameters and param groups of locations in words."""
     names = ", ".join(dict.fromkeys(repr(location.param_name) for location in locations))
     labels = named_groups(list(dict.fromkeys(location.label for location in locations if location.label)))
     return f"{names}, {labels}" if labels else names

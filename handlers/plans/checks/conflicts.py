@@ -1,4 +1,4 @@
-"""Checks for two schedulers that write one parameter, and for one scheduler that writes twice."""
+"""Checks that no two schedulers write one parameter, and that no event calls a scheduler twice."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from .findings import Finding
 
 
 def write_conflicts(checked: CheckedRun) -> Iterator[Finding]:
-    """Two schedulers write one parameter, and the later write wins."""
+    """Find pairs of schedulers that write one parameter; the later write wins."""
     settings = checked.run.settings
     for one, other in combinations(checked.run.schedulers, 2):
         shared = shared_locations(one.locations, other.locations)
@@ -41,13 +41,13 @@ def write_conflicts(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def _overlap(one: SimulatedScheduler, other: SimulatedScheduler) -> bool:
-    """Whether neither scheduler has written for the last time before the other one starts."""
+    """Return whether each scheduler starts before the other one has written for the last time."""
     a, b = one.event_iterations, other.event_iterations
     return bool(len(a) and len(b) and a[-1] >= b[0] and b[-1] >= a[0])
 
 
 def _wins(checked: CheckedRun, one: SimulatedScheduler, other: SimulatedScheduler) -> int:
-    """The number of iterations at which the value of the first scheduler is in effect."""
+    """Return the number of iterations that train with the value of the first scheduler."""
     iterations, last_writes = np.arange(checked.run.settings.start, checked.run.settings.iterations), []
     for scheduler in (one, other):
         written = scheduler.event_iterations
@@ -59,7 +59,7 @@ def _wins(checked: CheckedRun, one: SimulatedScheduler, other: SimulatedSchedule
 
 
 def _conflicts_within(checked: CheckedRun, scheduler: SimulatedScheduler) -> Iterator[Finding]:
-    """Two schedulers of a ``ParamGroupScheduler`` write one parameter."""
+    """Find two schedulers of a ``ParamGroupScheduler`` that write one parameter."""
     written = [
         {member.param_name: locations_of(member, checked.run.engine).get(member.param_name, [])}
         for member in members_of(scheduler.copy)
@@ -74,7 +74,7 @@ def _conflicts_within(checked: CheckedRun, scheduler: SimulatedScheduler) -> Ite
 
 
 def _other_conflicts(checked: CheckedRun) -> Iterator[Finding]:
-    """Conflicts within a ParamGroupScheduler, with schedulers of ignite, and with unwrapped schedulers of torch."""
+    """Find conflicts in a ``ParamGroupScheduler``, with schedulers of ignite, and with unwrapped ones of torch."""
     run = checked.run
     of_ignite = [one.handler for one in handlers_of(run.trainer) if isinstance(one.handler, IgniteParamScheduler)]
     of_torch = [one for one in run.references if isinstance(one, TorchLRScheduler)]
@@ -99,7 +99,7 @@ def _other_conflicts(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def attached_twice(checked: CheckedRun) -> Iterator[Finding]:
-    """One event of an engine calls a scheduler twice."""
+    """Find schedulers that one event of an engine calls twice."""
     for scheduler in checked.run.schedulers:
         handlers, events = scheduler.writing_handlers, len(scheduler.event_iterations)
         calls = Counter((handler.engine, handler.event) for handler in handlers)
@@ -113,7 +113,7 @@ def attached_twice(checked: CheckedRun) -> Iterator[Finding]:
             numbers = {"times": len(handlers), "events": events, "again": again}
             yield Finding("attached-twice", "error", scheduler.description, message, "attach it once", numbers)
         elif times > 1:
-            message = f"the scheduler is attached {times} times, and counts the events of all: {events} in this run"
+            message = f"the scheduler is attached {times} times, and counts all their events: {events} in this run"
             suggestion = "attach it once; if you mean all events, attach it to them together: attach(engine, a | b)"
             numbers = {"times": times, "events": events}
             yield Finding("attached-twice", "warning", scheduler.description, message, suggestion, numbers)

@@ -1,4 +1,4 @@
-"""The findings of ``check_plan``: what is wrong, where, by how much, and what to do."""
+"""The findings of ``check_plan``: their codes and severities, and a list of them that prints as text."""
 
 import textwrap
 from collections.abc import Iterable, Mapping
@@ -41,14 +41,14 @@ class Finding:
 
     Args:
         code: the type of mistake, one of the codes of :func:`check_plan`.
-        severity: ``"error"`` if the run does not do what its code says, ``"warning"`` if it probably does not do what
-            you mean, ``"info"`` if you may well mean it.
+        severity: ``"error"`` if the run does not do what your code says, ``"warning"`` if the run probably does not do
+            what you mean, ``"info"`` if you may well mean it.
         where: the name in the plan and the group, or the scheduler and its event.
-        message: what is wrong, with numbers.
+        message: the mistake, with numbers.
         suggestion: what you can do about it.
-        numbers: the numbers by name, as plain data.
+        numbers: the numbers of the message, by name, as plain data.
 
-    ``where``, ``message`` and ``suggestion`` lose their middle if they have more than 500 characters.
+    If ``where``, ``message`` or ``suggestion`` has more than 500 characters, its middle is left out.
 
     Raises:
         ValueError: ``code`` or ``severity`` is unknown.
@@ -102,14 +102,14 @@ class Findings(list[Finding]):
         super().__init__(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
 
     def __repr__(self) -> str:
-        return str(self)  # as the last expression of a cell, too
+        return str(self)  # a cell of a notebook that ends with the findings shows this text
 
     def _repr_html_(self) -> str:
-        """The findings in a notebook."""
+        """Return the findings for a notebook."""
         return as_html(str(self))
 
     def of(self, severity: str) -> list[Finding]:
-        """The findings of one severity.
+        """Return the findings of one severity.
 
         Args:
             severity: ``"error"``, ``"warning"`` or ``"info"``.

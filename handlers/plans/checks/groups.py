@@ -1,4 +1,4 @@
-"""Checks of param groups that differ before training."""
+"""Checks that schedulers keep the ratios of param groups that differ before training."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from .findings import Finding
 
 
 def flattened_groups(checked: CheckedRun) -> Iterator[Finding]:
-    """Param groups with different values are given one value, so that their ratios are lost."""
+    """Find param groups with different values that get one value, so that their ratios are lost."""
     for scheduler in checked.run.schedulers:
         if not len(scheduler.event_iterations):
             continue
@@ -20,7 +20,7 @@ def flattened_groups(checked: CheckedRun) -> Iterator[Finding]:
             if len(set(base_values)) < 2 or original.schedule.groups is not None:
                 continue
             written = target_of(copied).read()
-            if len(set(written)) > 1:  # a function that returns a list
+            if len(set(written)) > 1:  # the schedule is a function that returns a list
                 continue
             one_each = "give a list with one value for each group"
             suggestion = f"pass relative=True, so that values are factors of each group's own value; or {one_each}"

@@ -1,4 +1,4 @@
-"""Checks of how long schedules are: their ends, their cycles, and the unit of their durations."""
+"""Checks that schedules fit the length of the run: their ends, their cycles and the unit of their durations."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -20,7 +20,7 @@ from lehr.handlers.schedules.units import PERCENT
 from .checked_run import CheckedRun, values_text
 from .findings import Finding
 
-# What to do if durations look like iterations, or like epochs.
+# Suggestions for durations that look like iterations, or like epochs.
 IN_ITERATIONS = "attach it to ITERATION_STARTED, or give durations in epochs"
 IN_EPOCHS = (
     "attach it to EPOCH_STARTED, or give durations in iterations (epoch_length=... of a decay converts them, and "
@@ -29,7 +29,7 @@ IN_EPOCHS = (
 
 
 def wrong_lengths(checked: CheckedRun) -> Iterator[Finding]:
-    """A schedule is longer or shorter than the run, or its durations are in another unit than its events."""
+    """Find schedules that are longer or shorter than the run, or have durations in another unit than their events."""
     settings = checked.run.settings
     for written in checked.run.written_schedules:
         length, events = length_of(written.schedule), written.num_events
@@ -61,14 +61,14 @@ def wrong_lengths(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def _vanishing(settings: RunSettings, written: WrittenSchedule) -> Iterator[Finding]:
-    """A schedule without an end falls to almost 0 by iterations, and would not by epochs."""
+    """Find a schedule without an end that falls to almost 0 by iterations, and would not by epochs."""
     values, epochs = written.event_values, settings.max_epochs
     by_epoch = any(handler.event.name.startswith("EPOCH") for handler in written.scheduler.writing_handlers)
     if by_epoch or len(values) < 4 * epochs or settings.epoch_length < 2:
         return
     sizes = np.abs(values).max(axis=1)
     tiny = np.flatnonzero(sizes < 1e-8 * sizes.max())
-    # A schedule that is set to 0, or that gets there at the end of the run, is meant to.
+    # A schedule may be meant to reach exactly 0, or almost 0 at the end of the run.
     if len(tiny) and epochs <= tiny[0] < 0.5 * len(values) and sizes[tiny[0]] and sizes[tiny].max() < sizes[epochs - 1]:
         first, small, at_epochs = (values_text(values[at]) for at in (0, tiny[0], epochs - 1))
         message = (
@@ -81,7 +81,7 @@ def _vanishing(settings: RunSettings, written: WrittenSchedule) -> Iterator[Find
 
 
 def _last_phase_not_reached(written: WrittenSchedule) -> Iterator[Finding]:
-    """The run ends before the last phase of a schedule without an end."""
+    """Find a schedule without an end whose last phase begins after the run."""
     phases, events = written.phases, written.num_events
     if written.schedule.is_pure and len(phases) > 1 and 0.95 * phases[-1].first_event > events > 0:
         begin, name = phases[-1]
@@ -93,7 +93,7 @@ def _last_phase_not_reached(written: WrittenSchedule) -> Iterator[Finding]:
 
 
 def _never_changing(written: WrittenSchedule) -> Iterator[Finding]:
-    """A schedule without an end has one value in the whole run, and would change later."""
+    """Find a schedule without an end that has one value in the whole run, and would change later."""
     schedule, values = written.schedule, written.event_values
     if not schedule.is_pure or len(values) < 2 or (values != values[0]).any():
         return
@@ -108,17 +108,17 @@ def _never_changing(written: WrittenSchedule) -> Iterator[Finding]:
 
 
 def _unit_meant(settings: RunSettings, written: WrittenSchedule, length: float, cyclic: bool) -> str | None:
-    """The unit that the durations of a schedule probably have, if its events are of the other unit."""
+    """Return the unit that durations probably have, if the schedule's events are of another unit; else None."""
     epochs, iterations, events = settings.max_epochs, settings.iterations, written.num_events
     units = {handler.event.name.split("_")[0] for handler in written.scheduler.writing_handlers}
     if settings.epoch_length < 2:
         return None
-    fits_run = length <= 2 * iterations  # a longer schedule is not in iterations either
+    fits_run = length <= 2 * iterations  # a longer schedule does not fit in iterations either
     if units == {"EPOCH"} and fits_run and length >= 2 * events and length**2 > epochs * iterations:
         return "iterations"
     values = written.event_values[: int(length) + 1]
     if len(values) and (values[-1] > values[0]).all():
-        return None  # a warm-up is short
+        return None  # a rising schedule is a warm-up, which is short
     low, high = (1.0, 1.0) if cyclic else (0.5, 1.5)
     fits_epochs = low * epochs <= length <= high * epochs and length >= 3
     if "EPOCH" not in units and fits_epochs and 2 * length <= events and length**2 < epochs * events:
@@ -127,11 +127,11 @@ def _unit_meant(settings: RunSettings, written: WrittenSchedule, length: float, 
 
 
 def _unfinished(written: WrittenSchedule, length: float, cyclic: bool, numbers: dict[str, Any]) -> Iterator[Finding]:
-    """The run ends before the schedule, and not close to its end value."""
+    """Find a schedule that ends after the run, with a value that is not close to its end value."""
     schedule, events = written.schedule, written.num_events
     reached, end_value = "", {}
     last = written.event_values[-1] if len(written.event_values) else np.empty(0)
-    if schedule.is_pure:  # otherwise the end value depends on the run
+    if schedule.is_pure:  # the end value of other schedules depends on the run
         last, end = np.atleast_1d(schedule(events - 1)), np.atleast_1d(schedule(int(np.ceil(length))))
         end_value = {"end_value": end.tolist()}
         if not cyclic:
@@ -150,7 +150,7 @@ def _unfinished(written: WrittenSchedule, length: float, cyclic: bool, numbers: 
 
 
 def _unfinished_by_clock(written: WrittenSchedule, length: float | None) -> Iterator[Finding]:
-    """The run ends before the schedule, in the unit of a clock."""
+    """Find a schedule with a clock that ends after the run, in the unit of the clock."""
     clock, counted_up = written.scheduler.clock, written.num_events
     if clock is None or not length or not written.schedule.is_pure or not 0 < counted_up < 0.95 * length:
         return
@@ -165,17 +165,17 @@ def _unfinished_by_clock(written: WrittenSchedule, length: float | None) -> Iter
 
 
 def _not_landed(checked: CheckedRun, written: WrittenSchedule) -> Iterator[Finding]:
-    """The run ends before the deadline of a clock."""
+    """Find a run that ends before the deadline of a clock."""
     clock, settings = written.scheduler.clock, checked.run.settings
     if isinstance(clock, TimeClock) and clock.has_deadline and checked.run.stop == settings.iterations:
         message = f"the run ends after {settings.iterations} iterations, before the deadline: it does not land"
-        suggestion = "make max_epochs larger than what fits before the deadline, which ends the run"
+        suggestion = "make max_epochs so large that the deadline ends the run"
         numbers = {"iterations": settings.iterations}
         yield Finding("end-not-reached", "warning", written.description, message, suggestion, numbers)
 
 
 def _how_to_fit(written: WrittenSchedule, events: int) -> str:
-    """What makes a schedule end with its events, in words; a branch of a trunk is as long as its cool-down allows."""
+    """Return in words how to make a schedule end with the run. For a branch of a trunk, name its cool-down."""
     schedule, given = written.schedule, given_unit(written.scheduler.original)
     if given is not None and given.unit == PERCENT and given.run.num_events not in (None, events):
         return f"give run= the length of this run, {counted(events, 'event')} instead of {given.run.num_events}"
@@ -185,7 +185,7 @@ def _how_to_fit(written: WrittenSchedule, events: int) -> str:
 
 
 def _repeated(checked: CheckedRun, written: WrittenSchedule, length: float, numbers: dict[str, Any]) -> Finding:
-    """The schedule begins a new cycle before the run ends."""
+    """Return a finding about a schedule that begins a new cycle before the run ends."""
     values = written.event_values
     starts = [0, *_cycle_starts(values, checked.jump_ratio)]
     last = len(values) - starts[-1]
@@ -200,7 +200,7 @@ def _repeated(checked: CheckedRun, written: WrittenSchedule, length: float, numb
 
 
 def _cycle_starts(values: Array, jump_ratio: float) -> list[int]:
-    """The events at which the value jumps against its direction, as it does where a cycle starts again."""
+    """Return the events at which the value jumps against its direction, as at the start of a new cycle."""
     steps, sizes = np.diff(values, axis=0), np.abs(values)
     low, high = np.minimum(sizes[1:-1], sizes[2:]), np.maximum(sizes[1:-1], sizes[2:])
     starts = (high > jump_ratio * low) & (steps[1:] * steps[:-1] < 0)
@@ -209,7 +209,7 @@ def _cycle_starts(values: Array, jump_ratio: float) -> list[int]:
 
 
 def _ended(checked: CheckedRun, written: WrittenSchedule, length: float, numbers: dict[str, Any]) -> Iterator[Finding]:
-    """The schedule ends before the run, and then goes back, or trains with almost 0."""
+    """Find a schedule that ends before the run, after which the value goes back or is almost 0."""
     events, table, values = written.num_events, written.values, written.event_values
     after = np.abs(values[int(np.ceil(length)) - written.scheduler.first_event :])
     ended = f"the schedule ends after {length:g} of {events} events{in_given_unit(written, length, events)}"
@@ -240,20 +240,20 @@ def _ended(checked: CheckedRun, written: WrittenSchedule, length: float, numbers
 
 
 def in_given_unit(written: WrittenSchedule, part: float, whole: float) -> str:
-    """A part of the events of a run in the unit of the scheduler's durations, in brackets; empty without a unit."""
+    """Return a part of the events in the unit of the scheduler's durations, in brackets; empty without a unit."""
     given = given_unit(written.scheduler.original)
     words = None if given is None else given.in_words(part, whole)
     return "" if words is None else f" ({words})"
 
 
 def _last_iterations(table: Array, value: Array) -> int:
-    """The number of iterations at the end of a table that all have a value."""
+    """Return the number of iterations at the end of a table that have a given value."""
     different = np.flatnonzero((table != value).any(axis=1))
     return len(table) - 1 - int(different[-1]) if len(different) else len(table)
 
 
 def repeats(schedule: Schedule) -> bool:
-    """Whether a schedule starts again after its end."""
+    """Return whether a schedule starts again after its end."""
     if isinstance(schedule, Concatenation):
         return repeats(schedule.schedules[-1])
     if isinstance(schedule, Restarts):

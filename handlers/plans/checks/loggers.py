@@ -1,4 +1,4 @@
-"""Checks of ignite's loggers of the parameters of an optimizer."""
+"""Checks that ignite's loggers log the parameters of an optimizer after the schedulers write them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,11 +15,11 @@ from .findings import Finding
 
 
 def early_logs(checked: CheckedRun) -> Iterator[Finding]:
-    """A logger logs a parameter at an event before a scheduler writes it at the same event."""
+    """Find loggers that log a parameter at an event before a scheduler writes it at the same event."""
     for scheduler in checked.run.schedulers:
         for event in dict.fromkeys(handler.event for handler in scheduler.writing_handlers):
             logger = _logger_before(checked, scheduler, event)
-            if logger is not None and _changes(checked, scheduler):  # otherwise the value before is the same
+            if logger is not None and _changes(checked, scheduler):  # if no value changes, the logged value is right
                 name = getattr(event, "name", str(event))
                 message = (
                     f"{type(logger).__name__} logs {logger.param_name!r} at {name} before the scheduler writes it "
@@ -30,14 +30,14 @@ def early_logs(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def _changes(checked: CheckedRun, scheduler: SimulatedScheduler) -> bool:
-    """Whether a scheduler writes two different rows of values."""
+    """Return whether a scheduler writes two different rows of values."""
     tables = [one.event_values for one in checked.run.written_schedules if one.scheduler is scheduler]
     first_rows = {tuple(table[0].tolist()) for table in tables if len(table)}
     return len(first_rows) > 1 or any((table[1:] != table[:1]).any() for table in tables)
 
 
 def _logger_before(checked: CheckedRun, scheduler: SimulatedScheduler, event: Any) -> Any:
-    """The logger of a number that a scheduler writes, where it comes before the scheduler at an event; or None."""
+    """Return the logger that an event calls before a scheduler, for a number that the scheduler writes; or None."""
     written = {(id(one.owner), one.key) for one in checked.original_locations[scheduler]}
     for registered in handlers_of(checked.run.trainer, event):
         handler = registered.handler

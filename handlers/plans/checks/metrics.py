@@ -1,4 +1,4 @@
-"""Checks of the metrics that drive schedulers: whether they exist, reach their schedules, and come in time."""
+"""Checks of the metrics that drive schedulers: they must exist, reach their schedules, and not come too early."""
 
 import difflib
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from .findings import Finding
 
 
 def missing_metrics(checked: CheckedRun) -> Iterator[Finding]:
-    """A scheduler reads a metric that its engine does not produce."""
+    """Find schedulers that read a metric which their engine does not produce."""
     run, error = checked.run, checked.error
     if error is not None and checked.metric_was_missing:
         message = "; ".join([str(error), *error.__notes__])
@@ -46,7 +46,7 @@ def missing_metrics(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def evaluator_metrics(checked: CheckedRun) -> Iterator[Finding]:
-    """A scheduler on the trainer reads a metric that only an evaluator has."""
+    """Find schedulers on the trainer that read a metric which only an evaluator has."""
     run, trainer = checked.run, checked.run.trainer
     if _metrics_of(trainer) or trainer.state.metrics or may_write_metrics(trainer):
         return
@@ -61,7 +61,7 @@ def evaluator_metrics(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def _metrics_of(engine: Engine) -> set[str]:
-    """The names of ignite's metrics that are attached to an engine, and of its other metrics if there are any."""
+    """Return the names of an engine's metrics if metrics of ignite are attached to it; else an empty set."""
     names = {
         str(name)
         for registered in handlers_of(engine)
@@ -73,8 +73,8 @@ def _metrics_of(engine: Engine) -> set[str]:
 
 
 def never_observed(checked: CheckedRun) -> Iterator[Finding]:
-    """Nothing passes metrics to a part of a schedule that depends on them."""
-    if isinstance(checked.run.trainer, PlainRun):  # its loop calls observe, or not
+    """Find parts of schedules that depend on metrics which nothing passes to them."""
+    if isinstance(checked.run.trainer, PlainRun):  # it is unknown whether the loop calls observe
         return
     for scheduler, part in _metric_parts(checked):
         if not inspection.reads_metric(scheduler.original) and not is_fed(part.schedule):
@@ -86,7 +86,7 @@ def never_observed(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def early_metrics(checked: CheckedRun) -> Iterator[Finding]:
-    """A part of a schedule counts metrics before its first event, and may act before its first value was used."""
+    """Find parts of schedules that count metrics before their first event, and may act before they are first used."""
     for scheduler, part in _metric_parts(checked):
         rule = getattr(part.schedule, "plateau", getattr(part.schedule, "flat", part.schedule))
         at, begin, patience = (
@@ -97,7 +97,7 @@ def early_metrics(checked: CheckedRun) -> Iterator[Finding]:
         if not 0 < at < len(scheduler.event_iterations) or patience is None:
             continue
         counted = _metrics_before(checked, scheduler, part, int(scheduler.event_iterations[at])) - begin
-        if counted >= patience + 2:  # the first metric is the best, and each later one may be worse
+        if counted >= patience + 2:  # the first metric is the best, and each later metric may be worse
             message = (
                 f"its {type(part.schedule).__name__} begins at event {part.first_event}, but counts {counted} metrics "
                 "before that event, and may reduce before its first value was used"
@@ -108,7 +108,7 @@ def early_metrics(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def _metrics_before(checked: CheckedRun, scheduler: SimulatedScheduler, part: MetricPart, iteration: int) -> int:
-    """The number of metrics that a part gets before an iteration."""
+    """Return the number of metrics that a part of a schedule gets before an iteration."""
     if inspection.reads_metric(scheduler.original):
         return part.first_event // getattr(scheduler.original, "every", 1)
     return sum(

@@ -1,4 +1,4 @@
-"""Checks of runs that begin again or go on: whether event indices fit the run, and are within the schedule."""
+"""Checks of runs that begin or resume: event indices must fit the run, and be within the schedule."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -20,18 +20,18 @@ from .findings import Finding
 
 
 def not_restored(checked: CheckedRun) -> Iterator[Finding]:
-    """The event index of a scheduler does not fit the run that the trainer resumes."""
+    """Find schedulers whose event index does not fit the run that the trainer resumes."""
     run = checked.run
     for scheduler in run.schedulers if run.settings.start else ():
         if scheduler.clock is not None:
-            continue  # the engine does not know what was counted
+            continue  # the engine does not know the count of a clock
         original, handlers, index = scheduler.original, scheduler.writing_handlers, scheduler.original.event_index
         lead = max((inspection.intended_lead(original, handler.engine) for handler in handlers), default=0)
         expected = inspection.nearest_expected(original, scheduler.events_before - lead)
         fits = index in (expected, expected - scheduler.repeated_events, expected - scheduler.last_events)
-        # The optimizer may have skipped some steps.
+        # An optimizer may have skipped some of its steps.
         by_steps = index > 0 and any(is_step_event(handler.event) for handler in handlers)
-        several = len(engines_of(original)) > 1  # which count together
+        several = len(engines_of(original)) > 1  # several engines count together
         if fits or by_steps or several or not handlers or inspection.was_sought(original):
             continue
         done = f"the run, which resumes after iteration {run.settings.start}, has had {expected} of its events"
@@ -43,13 +43,13 @@ def not_restored(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def not_reset(checked: CheckedRun) -> Iterator[Finding]:
-    """The run begins at iteration 0, and a scheduler does not begin with it."""
+    """Find schedulers that are at a later event when the run begins at iteration 0."""
     run = checked.run
     past_end = {written.scheduler for written, _, _ in _past_end(checked)}
     for scheduler in run.schedulers if not run.settings.start else ():
         original, index = scheduler.original, scheduler.original.event_index
         on_trainer = any(handler.engine is run.trainer for handler in scheduler.writing_handlers)
-        has_run = run.trainer.state.iteration > 0  # and an evaluator with it
+        has_run = run.trainer.state.iteration > 0  # if the trainer has run, its evaluator has too
         if not index or not (on_trainer or has_run) or inspection.was_sought(original):
             continue
         if not inspection.counts_for(original, run.trainer) and scheduler not in past_end:
@@ -60,7 +60,7 @@ def not_reset(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def past_ends(checked: CheckedRun) -> Iterator[Finding]:
-    """No event of the run lies within a schedule, whose value is almost 0 past its end."""
+    """Find schedules that have ended before the run begins, with a value of almost 0."""
     for written, value, highest in _past_end(checked):
         index, length = written.scheduler.first_event, float(end_of(written.schedule) or 0)
         message = (
@@ -73,7 +73,7 @@ def past_ends(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def _past_end(checked: CheckedRun) -> Iterator[tuple[WrittenSchedule, float, float]]:
-    """The learning rates of schedulers that are past the end of all their schedules."""
+    """Yield the learning rates of schedulers that are past the end of all their schedules, with two values of each."""
     by_scheduler: dict[SimulatedScheduler, list[WrittenSchedule]] = defaultdict(list)
     for written in checked.run.written_schedules:
         if written.location.is_in_optimizer and written.location.key == "lr":
@@ -87,7 +87,7 @@ def _past_end(checked: CheckedRun) -> Iterator[tuple[WrittenSchedule, float, flo
 
 
 def inexact_resumes(checked: CheckedRun) -> Iterator[Finding]:
-    """A run that is resumed from a checkpoint would differ from the unbroken one, as ignite resumes it."""
+    """Find checkpoints of ignite from which a resumed run would differ from the unbroken run."""
     trainer = checked.run.trainer
     savers = [registered for registered in handlers_of(trainer) if _saves(checked, registered.handler)]
     if savers and any(map(_terminates_epochs, functions_of(trainer))):
@@ -103,7 +103,7 @@ def inexact_resumes(checked: CheckedRun) -> Iterator[Finding]:
         iteration, lost = found
         message = (
             f"it saves at {checked.iteration_text(iteration - 1)} before other handlers, which a run that resumes "
-            f"there does not come back to: {', '.join(lost)}"
+            f"there does not call again: {', '.join(lost)}"
         )
         suggestion = "save at EPOCH_COMPLETED, and attach the saver after all other handlers"
         where = f"{type(saver.handler).__name__} on {getattr(saver.event, 'name', saver.event)}"
@@ -111,7 +111,7 @@ def inexact_resumes(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def _saves(checked: CheckedRun, handler: object) -> bool:
-    """Whether a handler is a checkpoint of ignite with the trainer or one of its schedulers in it."""
+    """Return whether a handler is a checkpoint of ignite that saves the trainer or one of its schedulers."""
     objects = list(handler.to_save.values()) if isinstance(handler, Checkpoint) else []
     saved = {id(one) for one in objects}
     return id(checked.run.trainer) in saved or any(id(one.original) in saved for one in checked.run.schedulers)
@@ -126,7 +126,7 @@ def _terminates_epochs(function: object) -> bool:
 
 
 def _first_loss(checked: CheckedRun, saver: RegisteredHandler) -> tuple[int, list[str]] | None:
-    """The first iteration at the end of an epoch at which a saver loses something, and what it loses."""
+    """Return the iteration of the first end of an epoch at which a saver loses something, and what it loses."""
     settings, trainer = checked.run.settings, checked.run.trainer
     if saver.event not in (Events.ITERATION_COMPLETED, Events.EPOCH_COMPLETED):
         return None
@@ -153,7 +153,7 @@ def _passes(trainer: Engine, registered: RegisteredHandler, count: int) -> bool:
 
 
 def _lost_with(checked: CheckedRun, registered: RegisteredHandler) -> list[str]:
-    """What a run does not come back to with a handler. A missed event, and a ``next_phase``, are made up."""
+    """Return in words what a resumed run misses of a handler: a metric, or a call of ``next_phase``."""
     lost = []
     for original in [scheduler.original for scheduler in checked.run.schedulers]:
         brought = inspection.what_it_brings(registered, original)

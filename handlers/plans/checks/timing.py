@@ -1,4 +1,4 @@
-"""Checks of values that come too late, or change too much within one event."""
+"""Checks that values come in time, and do not change too much within one event."""
 
 from collections.abc import Iterator
 
@@ -18,16 +18,16 @@ from .findings import Finding
 from .lengths import repeats
 from .values import largest_ratio
 
-LARGEST_RATIO = 1000.0  # of two values that follow one another
+LARGEST_RATIO = 1000.0  # the largest ratio of two values that follow one another
 
 
 def late_events(checked: CheckedRun) -> Iterator[Finding]:
-    """The run begins with a value of the optimizer, since the first event of a scheduler comes later."""
+    """Find schedulers whose first event comes late, so that the run begins with a value of the optimizer."""
     run = checked.run
     for written in run.written_schedules if not run.settings.start else ():
         scheduler, begins = written.scheduler, written.event_iterations
         first_event = int(begins[0]) if len(begins) else 0
-        follows_first = isinstance(written.schedule, Shift) and written.schedule.by == 1  # its first event has f(1)
+        follows_first = isinstance(written.schedule, Shift) and written.schedule.by == 1  # the first event has f(1)
         after_step = all(handler.event == OptimizerEvents.STEP_COMPLETED for handler in scheduler.writing_handlers)
         after_step = after_step and len(begins) > 0  # the plan has the values after the step of an iteration
         num_late = first_event + after_step
@@ -66,14 +66,14 @@ def late_events(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def _writes_before(scheduler: SimulatedScheduler, other: SimulatedScheduler, iteration: int) -> bool:
-    """Whether another scheduler writes the same parameter before an iteration."""
+    """Return whether another scheduler writes the same parameter before an iteration."""
     begins = other.event_iterations
     is_earlier = other is not scheduler and len(begins) > 0 and begins[0] < iteration
     return is_earlier and bool(shared_locations(scheduler.locations, other.locations))
 
 
 def event_jumps(checked: CheckedRun) -> Iterator[Finding]:
-    """The value changes a thousandfold within one event, and much more than before and after it."""
+    """Find values that change a thousandfold within one event, and much less before and after it."""
     for written in checked.run.written_schedules:
         values = written.event_values
         if len(values) < 2 or _starts_again(written.schedule):
@@ -81,16 +81,16 @@ def event_jumps(checked: CheckedRun) -> Iterator[Finding]:
         jumps = _jumps_in(np.abs(values[:, written.distinct]))
         for phase in written.phases[1:]:
             at = written.scheduler.position(phase.first_event)
-            jumps = jumps[(jumps != at) | (at < 2)]  # phase_jumps has found the others
+            jumps = jumps[(jumps != at) | (at < 2)]  # phase_jumps reports these jumps
         if len(jumps):
             yield _largest_jump(checked, written, values, jumps)
 
 
 def _jumps_in(sizes: Array) -> NDArray[np.int64]:
-    """The indices of the values after a jump.
+    """Return the indices of the values after a jump.
 
-    A step from a low value to a high one is a jump if the step before was small, and the step after does not go on in
-    the same direction; the same holds backwards for a step from a high value to a low one.
+    A step from a low value to a high value is a jump if the step before it is small, and the step after it does not go
+    on in the same direction. For a step from a high value to a low value, the same must be true backwards.
     """
     low, high = np.minimum(sizes[:-1], sizes[1:]), np.maximum(sizes[:-1], sizes[1:])
     steps = np.diff(sizes, axis=0)
@@ -120,5 +120,5 @@ def _largest_jump(checked: CheckedRun, written: WrittenSchedule, values: Array, 
 
 
 def _starts_again(schedule: Schedule) -> bool:
-    """Whether a schedule has cycles, which begin with a jump."""
+    """Return whether a schedule has cycles, which begin with a jump."""
     return isinstance(schedule, Restarts) or repeats(schedule) or any(map(_starts_again, schedule.parts))

@@ -1,4 +1,4 @@
-"""Checks of the values that are written: their range, their start, and their jumps."""
+"""Checks of the values that schedulers write: their range, their start, and their jumps."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from .findings import Finding
 
 
 def illegal_values(checked: CheckedRun) -> Iterator[Finding]:
-    """The optimizer does not allow a value, such as lr < 0, betas >= 1 or momentum < 0."""
+    """Find values that the optimizer does not allow, such as lr < 0, betas >= 1 or momentum < 0."""
     for name, recorded in checked.run.recorded.items():
         are_legal = set[tuple[int, LegalRange]]()
         for column, location in enumerate(recorded.locations):
@@ -45,7 +45,7 @@ def illegal_values(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def zero_starts(checked: CheckedRun) -> Iterator[Finding]:
-    """The learning rate is 0 at first, so that steps change nothing."""
+    """Find learning rates that are 0 at first, so that training steps change nothing."""
     run = checked.run
     for name, recorded in run.recorded.items() if not run.settings.start else ():
         groups: dict[tuple[int, bool], list[str]] = defaultdict(list)
@@ -57,7 +57,7 @@ def zero_starts(checked: CheckedRun) -> Iterator[Finding]:
         for column, (values, location) in enumerate(zip(run.tables[name].T, recorded.locations, strict=False)):
             if location.is_in_optimizer and location.key == "lr" and values[0] == 0:
                 zeros = int(np.argmax(values != 0)) if values.any() else len(values)
-                groups[zeros, zeros <= steps[column]].append(location.label)  # whether it is one step of the optimizer
+                groups[zeros, zeros <= steps[column]].append(location.label)  # at most one step of the optimizer
         others_learn = sum(map(len, groups.values())) < len(recorded.locations)
         for (zeros, is_short), labels in groups.items():
             first = "iteration" if zeros == 1 else f"{zeros} iterations"
@@ -72,7 +72,7 @@ def zero_starts(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def phase_jumps(checked: CheckedRun) -> Iterator[Finding]:
-    """The value jumps from one phase of a schedule to the next."""
+    """Find jumps from one phase of a schedule to the next."""
     for written in checked.run.written_schedules:
         values = written.event_values
         for before, phase in pairwise(written.phases):
@@ -90,7 +90,7 @@ def phase_jumps(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def scheduler_jumps(checked: CheckedRun) -> Iterator[Finding]:
-    """The value jumps where one scheduler follows another, as the filters of their events decide."""
+    """Find jumps at which one scheduler follows another, because of the filters of their events."""
     run, seen = checked.run, set[tuple[str, int]]()
     for one, other in permutations([one for one in run.schedulers if len(one.event_iterations)], 2):
         at = int(other.event_iterations[0])
@@ -116,19 +116,19 @@ def scheduler_jumps(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def _jump(checked: CheckedRun, where: str, change: str, values: Array, numbers: dict[str, Any]) -> Iterator[Finding]:
-    """A finding if the last of three rows of values is far from the row before, and from the line through both."""
+    """Yield a finding if the last of three rows of values is far from the second, and from the line through both."""
     _, before, after = values
     ratio = min(largest_ratio(before, after), largest_ratio(2 * before - values[0], after))
     if ratio > checked.jump_ratio:
         severity = "warning" if (np.abs(after) > np.abs(before)).any() else "info"
         message = f"the value goes from {values_text(before)} to {values_text(after)} where {change}"
-        suggestion = "start at the value where the one before ends"
+        suggestion = "start at the value with which the one before ends"
         numbers = {**numbers, "ratio": ratio, "before": before.tolist(), "after": after.tolist()}
         yield Finding("jump", severity, where, message, suggestion, numbers)
 
 
 def largest_ratio(before: Array, after: Array) -> float:
-    """The largest ratio, over the groups, of the larger to the smaller of two values."""
+    """Return the largest ratio, over the groups, of the larger to the smaller of two values."""
     low, high = np.sort(np.abs(np.stack([before, after])), axis=0)
     ratios = np.divide(high, low, out=np.where(high > 0, np.inf, 1.0), where=low > 0)
     return float(np.nanmax(ratios, initial=1.0))

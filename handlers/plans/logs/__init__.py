@@ -1,1 +1,1 @@
-"""What runs have logged: values at steps, read from the files of common loggers."""
+"""Reads the values that runs have logged, from the files of common loggers."""

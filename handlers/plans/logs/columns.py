@@ -1,4 +1,4 @@
-"""The columns of a log: which one counts, and which ones have the values."""
+"""Finds the columns of a log by their headings: the column of steps, and the columns of a parameter's values."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,13 +7,13 @@ from lehr.handlers.schedules.arguments import shown, shown_names
 
 from .log import EPOCHS, EVENTS, FROM_0, FROM_1, TRAINER, Counting
 
-# The headings that count steps, the likeliest first.
+# Headings of columns that count steps, the likeliest heading first.
 STEPS: Mapping[str, Counting] = {
     "event_index": EVENTS,  # a history of lehr
     "trainer/global_step": FROM_0,  # Lightning's, in Weights & Biases
     "train/global_step": TRAINER,  # transformers', in Weights & Biases
     "global_step": FROM_0,
-    "iteration": FROM_1,  # as ignite and a plan of lehr count
+    "iteration": FROM_1,  # as in ignite and in a plan of lehr
     "iterations": FROM_1,
     "step": FROM_0,
     "steps": FROM_0,
@@ -26,7 +26,7 @@ SPELLINGS = {"lr": r"(?:lr|learning[ _-]?rate)s?"}
 
 
 def step_heading(headings: Iterable[str]) -> str | None:
-    """The heading of the column that counts, if there is one.
+    """Return the heading of the column that counts steps; None if there is none.
 
     >>> step_heading(["epoch", "lr-SGD", "step", "train_loss"])
     'step'
@@ -36,14 +36,14 @@ def step_heading(headings: Iterable[str]) -> str | None:
 
 
 def counting_of(heading: str, headings: Iterable[str]) -> Counting:
-    """How the column under a heading counts."""
+    """Return how the column under a heading counts."""
     if heading == "step" and {"learning_rate", "epoch"} <= set(headings):
-        return TRAINER  # the entries of its log_history, in a file of their own
+        return TRAINER  # a file with only the entries of the Trainer's log_history
     return STEPS.get(heading.strip().lower(), FROM_0)
 
 
 def value_headings(headings: Sequence[str], name: str, column: str | None = None) -> list[str]:
-    """The headings of the values of a parameter, one for each param group.
+    """Return the headings of the values of a parameter, one for each param group.
 
     Args:
         headings: all headings.
@@ -51,7 +51,7 @@ def value_headings(headings: Sequence[str], name: str, column: str | None = None
         column: a heading that the user chose.
 
     Raises:
-        ValueError: no heading, or not the chosen one, is there.
+        ValueError: no heading fits, or the chosen heading does not exist.
 
     Example:
         >>> value_headings(["epoch", "train/learning_rate", "base_lr", "loss"], "lr")
@@ -75,7 +75,7 @@ def value_headings(headings: Sequence[str], name: str, column: str | None = None
             found = [one for one in found if not OTHER_VALUES.search(one.strip().lower())]
         if found:
             return found
-    if "Value" in headings and "Wall time" in headings:  # a tag that TensorBoard exported
+    if "Value" in headings and "Wall time" in headings:  # TensorBoard exports a tag in this form
         return ["Value"]
     raise ValueError(
         f"a column with the values of {name!r} must be there, or column must name it, given {shown_names(headings)}"

@@ -1,4 +1,4 @@
-"""Reads logs in JSON: one object a line, a list of objects, and the state of transformers' Trainer."""
+"""Reads logs in JSON: one object in each line, a list of objects, or the state of transformers' Trainer."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,12 +10,12 @@ from lehr.handlers.schedules.arguments import shown
 from .columns import counting_of, step_heading, value_headings
 from .log import FROM_1, TRAINER, Counting, Log
 
-MOST_CHARACTERS, LONGEST_LINE = 2**28, 1_000_000  # of a document that is read as a whole; of a line
+MOST_CHARACTERS, LONGEST_LINE = 2**28, 1_000_000  # limits of a document that is read as a whole, and of a line
 MMCV_DECIMALS = 5
 
 
 class Found(NamedTuple):
-    """The objects of a file, and how it counts and the steps of the whole run if they are known."""
+    """The objects of a file, with its counting and the steps of the whole run if they are known."""
 
     entries: "list[Entry]"
     counting: Counting | None = None
@@ -23,7 +23,7 @@ class Found(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """An object of a log, and its place in words."""
+    """An object of a log, with its position in the file in words."""
 
     place: str
     values: Mapping[str, Any]
@@ -33,7 +33,7 @@ def read_json(file: TextIO, source: str, name: str, column: str | None, epoch_le
     """Read a log in JSON.
 
     Raises:
-        ValueError: a line is not well-formed, or has no step; the column is not there.
+        ValueError: a line is not well-formed or has no step; the column does not exist.
     """
     entries, counting, total_steps = _entries(file, source)
     headings = list(dict.fromkeys(key for entry in entries for key in entry.values))
@@ -113,7 +113,7 @@ def _columns(
 
 
 def _of_mmcv(entries: list[Entry], chosen: list[str], source: str, epoch_length: int | None) -> Log:
-    """The log of mmcv 1.x, which may count iterations anew in each epoch."""
+    """Return the log of mmcv 1.x, which may count iterations anew in each epoch."""
     entries = [entry for entry in entries if entry.values.get("mode") == "train"]
     iterations = [_number(entry, "iter") for entry in entries]
     anew = any(later < earlier for earlier, later in pairwise(iterations))

@@ -1,4 +1,4 @@
-"""The values that a run logged."""
+"""A log of a run: its columns of values at steps, how its logger counts, and how its values are rounded."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,18 +12,18 @@ from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.base import Array
 
 MOST_STEP = 2**53
-FLOAT32, FLOAT64 = 1.2e-7, 1e-9  # relative errors; the same in another order of operations is wrong by 1e-9, too
-ENOUGH, MOST_READ = 10, 1000  # different values that tell how a column is rounded
-MOST_OF_THEM = 0.7  # 9 of 10 rounded numbers have a last digit that is not 0
-HALF = 0.505  # of the last digit, and a bit for the float64 that was rounded
+FLOAT32, FLOAT64 = 1.2e-7, 1e-9  # relative errors; another order of operations also causes errors of 1e-9
+ENOUGH, MOST_READ = 10, 1000  # different values from which the rounding of a column is read
+MOST_OF_THEM = 0.7  # less than 0.9, the usual part of rounded numbers whose last digit is not 0
+HALF = 0.505  # of the last digit, with a little more for the float64 that was rounded
 
 
 class Counting(NamedTuple):
     """How a logger counts.
 
     Args:
-        first_steps: the steps that may stand for the first event of a plan; each is one way to count, in words.
-        unit: what the log counts: ``"steps"``, ``"events"`` of a scheduler, or ``"epochs"``.
+        first_steps: the steps that may be the first event of a plan; for each step, its way to count in words.
+        unit: the unit that the log counts: ``"steps"``, ``"events"`` of a scheduler, or ``"epochs"``.
     """
 
     first_steps: Mapping[int, str]
@@ -34,14 +34,14 @@ FROM_0 = Counting({0: "steps count from 0"})
 FROM_1 = Counting({1: "steps count from 1"})
 EVENTS = Counting({0: "events count from 0"}, "events")
 EPOCHS = Counting({0: "epochs count from 0"}, "epochs")
-# A Trainer of transformers 4.51 or later logs the value that step s had, counted from 1; an earlier one, and any with
-# logging_strategy="epoch", the value of the step after it.
+# A Trainer of transformers 4.51 or later logs the value with which step s trained, counted from 1. An earlier Trainer,
+# and any Trainer with logging_strategy="epoch", logs the value of the next step.
 TRAINER = Counting({1: "each step logs the value that it had", 0: "each step logs the value of the next step"})
 
 
 @dataclass(frozen=True)
 class LogColumn:
-    """The values that were logged under one name.
+    """The values that a run logged under one name.
 
     Args:
         steps: the steps, rising ``(points,)``.
@@ -54,20 +54,20 @@ class LogColumn:
 
 @dataclass(frozen=True)
 class Log:
-    """What a run logged: values at some of its steps, under some names.
+    """The values that a run logged at some of its steps, under some names.
 
     Args:
-        columns: for each name its steps and its values, two sequences of the same length.
+        columns: for each name, its steps and its values, which are two sequences of the same length.
         counting: how the logger counts; None for steps from 0.
-        source: where the log comes from, for texts.
-        decimals: the decimals to which the logger rounds, if it does.
-        total_steps: the steps of the whole run, if the log says so.
+        source: the name of the log, for texts.
+        decimals: the decimals to which the logger rounds; None if unknown.
+        total_steps: the steps of the whole run; None if the log does not say them.
 
-    A step that occurs again, as after a resume, replaces the values that were logged for it before.
+    If a step occurs again, as after a resume, its later values replace the earlier values.
 
     Raises:
-        TypeError: steps or values are no numbers.
-        ValueError: steps are not whole, negative, or not as many as the values.
+        TypeError: steps or values are not numbers.
+        ValueError: a step is negative or not whole; there are not as many values as steps.
 
     Example:
         >>> log = Log({"lr": ([0, 10, 20, 10], [0.1, 0.05, 0.02, 0.06])})
@@ -85,7 +85,7 @@ class Log:
     notes: tuple[str, ...] = field(default=(), init=False)
 
     def __post_init__(self) -> None:
-        """Sort the steps, and keep the last value of each."""
+        """Sort the steps, and keep the last value of each step."""
         columns, notes = {}, list[str]()
         for name, given in self.columns.items():
             steps, values = (given.steps, given.values) if isinstance(given, LogColumn) else given
@@ -126,12 +126,12 @@ def _numbers(name: str, given: ArrayLike) -> Array:
 
 
 class Rounding(NamedTuple):
-    """How the values of a log are rounded, and by how much each may be wrong.
+    """How the values of a log are rounded, and how large the error of each value may be.
 
     Args:
         words: the rounding in words.
-        relative: a relative error.
-        absolute: an error of all values.
+        relative: the relative error of each value.
+        absolute: the absolute error of each value.
         digits: the significant digits of each value; 0 for all digits of a float64.
     """
 
@@ -141,7 +141,7 @@ class Rounding(NamedTuple):
     digits: int = 0
 
     def errors(self, values: Array) -> Array:
-        """The largest error of each value."""
+        """Return the largest error of each value."""
         sizes = np.abs(values)
         errors: Array = self.relative * sizes + self.absolute
         if self.digits:
@@ -151,14 +151,14 @@ class Rounding(NamedTuple):
 
 
 def rounding_of(values: Array, decimals: int | None = None) -> Rounding:
-    """How the values of a log are rounded: as float64 or float32, or to significant digits or decimals.
+    """Return how the values of a log are rounded: as float64 or float32, or to significant digits or decimals.
 
-    Six significant digits are the coarsest rounding that is assumed, unless at least 10 different values show one to
-    fewer digits, but three or more.
+    Six significant digits are assumed at least. Only if at least 10 different values show it, a coarser rounding to
+    three, four or five digits is assumed.
 
     Args:
         values: the values.
-        decimals: the decimals that the logger writes, if they are known.
+        decimals: the decimals that the logger writes; None if unknown.
 
     Example:
         >>> rounding_of(np.array([1 / 3, 0.1])).words, rounding_of(np.float32([1 / 3, 0.1]).astype(float)).words
@@ -194,6 +194,6 @@ def rounding_of(values: Array, decimals: int | None = None) -> Rounding:
 
 
 def given_rounding(tolerance: float, values: Array) -> Rounding:
-    """A relative tolerance that the caller gives."""
+    """Return a rounding with a given relative tolerance."""
     scale = float(np.abs(values[np.isfinite(values)]).max(initial=0))
     return Rounding(f"{tolerance:.3g}", tolerance, 1e-12 * scale)

@@ -1,4 +1,4 @@
-"""Reads the files that loggers write."""
+"""Reads a log from the file of a logger: CSV, JSON or TensorBoard's event files."""
 
 import csv
 from collections.abc import Callable, Iterator
@@ -18,13 +18,13 @@ MOST_POINTS = 10_000_000
 LONGEST_LINE = 1_000_000  # characters
 MISSING = {"", "none", "null", "na", "n/a"}
 
-Place = Callable[[int], str]  # the place of a line, in words
+Place = Callable[[int], str]  # describes a line by its number
 
 
 def read_log(
     path: str | PathLike[str], *, name: str = "lr", column: str | None = None, epoch_length: int | None = None
 ) -> Log:
-    """Read what a run logged, from the file of a logger.
+    """Read the values that a run logged, from the file of a logger.
 
     ========================================== ===============================================================
     file                                       how its steps count
@@ -44,18 +44,18 @@ def read_log(
 
     Args:
         path: the file, or a folder with TensorBoard's event files.
-        name: the name of the parameter, which its column resembles: ``train/lr``, ``learning_rate`` and ``lr-SGD`` for
-            ``"lr"``. Several such columns are those of several param groups.
-        column: the heading, key or tag of the values, if it cannot be guessed.
-        epoch_length: iterations of an epoch, for a file that counts them anew in each epoch.
+        name: the name of the parameter. A column belongs to it if its heading is similar: ``train/lr``,
+            ``learning_rate`` and ``lr-SGD`` for ``"lr"``. Several such columns belong to several param groups.
+        column: the heading, key or tag of the values; None to search for it by ``name``.
+        epoch_length: iterations of an epoch, for a file that counts iterations anew in each epoch.
 
     Returns:
         A log with a column for each heading.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is a named pipe or a device; a line is not well-formed; the column is not there; there are more
-            than 10,000,000 points.
+        ValueError: the file is a named pipe or a device; a line is not well-formed; the column does not exist; there
+            are more than 10,000,000 points.
         ImportError: an event file is given, and ``tensorboard`` is not installed.
 
     Example:
@@ -126,7 +126,7 @@ def _read_csv(file: TextIO, source: str, name: str, column: str | None) -> Log:
 
 
 def lines_of(file: TextIO, source: str) -> Iterator[str]:
-    """The lines of a file.
+    """Yield the lines of a file.
 
     Raises:
         ValueError: a line has more than 1,000,000 characters, or a NUL.
@@ -142,10 +142,10 @@ def lines_of(file: TextIO, source: str) -> Iterator[str]:
 
 
 def cell(text: str, heading: str, source: str, line: int) -> float:
-    """The number in a cell.
+    """Return the number in a cell.
 
     Raises:
-        ValueError: there is none.
+        ValueError: the cell has no number.
     """
     try:
         return float(text)

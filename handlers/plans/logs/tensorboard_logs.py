@@ -1,4 +1,4 @@
-"""Reads the event files of TensorBoard, with the package that defines them."""
+"""Reads the scalars of TensorBoard's event files, with the package ``tensorboard``."""
 
 from pathlib import Path
 from typing import Any
@@ -8,18 +8,18 @@ from lehr.handlers.schedules.arguments import shown
 from .columns import value_headings
 from .log import FROM_0, TRAINER, Log
 
-EVENT_FILE = "tfevents"  # is in the name of each
+EVENT_FILE = "tfevents"  # the name of each event file contains this text
 
 
 def read_events(path: Path, name: str, column: str | None) -> Log:
-    """Read the scalars of an event file, or of all event files of a folder.
+    """Read the scalars of an event file, or of all event files in a folder.
 
-    The format is protocol buffers in records with checksums, and scalars are in two forms of it; ``tensorboard`` knows
-    them all.
+    The format has records of protocol buffers with checksums, and two forms of scalars. The package ``tensorboard``
+    reads all of it.
 
     Raises:
         ImportError: ``tensorboard`` is not installed.
-        OSError: the file is not there.
+        OSError: the file does not exist.
         ValueError: there are no event files, or no scalars under the name.
     """
     try:
@@ -31,7 +31,7 @@ def read_events(path: Path, name: str, column: str | None) -> Log:
         raise ValueError(f"a folder must have event files of TensorBoard, given {shown(str(path))}")
     events: Any = event_accumulator.EventAccumulator(
         str(path),
-        size_guidance={event_accumulator.SCALARS: 0, event_accumulator.TENSORS: 0},  # 0: all of them
+        size_guidance={event_accumulator.SCALARS: 0, event_accumulator.TENSORS: 0},  # 0 keeps all of them
         purge_orphaned_data=False,
     )
     events.Reload()
@@ -49,7 +49,7 @@ def read_events(path: Path, name: str, column: str | None) -> Log:
     columns: dict[str, Any] = {
         tag: ([step for step, _ in found[tag]], [one for _, one in found[tag]]) for tag in chosen
     }
-    counting = TRAINER if chosen == ["train/learning_rate"] else FROM_0  # the tag of transformers' Trainer
+    counting = TRAINER if chosen == ["train/learning_rate"] else FROM_0  # transformers' Trainer uses this tag
     return Log(columns, counting, path.name)
 
 

@@ -1,1 +1,1 @@
-"""Interactive pages of plans, for a browser."""
+"""Writes interactive pages that show plans in a browser."""

@@ -1,4 +1,4 @@
-"""Names as plain text, for pages and for plotly, which reads tags such as ``<b>``."""
+"""Escapes names for pages and for plotly, which would read tags such as ``<b>`` in them."""
 
 import html
 import textwrap
@@ -7,7 +7,7 @@ MOST_CHARACTERS = 60
 
 
 def plain(text: str, most: int = MOST_CHARACTERS) -> str:
-    """A text in one line, without tags, of at most ``most`` characters before it is escaped.
+    """Return a text in one line without tags. It has at most ``most`` characters before it is escaped.
 
     >>> plain("<b>lr</b>"), len(plain("x" * 100))
     ('&lt;b&gt;lr&lt;/b&gt;', 60)
@@ -17,7 +17,7 @@ def plain(text: str, most: int = MOST_CHARACTERS) -> str:
 
 
 def plain_lines(text: str, width: int = MOST_CHARACTERS) -> str:
-    """A text in lines of at most ``width`` characters, without other tags than those between the lines.
+    """Return a text in lines of at most ``width`` characters, with ``<br>`` between the lines as the only tag.
 
     >>> plain_lines("a & b or c", width=6)
     'a &amp; b<br>or c'
@@ -26,5 +26,5 @@ def plain_lines(text: str, width: int = MOST_CHARACTERS) -> str:
 
 
 def _encodable(text: str) -> str:
-    """A text without lone surrogates, which no file can have."""
+    """Return a text without lone surrogates, which a file cannot have."""
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""The figure of a page, for plotly: panels of values, findings, phases, and a second plan beside the first."""
+"""Makes the figure of a page for plotly: panels of values, findings, phases, and a second plan beside the first."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,16 +28,16 @@ from .traces import (
 )
 
 PANEL, GAP, TOP = 230, 62, 56  # pixels
-MOST_POINTS, FEWEST_POINTS, MOST_VALUES = 20_000, 200, 80_000  # of a line, and of the page
+MOST_POINTS, FEWEST_POINTS, MOST_VALUES = 20_000, 200, 80_000  # points of a line, and values of the page
 LEGEND_LINE, MOST_LEGEND, UNDER_AXIS = 29, 160, 66  # pixels
-SPACE = 0.035  # of the width, on both sides between two panels
+SPACE = 0.035  # of the width, on each side between two panels
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
 
 Json = dict[str, Any]
 
 
 def figure_of(contents: Contents) -> Json:
-    """The figure as plotly reads it: ``{"data": traces, "layout": layout}``."""
+    """Return the figure in plotly's form: ``{"data": traces, "layout": layout}``."""
     panels = _panels(contents)
     styles = styles_of(list(dict.fromkeys(label for panel in panels for label in panel.lines)))
     is_crowded = any(len(panel.lines) > MOST_NAMED for panel in panels)
@@ -59,7 +59,7 @@ def figure_of(contents: Contents) -> Json:
 
 
 def _panels(contents: Contents) -> list[Panel]:
-    """The panels, row by row."""
+    """Return the panels, row by row."""
     plans, names = contents.plans, contents.names
     found = []
     for row, name in enumerate(names):
@@ -76,7 +76,7 @@ def _panels(contents: Contents) -> list[Panel]:
 
 
 def _lines_of(plans: Sequence[Plan], name: str) -> list[dict[str, Array]]:
-    """The lines of each plan under a name."""
+    """Return the lines of each plan under a name."""
     columns = [plan.columns[name] for plan in plans if name in plan]
     if len(columns) == len(plans) and len({column.labels for column in columns}) == 1:
         lengths = max(len(column.values) for column in columns)
@@ -85,7 +85,7 @@ def _lines_of(plans: Sequence[Plan], name: str) -> list[dict[str, Array]]:
 
 
 def _name_once(traces: list[Trace]) -> None:
-    """Show the first trace of each group of traces in the legend."""
+    """Show only the first trace of each group of traces in the legend."""
     seen = set()
     for trace in traces:
         group = trace.properties["legendgroup"]
@@ -97,7 +97,7 @@ def _layout(contents: Contents, panels: list[Panel], traces: list[Trace], is_cro
     rows, columns = len(contents.names), len(contents.plans)
     plot = rows * PANEL + (rows - 1) * GAP
     in_legend = [trace.properties["name"] for trace in traces if trace.properties["showlegend"]]
-    lines = 1 + sum(50 + 7 * len(name) for name in in_legend) // 600  # as a guess: plotly makes room for more
+    lines = 1 + sum(50 + 7 * len(name) for name in in_legend) // 600  # an estimate; plotly adds lines if needed
     legend = min(lines * LEGEND_LINE, MOST_LEGEND)
     layout: Json = {
         "height": TOP + plot + UNDER_AXIS + legend,
@@ -152,7 +152,7 @@ def _layout(contents: Contents, panels: list[Panel], traces: list[Trace], is_cro
 
 
 def _ranges(panels: list[Panel], traces: list[Trace]) -> dict[str, Json]:
-    """The ranges of names with one value: from its half to its double, since plotly takes 1 less and 1 more."""
+    """Return the ranges of names with one value: from half to double. Plotly's own range is 1 less and 1 more."""
     names, found = {panel.axes["yaxis"]: panel.name for panel in panels}, dict[str, set[float]]()
     for trace in traces:
         y = trace.properties["y"]
@@ -166,7 +166,7 @@ def _ranges(panels: list[Panel], traces: list[Trace]) -> dict[str, Json]:
 
 
 def _in_unit(contents: Contents, panels: list[Panel], unit: str) -> Json:
-    """The part of the layout that depends on the unit of the x axes."""
+    """Return the part of the layout that depends on the unit of the x axes."""
     columns = len(contents.plans)
     shapes, annotations = [], []
     for panel in panels:
@@ -190,7 +190,7 @@ def _in_unit(contents: Contents, panels: list[Panel], unit: str) -> Json:
 
 
 def _set(layout: Json, path: str, value: Any) -> None:
-    """Set a value by a path such as ``xaxis.title.text``."""
+    """Set a value in nested dictionaries by a path such as ``xaxis.title.text``."""
     *outer, last = path.split(".")
     for key in outer:
         layout = layout.setdefault(key, {})
@@ -198,7 +198,7 @@ def _set(layout: Json, path: str, value: Any) -> None:
 
 
 def _menus(contents: Contents, panels: list[Panel], traces: list[Trace]) -> list[Json]:
-    """What the buttons of the page change: the unit of the x axes, and the scale of the y axes."""
+    """Return the menus of the page's buttons: the unit of the x axes, and the scale of the y axes."""
     by_unit = [
         (f"{unit}s", [{"x": [trace.x(unit) for trace in traces]}, _in_unit(contents, panels, unit)]) for unit in UNITS
     ]
@@ -219,7 +219,7 @@ def _menus(contents: Contents, panels: list[Panel], traces: list[Trace]) -> list
 
 
 def _menu(buttons: list[tuple[str, list[Json]]], method: str, active: int) -> Json:
-    """Buttons that plotly does not draw: the page has its own, which a keyboard reaches."""
+    """Return a menu that plotly does not draw. The page has its own buttons, which a keyboard can reach."""
     return {
         "type": "buttons",
         "visible": False,

@@ -1,4 +1,4 @@
-"""What a page draws on its panels besides values: phases, findings and the first difference of two plans."""
+"""The marks that a page draws on its panels: phases, findings and the first difference between two plans."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -11,10 +11,10 @@ from .placed_findings import PlacedFindings
 from .traces import Panel, x_of
 
 GREY = "#57606a"
-COLORS = {"error": "#cf222e", "warning": "#b35900", "info": "#0969da"}  # of findings
-ROOM = 0.012  # of a panel, for a character of the name of a phase
-NEAR = 0.05  # of a panel: findings that are closer share a label
-MOST_NUMBERS, MOST_WORDS = 3, 6  # of the findings of a label
+COLORS = {"error": "#cf222e", "warning": "#b35900", "info": "#0969da"}  # of findings, by severity
+ROOM = 0.012  # the part of a panel that one character of a phase's name needs
+NEAR = 0.05  # the part of a panel within which findings share a label
+MOST_NUMBERS, MOST_WORDS = 3, 6  # of the findings of one label
 
 Json = dict[str, Any]
 
@@ -22,14 +22,14 @@ Json = dict[str, Any]
 def of_panel(
     panel: Panel, places: Sequence[PlacedFindings], difference: Difference | None, unit: str, columns: int
 ) -> tuple[list[Json], list[Json]]:
-    """The shapes and the annotations of a panel, in plotly's words.
+    """Return the shapes and the annotations of a panel, in plotly's form.
 
     Args:
         panel: the panel.
-        places: the findings of its name.
-        difference: the first difference of two plans under its name, or None.
+        places: the findings about the name of the panel, by iteration.
+        difference: the first difference between two plans under the name; None for no difference.
         unit: the unit of the x axes.
-        columns: how many panels are side by side.
+        columns: the number of panels side by side.
     """
     lines = [(place.iteration, COLORS[place.severity]) for place in places]
     labels = [(place.iteration, *_about_findings(place)) for place in _joined(panel, places, columns)]
@@ -40,14 +40,14 @@ def of_panel(
     drawn += [("shape", _line(panel, float(x_of(at, unit, panel.plan.epoch_length)), color)) for at, color in lines]
     for number, (at, text, words, color) in enumerate(sorted(labels)):
         x = float(x_of(at, unit, panel.plan.epoch_length))
-        level = number % 2  # neighbours do not cover each other
+        level = number % 2  # so that labels beside each other do not overlap
         drawn.append(("annotation", _label(panel, x, text, words, color, level)))
     shapes, annotations = ([thing for kind, thing in drawn if kind == one] for one in ("shape", "annotation"))
     return shapes, annotations
 
 
 def _phases(panel: Panel, unit: str, columns: int) -> Iterator[tuple[str, Json]]:
-    """The phases of a panel, each second one shaded, and their names where there is room."""
+    """Yield the phases of a panel, of which every second is shaded, and their names if there is space."""
     spans, length = panel.plan.columns[panel.name].spans, panel.plan.num_iterations
     for number, span in enumerate(spans):
         begin, end = (x_of(iteration, unit, panel.plan.epoch_length) for iteration in (span.first, span.stop))
@@ -73,7 +73,7 @@ def _phases(panel: Panel, unit: str, columns: int) -> Iterator[tuple[str, Json]]
 
 
 def _about_findings(place: PlacedFindings) -> tuple[str, str, str]:
-    """The numbers of the findings of a label, their texts, and a colour."""
+    """Return the numbers of the findings of a label, their texts, and a colour."""
     numbers = [str(number) for number, _ in place.numbered]
     text = ", ".join(numbers if len(numbers) <= MOST_NUMBERS else [*numbers[: MOST_NUMBERS - 1], "..."])
     words = [
@@ -86,9 +86,9 @@ def _about_findings(place: PlacedFindings) -> tuple[str, str, str]:
 
 
 def _joined(panel: Panel, places: Sequence[PlacedFindings], columns: int) -> list[PlacedFindings]:
-    """The findings of each label: those of places that are too close for labels of their own."""
+    """Return the findings of each label. Findings that are close to each other share a label."""
     found: list[PlacedFindings] = []
-    for place in places:  # by iteration
+    for place in places:  # they are sorted by iteration
         if found and place.iteration - found[-1].iteration < NEAR * columns * panel.plan.num_iterations:
             found[-1] = replace(found[-1], numbered=tuple(sorted(found[-1].numbered + place.numbered)))
         else:
@@ -97,13 +97,13 @@ def _joined(panel: Panel, places: Sequence[PlacedFindings], columns: int) -> lis
 
 
 def _line(panel: Panel, x: float, color: str) -> Json:
-    """A vertical line."""
+    """Return a vertical line."""
     line = {"color": color, "width": 1.4, "dash": "dash"}
     return {**_within(panel), "type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "line": line}
 
 
 def _label(panel: Panel, x: float, text: str, words: str, color: str, level: int) -> Json:
-    """A short text above a line, with more words on hover."""
+    """Return a short text above a line, with more words on hover."""
     return {
         **_text(panel, x, 1, f"<b>{text}</b>", {"size": 11, "color": "white"}),
         "bgcolor": color,
@@ -115,7 +115,7 @@ def _label(panel: Panel, x: float, text: str, words: str, color: str, level: int
 
 
 def missing(panel: Panel) -> Json:
-    """What stands in a panel without values."""
+    """Return the text of a panel without values."""
     text = "not in this plan" if panel.name not in panel.plan else "no values"
     return {**_text(panel, 0.5, 0.5, text, {"color": GREY}), "xref": f"{panel.axes['xaxis']} domain"}
 
@@ -125,5 +125,5 @@ def _text(panel: Panel, x: float, y: float, text: str, font: Json) -> Json:
 
 
 def _within(panel: Panel) -> Json:
-    """Places by the values of the x axis, and by the height of the panel."""
+    """Return the references of a position: values of the x axis, and parts of the panel's height."""
     return {"xref": panel.axes["xaxis"], "yref": f"{panel.axes['yaxis']} domain"}

@@ -1,4 +1,4 @@
-"""Writes the page of a plan."""
+"""Writes the HTML page of a plan: the figure, its buttons, the findings and the differences between plans."""
 
 import html
 import os
@@ -14,7 +14,7 @@ from lehr.handlers.schedules.arguments import shown, shown_names
 from .figure import figure_of
 from .page_data import Contents
 
-# The browser itself refuses every request to elsewhere. Plotly makes pictures for download from data and blobs.
+# With this policy, the browser refuses all requests to other sites. Plotly needs data and blobs to download pictures.
 POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; form-action 'none'"
 )
@@ -42,7 +42,7 @@ HINT = (
     "Point at a line for its values. Drag to zoom, double-click to zoom out. "
     "Click an entry of the legend to switch its lines off or on, double-click it to see them alone."
 )
-# A button does what the button of the same number does in a menu of plotly's layout.
+# The button with number n does what button n in a menu of plotly's layout would do.
 SCRIPT = """
 for (const group of document.querySelectorAll(".buttons [role=group]")) {
   const buttons = [...group.children];
@@ -55,21 +55,21 @@ for (const group of document.querySelectorAll(".buttons [role=group]")) {
 }
 """
 CONFIG = {
-    "typesetMath": False,  # names are no formulas
+    "typesetMath": False,  # a name is not a formula
     "displaylogo": False,
     "responsive": True,
     "modeBarButtonsToRemove": ["select2d", "lasso2d"],
-    "showSendToCloud": False,  # plotly's button to upload a figure
+    "showSendToCloud": False,  # this button of plotly would upload the figure
 }
 
 
 def write_page(path: str | PathLike[str], contents: Contents, title: str | None) -> None:
-    """Write the page of a plan: see ``Plan.to_html``.
+    """Write the page of a plan; see ``Plan.to_html``.
 
     Raises:
         ImportError: plotly is not installed.
-        TypeError: ``path`` is no path, or ``title`` no string.
-        OSError: the file cannot be written; a file that was there stays as it was.
+        TypeError: ``path`` is not a path, or ``title`` is not a string.
+        OSError: the file cannot be written; an existing file stays unchanged.
     """
     if not isinstance(title, str | None):
         raise TypeError(f"title must be a string or None, given {shown(title)}")
@@ -83,7 +83,7 @@ def write_page(path: str | PathLike[str], contents: Contents, title: str | None)
 
 
 def plotly_to_html() -> Callable[..., str]:
-    """The function of plotly that turns a figure into HTML.
+    """Return the function of plotly that converts a figure to HTML.
 
     Raises:
         ImportError: plotly is not installed.
@@ -125,7 +125,7 @@ def _page(contents: Contents, title: str | None, picture: Sequence[str]) -> str:
 
 
 def _introduction(contents: Contents) -> list[str]:
-    """The length of each plan, and what the page does not show."""
+    """Return the length of each plan, and what the page leaves out, as lines."""
     lines = []
     for plan, label in zip(contents.plans, contents.labels, strict=False):
         named = f"{label}: " if contents.other is not None else ""
@@ -137,7 +137,7 @@ def _introduction(contents: Contents) -> list[str]:
 
 
 def _findings(findings: Sequence[Finding]) -> list[str]:
-    """The list of findings, with the numbers that the picture shows at their iterations."""
+    """Return the list of findings. The picture shows the numbers of the list at their iterations."""
     if not findings:
         return []
     items = [
@@ -158,7 +158,7 @@ def _differences(contents: Contents) -> list[str]:
 
 
 def _buttons(menus: Sequence[dict[str, Any]]) -> list[str]:
-    """The buttons of the page, a group for each menu of plotly's layout."""
+    """Return the buttons of the page, with one group for each menu of plotly's layout."""
     groups = []
     for number, (menu, named) in enumerate(zip(menus, ("unit of the x axes", "scale of the y axes"), strict=True)):
         buttons = "".join(
@@ -170,17 +170,17 @@ def _buttons(menus: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _labels(contents: Contents) -> list[str]:
-    """The names of two plans, above their panels."""
+    """Return the names of two plans, which stand above their panels."""
     labels = [f"<div>{html.escape(label)}</div>" for label in contents.labels]
     return [] if contents.other is None else ['<div class="labels">', *labels, "</div>"]
 
 
 def _checked_place(path: str | PathLike[str]) -> Path:
-    """The file of a path; a link stays a link.
+    """Return the file of a path, to which links in the path lead.
 
     Raises:
-        TypeError: it is no path.
-        OSError: its folder does not exist, or it is a folder itself.
+        TypeError: ``path`` is not a path.
+        OSError: the folder does not exist, or the path is a folder.
     """
     if not isinstance(path, str | PathLike) or not isinstance(os.fspath(path), str):
         raise TypeError(f"path must be a string or a path, given {shown(path)}")
@@ -193,7 +193,7 @@ def _checked_place(path: str | PathLike[str]) -> Path:
 
 
 def _replace(place: Path, text: str) -> None:
-    """Write a file, and put it in its place when it is complete."""
+    """Write a text to a temporary file, which replaces ``place`` when it is complete."""
     data = text.encode("utf-8", "xmlcharrefreplace")
     if place.exists() and not place.is_file():  # such as /dev/stdout
         place.write_bytes(data)

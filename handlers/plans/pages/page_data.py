@@ -1,4 +1,4 @@
-"""What a page shows."""
+"""The data that a page shows, checked: a plan, its findings, a recorded history and another plan."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ from .traces import Panel
 
 @dataclass(frozen=True)
 class Contents:
-    """What a page shows.
+    """The plans, findings and history that a page shows.
 
     Args:
         plan: the plan.
-        findings: its findings.
+        findings: the findings about the plan.
         recorded: the history of the run, or None.
         other: another plan, or None.
-        labels: the names of both plans.
+        labels: the names of ``plan`` and ``other``.
     """
 
     plan: Plan
@@ -57,16 +57,16 @@ class Contents:
         return None if self.other is None else diff_plans(self.plan, self.other)
 
     def places_in(self, panel: Panel) -> list[PlacedFindings]:
-        """The findings at iterations of a panel."""
+        """Return the findings at iterations of a panel."""
         return [place for place in self.places if panel.column == 0 and place.name == panel.name]
 
     def difference_in(self, panel: Panel) -> Difference | None:
-        """The difference under the name of a panel that comes first."""
+        """Return the difference with the earliest iteration under the name of a panel; None if there is none."""
         differences = [one for one in self.differences or () if one.name == panel.name]
         return min(differences, key=lambda one: one.first, default=None)
 
     def kept_in(self, panel: Panel, most: int) -> NDArray[np.int64]:
-        """The iterations whose values a panel draws: about ``most`` of them, and those that marks are at."""
+        """Return the iterations whose values a panel draws: about ``most`` of them, and the iterations with a mark."""
         difference = self.difference_in(panel)
         marked = [place.iteration for place in self.places_in(panel)]
         marked += [span.first for span in panel.plan.columns[panel.name].spans]
@@ -81,11 +81,11 @@ def checked_contents(
     other: Plan | None,
     labels: Sequence[str],
 ) -> Contents:
-    """What a page shows.
+    """Return the checked contents of a page.
 
     Raises:
         TypeError: an argument has the wrong type.
-        ValueError: ``labels`` are not two.
+        ValueError: there are not two ``labels``.
     """
     found = list(findings) if isinstance(findings, Iterable) else findings
     if found is not None and not (isinstance(found, list) and all(isinstance(one, Finding) for one in found)):

@@ -1,4 +1,4 @@
-"""Leaves out points of long lines, and keeps their extremes and jumps."""
+"""Selects the points of long lines that a page draws: extremes, jumps and both ends."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,16 +11,16 @@ FEWEST = 8  # points of a line
 
 
 def kept_points(lines: Sequence[Array], most: int, also: Iterable[int] = ()) -> NDArray[np.int64]:
-    """The indices of about ``most`` points, which all lines share. Lines of at most ``most`` values keep all of them.
+    """Return the indices of about ``most`` points, which all lines share; all indices if the lines are not longer.
 
-    Each line is cut into equal intervals. Its least and its largest value in each interval are kept, the values before
-    and after its largest step, and both of its ends. NaN counts as 0. The more lines differ, the longer are the
-    intervals, so that the points of all lines together stay about ``most``.
+    Each line is cut into equal intervals. For each interval, the smallest and the largest value are kept, and the
+    values before and after its largest step. Both ends of the line are kept. NaN counts as 0. If many lines differ,
+    intervals are longer, so that the number of points of all lines together stays at about ``most``.
 
     Args:
         lines: the values of each line, ``(n,)``.
-        most: how many points to keep, at least 8; a few more are kept if many lines differ.
-        also: indices to keep besides these; those outside of the lines are ignored.
+        most: how many points to keep, at least 8. A few more are kept if many lines differ.
+        also: more indices to keep. Indices outside of the lines are ignored.
 
     Example:
         >>> values = np.zeros(1_000_000)
@@ -41,7 +41,7 @@ def kept_points(lines: Sequence[Array], most: int, also: Iterable[int] = ()) -> 
 
 
 def _kept_of(values: Array, most: int) -> NDArray[np.int64]:
-    """The indices of at most ``most`` points of one line."""
+    """Return the indices of at most ``most`` points of one line."""
     size = -(-len(values) // max((most - 2) // 4, 1))
     filled = np.nan_to_num(np.append(values, np.repeat(values[-1:], -len(values) % size)))
     steps = np.abs(np.diff(filled, prepend=filled[:1])).reshape(-1, size)

@@ -1,4 +1,4 @@
-"""The lines and dots of a page, as traces of plotly."""
+"""Makes the lines and dots of a page, as traces of plotly."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from lehr.handlers.schedules.base import Array
 from .escaping import plain
 from .points import FEWEST, kept_points
 
-UNITS = {"iteration": "iteration", "epoch": "epoch (of {} iterations)"}  # and the titles of the x axes
+UNITS = {"iteration": "iteration", "epoch": "epoch (of {} iterations)"}  # the titles of the x axes, by unit
 DASHES = {"-": "solid", "--": "dash", "-.": "dashdot", ":": "dot"}
 MOST_DOTS = 40
 NUMBER = ".6~g"
@@ -29,12 +29,12 @@ class Panel:
 
     Args:
         plan: the plan.
-        name: the name; the plan may not have it.
+        name: the name, which the plan may not have.
         column: 0 for the plan of the page, 1 for the other plan.
-        number: the number of its axes in plotly, from 1.
-        lines: the values of each line, by the names of its groups.
+        number: the number of the panel's axes in plotly, from 1.
+        lines: the values of each line, by the names of its param groups.
         kept: the iterations whose values are drawn, from 0.
-        is_log: whether its values are on a logarithmic axis at first.
+        is_log: whether the values are on a logarithmic axis at first.
     """
 
     plan: Plan
@@ -47,16 +47,16 @@ class Panel:
 
     @property
     def axes(self) -> dict[str, str]:
-        """Its axes, as a trace of plotly names them."""
+        """The axes of the panel, as a trace of plotly names them."""
         suffix = self.number if self.number > 1 else ""
         return {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
 
     def trace(self, iterations: NDArray[np.int64], properties: dict[str, Any]) -> "Trace":
-        """A trace on its axes."""
+        """Return a trace on the axes of the panel."""
         return Trace(iterations, self.plan.epoch_length, {"type": "scatter", **properties, **self.axes})
 
     def places(self) -> NDArray[np.int64]:
-        """For each kept iteration: the iteration and the epoch, from 1, and the last event before, from 0 or -1."""
+        """Return each kept iteration and its epoch, both from 1, and the last event before it, from 0, or -1."""
         column = self.plan.columns[self.name]
         events = np.searchsorted(column.event_iterations, self.kept, side="right") - 1
         events = np.where(events < 0, -1, events + column.first_event)
@@ -78,17 +78,17 @@ class Trace:
     properties: dict[str, Any]
 
     def x(self, unit: str) -> NDArray[Any]:
-        """The x values: iterations from 1, or the epochs before each iteration."""
+        """Return the x values: iterations from 1, or the number of epochs before each iteration."""
         return np.asarray(x_of(self.iterations, unit, self.epoch_length))
 
 
 def x_of(iterations: Any, unit: str, epoch_length: int) -> Any:
-    """The x values of iterations, given from 0: iterations from 1, or the epochs before them."""
+    """Return the x values of iterations that count from 0: iterations from 1, or the epochs before them."""
     return iterations / epoch_length if unit == "epoch" else np.int32(1) + np.asarray(iterations, dtype=np.int32)
 
 
 def styles_of(labels: Sequence[str]) -> dict[str, dict[str, str]]:
-    """The colour and the dashes of the lines with each label."""
+    """Return the colour and the dashes of the lines with each label."""
     from matplotlib.colors import to_hex
 
     styles = {label: style_of(line, len(labels)) for line, label in enumerate(labels)}
@@ -96,7 +96,7 @@ def styles_of(labels: Sequence[str]) -> dict[str, dict[str, str]]:
 
 
 def ruler(panel: Panel) -> Iterator[Trace]:
-    """An invisible trace whose hover text is the iteration, the epoch and the event of the values at the pointer."""
+    """Yield an invisible trace. Its hover text is the iteration, the epoch and the event at the pointer."""
     if not panel.lines:  # plotly draws no axes without a trace
         empty = {"y": np.array([np.nan]), "legendgroup": "ruler", "name": "", "hoverinfo": "skip"}
         yield panel.trace(np.zeros(1, dtype=np.int64), empty)
@@ -114,7 +114,7 @@ def ruler(panel: Panel) -> Iterator[Trace]:
 
 
 def line_traces(panel: Panel, styles: dict[str, dict[str, str]], is_crowded: bool) -> Iterator[Trace]:
-    """A line for each group of a panel; groups with the same values share a line.
+    """Yield a line for each param group of a panel; groups with the same values share a line.
 
     Args:
         panel: the panel.
@@ -138,7 +138,7 @@ def line_traces(panel: Panel, styles: dict[str, dict[str, str]], is_crowded: boo
 
 
 def band_traces(panel: Panel) -> Iterator[Trace]:
-    """The band of a forecast: its lower end, and its upper end with the area between them."""
+    """Yield the band of a forecast: its lower end, and its upper end with the area between them."""
     column = panel.plan.columns.get(panel.name)
     for number, end in enumerate(()) if column is None or column.band is None else enumerate(column.band):
         properties: dict[str, Any] = {
@@ -154,7 +154,7 @@ def band_traces(panel: Panel) -> Iterator[Trace]:
 
 
 def overlay_traces(panels: Sequence[Panel], label: str, styles: dict[str, dict[str, str]]) -> Iterator[Trace]:
-    """The lines of the second plan over those of the first, which the legend switches on."""
+    """Yield the lines of the second plan over those of the first. A click on the legend shows them."""
     for panel, other in zip(panels[::2], panels[1::2], strict=True):
         for trace in line_traces(other, styles, False):
             properties = {
@@ -171,7 +171,7 @@ def overlay_traces(panels: Sequence[Panel], label: str, styles: dict[str, dict[s
 
 
 def recorded_traces(panel: Panel, history: ParamHistory) -> Iterator[Trace]:
-    """The values that a run recorded, as dots. Only some of the dots are drawn."""
+    """Yield the values that a run recorded, as dots. Only some of the dots are drawn."""
     if panel.name not in history or not panel.lines:
         return
     column = panel.plan.columns[panel.name]
@@ -200,10 +200,10 @@ def recorded_traces(panel: Panel, history: ParamHistory) -> Iterator[Trace]:
 
 
 def hover_template(name: str) -> str:
-    """The hover text of a value, with the name of its groups, in which plotly must find nothing to replace."""
+    """Return the hover text of a value with the name of its groups. Plotly must find no placeholder in the name."""
     return f"%{{y:{NUMBER}}}" + (f" ({name.replace('%', '&#37;')})" if name else "")
 
 
 def shape_of(values: Array) -> str:
-    """How plotly joins values: in steps if they rarely change."""
+    """Return how plotly joins values: in steps if the values rarely change."""
     return "hv" if drawstyle_of(values) == "steps-post" else "linear"

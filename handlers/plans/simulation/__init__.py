@@ -1,1 +1,1 @@
-"""Simulated runs: the events of a run, and the values that its schedulers write at them."""
+"""Simulates runs: fires the events of a run for copies of its schedulers, and records the values that they write."""

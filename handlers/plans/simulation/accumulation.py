@@ -1,4 +1,4 @@
-"""How many iterations make one step of each optimizer."""
+"""Gradient accumulation: the number of iterations in one step of each optimizer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,12 +15,12 @@ from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules import arguments
 
-AccumulationSteps = int | Mapping[Any, int] | None  # its keys are optimizers
+AccumulationSteps = int | Mapping[Any, int] | None  # the keys of the mapping are optimizers
 
 
 @dataclass(frozen=True)
 class Accumulation:
-    """How many iterations make one step of each optimizer.
+    """The number of iterations in one step of each optimizer.
 
     Args:
         default: the iterations for each step of an optimizer that ``by_optimizer`` does not have.
@@ -31,20 +31,20 @@ class Accumulation:
     by_optimizer: Mapping[Optimizer, int] = field(default_factory=dict)
 
     def of(self, optimizer: Any) -> int:
-        """The iterations for each step of an optimizer."""
+        """Return the iterations for each step of an optimizer."""
         return self.by_optimizer.get(wrapped_optimizer(optimizer), self.default)
 
     def of_scheduler(self, scheduler: BaseParamScheduler) -> int:
-        """The iterations for each step of the optimizer that a scheduler writes to; the fewest if it has several."""
+        """Return the iterations for each step of a scheduler's optimizer; the fewest if it has several optimizers."""
         optimizers = [member.optimizer for member in members_of(scheduler) if isinstance(member, ParamScheduler)]
         return min(map(self.of, optimizers), default=self.default)
 
 
 def accumulation_of(trainer: object, given: AccumulationSteps) -> Accumulation:
-    """The accumulation of a run.
+    """Return the accumulation of a run.
 
     Args:
-        trainer: the engine, or the schedulers of a loop without one.
+        trainer: the engine, or the schedulers of a loop without an engine.
         given: the argument ``gradient_accumulation_steps``; see :func:`~lehr.handlers.dry_run`.
 
     Raises:
@@ -67,7 +67,7 @@ def accumulation_of(trainer: object, given: AccumulationSteps) -> Accumulation:
 
 
 def accumulation_steps_of(engine: Engine) -> int:
-    """The ``gradient_accumulation_steps`` that ignite's ``create_supervised_trainer`` was given; otherwise 1."""
+    """Return the ``gradient_accumulation_steps`` that was given to ignite's ``create_supervised_trainer``; else 1."""
     step = training_step_of(engine)
     variables = closure_of(step) if isinstance(step, FunctionType) else {}
     steps = variables.get("gradient_accumulation_steps", 1)

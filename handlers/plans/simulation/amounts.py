@@ -1,4 +1,4 @@
-"""How much each iteration of a simulated run counts, for schedulers with a clock."""
+"""The amounts, such as tokens or seconds, that each iteration of a simulated run adds to the clocks of schedulers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ Seconds = float | Sequence[float] | None
 
 @dataclass(frozen=True, eq=False)
 class PlannedAmounts:
-    """How much each iteration counts, and how long it takes.
+    """How much each iteration counts for clocks, and how many seconds it takes.
 
     Args:
-        default: the amounts for a clock that ``by_clock`` does not have; None if they are unknown.
+        default: the amounts for a clock that is not in ``by_clock``; None if they are unknown.
         by_clock: the amounts for a clock.
         seconds: the time of each iteration; None if it is unknown.
         start: the first iteration of the simulated run, from 0.
@@ -38,7 +38,7 @@ class PlannedAmounts:
     start: int = 0
 
     def planned(self, clock: Clock) -> Clock | None:
-        """A clock that tells the planned amounts; None if they are unknown."""
+        """Return a clock that counts the planned amounts; None if they are unknown."""
         if isinstance(clock, TimeClock):
             return None if self.seconds is None else planned_time(clock, PlannedTime(self.seconds, self.start))
         amounts = self.by_clock.get(clock, self.default)
@@ -46,7 +46,7 @@ class PlannedAmounts:
 
 
 class PlannedCounting:
-    """Counts with planned amounts in the place of the handlers of schedulers with a clock.
+    """Counts planned amounts, instead of the handlers of schedulers with a clock.
 
     Args:
         timeline: the timeline of the simulated run.
@@ -55,18 +55,18 @@ class PlannedCounting:
 
     def __init__(self, timeline: "Timeline", amounts: PlannedAmounts) -> None:
         self._timeline, self._amounts = timeline, amounts
-        self._planned: dict[int, Any] = {}  # by the ids of the handlers
-        self.failed: tuple[Any, Engine] | None = None  # the scheduler that raised, and its engine
+        self._planned: dict[int, Any] = {}  # the key is the id of the handler
+        self.failed: tuple[Any, Engine] | None = None  # the scheduler that raised the error, and its engine
 
     def function(
         self, scheduler: "SimulatedScheduler", attachment: ClockedAttachment, add: Callable[[int], None]
     ) -> Callable[[], None]:
-        """What the simulated run calls in the place of a handler.
+        """Return the function that the simulated run calls instead of a handler.
 
         Args:
             scheduler: the scheduler.
-            attachment: how it is attached.
-            add: is told the iteration of each event that writes.
+            attachment: how the scheduler is attached.
+            add: called with the iteration of each event that writes.
         """
         key, clock, timeline = id(attachment.handler), self._amounts.planned(attachment.clock), self._timeline
         assert clock is not None
@@ -91,11 +91,11 @@ class PlannedCounting:
 
 
 def planned_amounts(given: object, seconds: object, iterations: int) -> PlannedAmounts:
-    """The arguments ``amounts`` and ``seconds_per_step`` of :func:`~lehr.handlers.dry_run`, after a check.
+    """Check the arguments ``amounts`` and ``seconds_per_step`` of :func:`~lehr.handlers.dry_run`, and return them.
 
     Raises:
         TypeError: an argument has the wrong type.
-        ValueError: a number is out of its range; there are not as many as iterations.
+        ValueError: a number is out of its range; there is not one number for each iteration.
     """
     by_clock = {}
     for clock, amounts in given.items() if isinstance(given, Mapping) else ():
@@ -115,7 +115,7 @@ def _whole(name: str, given: object, iterations: int) -> Sequence[int]:
 
 
 def _each(name: str, given: object, iterations: int) -> list[float]:
-    """A number for each iteration: one for all, or one of each."""
+    """Return a number for each iteration, from one number for all iterations or a list of numbers."""
     if isinstance(given, Sequence | np.ndarray) and not isinstance(given, str | bytes):
         if len(given) != iterations:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""The schedulers of a simulated run whose events are computed all together, and those whose events come one by one."""
+"""Computes all events of a scheduler at once, if its values follow from its event index alone."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,7 +31,7 @@ def computable(
     trainer: Engine,
     engine: Engine,
 ) -> list[SimulatedScheduler]:
-    """The schedulers whose values follow from arithmetic alone, and which no other code can read or write.
+    """Return the schedulers whose values follow from arithmetic alone, and which no other code can read or write.
 
     Args:
         schedulers: all schedulers of the run.
@@ -41,14 +41,14 @@ def computable(
         engine: the empty engine of the simulated run.
     """
     found = [one for one in schedulers if _is_computable(one, trainer, engine)]
-    seen = set() if all(map(has_known_filter, handlers)) else {id(engine.state)}  # a user's filter is given the engine
+    seen = set() if all(map(has_known_filter, handlers)) else {id(engine.state)}  # a user's filter gets the engine
     stepped, waiting = set[int](), [one for one in schedulers if one not in found]
     while waiting:
         one = waiting.pop()
         stepped.add(id(one))
         seen |= _seen_by(one.copy)
         together = {location.identity for named in one.locations.values() for location in named}
-        for values in recorded:  # attributes of an engine may be lists, and are recorded together
+        for values in recorded:  # an attribute of an engine may be a list; its numbers are recorded together
             if any(one is writer for writer, _ in values.writers) and not all(
                 location.is_in_optimizer for location in values.locations
             ):
@@ -75,12 +75,12 @@ def _is_computable(scheduler: SimulatedScheduler, trainer: Engine, engine: Engin
 
 
 def _has_one_value(scheduler: BaseParamScheduler) -> bool:
-    """Whether no schedule has a value for each group, so that groups may share a tensor."""
+    """Return whether no schedule has a value for each group, so that groups may share a tensor."""
     return all(member.schedule.groups is None for member in members_of(scheduler))
 
 
 def _seen_by(scheduler: BaseParamScheduler) -> set[int]:
-    """The ids of what a scheduler may read at its events, besides its own locations."""
+    """Return the ids of the objects that a scheduler may read at its events, besides its own locations."""
     members = members_of(scheduler)
     is_own = all(type(one).__module__.startswith("lehr.") for one in [scheduler, *members])
     seen = {id(one) for one in members if one is not scheduler}
@@ -96,7 +96,7 @@ def _seen_by(scheduler: BaseParamScheduler) -> set[int]:
 
 
 def is_seen(engine: Engine, scheduler: SimulatedScheduler) -> bool:
-    """Whether a scheduler may look at an engine at its events."""
+    """Return whether a scheduler may look at an engine at its events."""
     return id(engine) in _seen_by(scheduler.copy)
 
 
@@ -109,7 +109,7 @@ def _is_touched(scheduler: SimulatedScheduler, identities: set[Identity], seen: 
 
 
 class ComputedScheduler:
-    """A scheduler whose events in a part of a run are computed together.
+    """A scheduler whose events in a part of a run are computed at once.
 
     Args:
         scheduler: the scheduler.
@@ -129,37 +129,37 @@ class ComputedScheduler:
 
     @cached_property
     def moments(self) -> Integers:
-        """A number for each event; the moments of all events of a run are in the order of time."""
+        """A number for each event. For all events of a run, a later event has a larger number."""
         moments = [iterations * self._moments + order for order, iterations in self._calls]
         return moments[0] if len(moments) == 1 else np.sort(np.concatenate(moments or [np.empty(0, dtype=np.int64)]))
 
     @cached_property
     def iterations(self) -> Integers:
-        """For each event, the iteration of the next training step."""
+        """The iteration of the next training step, for each event."""
         return self._calls[0][1] if len(self._calls) == 1 else self.moments // self._moments
 
     @property
     def is_at_each_iteration(self) -> bool:
-        """Whether it writes once before each training step of a whole run."""
+        """Whether the scheduler writes once before each training step of a whole run."""
         iterations, count = self.iterations, self.num_events
         if count and (iterations[0] != 0 or iterations[-1] != count - 1):
             return False
-        return bool((iterations[1:] > iterations[:-1]).all())  # so each is one more than the one before
+        return bool((iterations[1:] > iterations[:-1]).all())  # so each number is one more than the number before it
 
     @property
     def last_moment(self) -> int:
-        """The moment of its last event; -1 if it has none."""
+        """The moment of the scheduler's last event; -1 if it has no event."""
         if not self.num_events:
             return -1
         if len(self._calls) > 1:
             return int(self.moments[-1])
-        return int(self.iterations[-1]) * self._moments + self._calls[0][0]  # without an array of all moments
+        return int(self.iterations[-1]) * self._moments + self._calls[0][0]  # makes no array of all moments
 
     def start(self, engine: Engine) -> None:
         """Compute the values of all events.
 
         Raises:
-            Exception: a scheduler raises it at an event.
+            Exception: a scheduler raises an error at an event.
         """
         self.first_event = self.scheduler.copy.event_index
         locations = [location for named in self.scheduler.locations.values() for location in named]
@@ -170,7 +170,7 @@ class ComputedScheduler:
             self.values |= {location.identity: values for location, values in written}
 
     def stop_before(self, moment: int) -> None:
-        """Take back the events from a moment on."""
+        """Remove the events from a moment on."""
         self.num_events = int(np.searchsorted(self.moments, moment))
         self.moments, self.iterations = self.moments[: self.num_events], self.iterations[: self.num_events]
         short = {id(values): values[: self.num_events] for values in self.values.values()}
@@ -178,12 +178,12 @@ class ComputedScheduler:
 
 
 class ComputedRun:
-    """The part of a simulated run that is computed.
+    """The part of a simulated run that is computed without firing events.
 
     Args:
         schedulers: the schedulers whose events are computed.
         handlers: all handlers of the run.
-        engine: the empty engine of the trainer.
+        engine: the empty engine that represents the trainer.
         part: the part of the run.
     """
 
@@ -201,9 +201,9 @@ class ComputedRun:
             one.start(engine)
 
     def moment(self, timeline: Timeline) -> int:
-        """The moment at which a timeline is, as a number."""
+        """Return the present moment of a timeline as a number."""
         position, handlers, calling = self._part.num_positions, len(self._order_of), timeline.calling
-        if calling is None:  # it is at a training step
+        if calling is None:  # the timeline is at a training step
             return (timeline.iteration + 1) * position * handlers
         optimizer = getattr(timeline.engine.state, "optimizer", None)
         number = list(timeline.steps).index(optimizer) if optimizer in timeline.steps else 0
@@ -211,12 +211,12 @@ class ComputedRun:
         return (timeline.iteration * position + at) * handlers + self._order_of[calling]
 
     def end(self, moment: int | None, recorded: Iterable[RecordedValues], stop: int) -> None:
-        """Bring all schedulers to the end of the run, and give the values at each iteration.
+        """Move all schedulers to the end of the run, and give the values at each iteration to ``recorded``.
 
         Args:
             moment: the moment at which an error ended the run; None if there was no error.
             recorded: the values that are recorded under each name.
-            stop: the iteration after the last one with a training step.
+            stop: the iteration after the last iteration with a training step.
         """
         if moment is not None:
             for one in self._computed:
@@ -231,7 +231,7 @@ class ComputedRun:
             values.columns = {at: column for at, column in enumerate(found) if column is not None}
 
     def _columns(self, stop: int) -> dict[Identity, Array]:
-        """The values in effect at each location; locations with equal values share an array."""
+        """Return the values of each location at each iteration; locations with equal values share an array."""
         writers: dict[Identity, list[ComputedScheduler]] = defaultdict(list)
         for one in self._computed:
             for identity in one.values:
@@ -249,7 +249,7 @@ class ComputedRun:
     def _in_effect(
         self, writers: Sequence[ComputedScheduler], written: Sequence[Array], before: float, stop: int
     ) -> Array:
-        """The values in effect at each iteration, of which one location has several where it has several writers."""
+        """Return the values of a location at each iteration. The location may have several writers."""
         first, total = self._part.first, self._part.settings.iterations
         iterations, values = writers[0].iterations, written[0]
         if len(writers) > 1:

@@ -1,4 +1,4 @@
-"""The parts of a simulated run: empty engines, copies of the schedulers, and what they write."""
+"""Makes the objects that a simulated run changes: empty engines, copies of the schedulers, and records of values."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -20,7 +20,7 @@ from .schedulers import RecordedValues, SimulatedScheduler
 def simulated_schedulers(
     handlers: Iterable[AttachedHandler], engines: Mapping[Engine, Engine], metrics: Collection[str]
 ) -> list[SimulatedScheduler]:
-    """The schedulers that handlers call, and copies of them for a simulated run.
+    """Return the schedulers that handlers call, with copies of them for a simulated run.
 
     Args:
         handlers: the handlers of the run.
@@ -41,7 +41,7 @@ def simulated_schedulers(
     copies = private_copy(originals, replaced=replaced)
     for copied in copies:
         inspection.prepare_copy(copied, metrics)
-    engine = next(iter(engines.values()))  # of the trainer
+    engine = next(iter(engines.values()))  # the empty engine of the trainer
     locations = [locations_of(copied, engine) for copied in copies]
     return list(map(SimulatedScheduler, originals, copies, of_schedulers.values(), locations))
 
@@ -49,7 +49,7 @@ def simulated_schedulers(
 def recorded_values(
     schedulers: Iterable[SimulatedScheduler], engines: Mapping[Engine, Engine]
 ) -> dict[str, RecordedValues]:
-    """What a simulated run records, by the names of the plan.
+    """Return an empty record for each name of the plan, with the locations of the schedulers that write under it.
 
     Args:
         schedulers: the schedulers of the run.
@@ -60,15 +60,15 @@ def recorded_values(
         own_names = inspection.history_names(scheduler.copy, None)
         for handler in scheduler.writing_handlers:
             for own_name, locations in locations_of(scheduler.copy, engines[handler.engine]).items():
-                # A momentum that torch writes beside the learning rate has no history, and keeps its name.
+                # If torch writes a momentum beside the learning rate, the momentum has no history and keeps its name.
                 name = handler.name if handler.name and own_name in own_names else own_name
-                if locations:  # there are none where all of its groups are still to come
+                if locations:  # a scheduler has none if its param groups do not exist yet
                     recorded.setdefault(name, RecordedValues()).add(scheduler, locations)
     return recorded
 
 
 def empty_engine(engine: Engine) -> Engine:
-    """An engine in the same state, without handlers, data or metrics."""
+    """Return an engine in the same state, without handlers, data or metrics."""
     empty = Engine(lambda engine, batch: None)
     left_out = ("batch", "output", "dataloader", "param_history")
     vars(empty.state).update({key: value for key, value in vars(engine.state).items() if key not in left_out})
@@ -77,6 +77,6 @@ def empty_engine(engine: Engine) -> Engine:
 
 
 def _empty_loader(loader: "DataLoader[Any]") -> "DataLoader[Any]":
-    """A data loader of one number, with the same batch size."""
+    """Return a data loader of one number with the same batch size."""
     assert isinstance(loader.batch_sampler, BatchSampler)
     return DataLoader(TensorDataset(torch.empty(1)), batch_size=loader.batch_sampler.batch_size)

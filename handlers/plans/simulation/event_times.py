@@ -1,4 +1,4 @@
-"""When the events of a run come, as arithmetic: no event is fired."""
+"""Computes when the events of a run fire, by arithmetic alone."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from .handlers import AttachedHandler
 from .schedulers import Integers
 from .timeline import RunSettings
 
-# In the order in which a run fires them between two training steps; the events of optimizers follow.
+# A run fires events in this order between two training steps. The events of optimizers follow.
 FIRED = (
     Events.ITERATION_COMPLETED, Events.EPOCH_COMPLETED, Events.COMPLETED, Events.STARTED, Events.EPOCH_STARTED,
     Events.GET_BATCH_STARTED, Events.GET_BATCH_COMPLETED, Events.ITERATION_STARTED,
@@ -26,9 +26,9 @@ class Part(NamedTuple):
 
     Args:
         settings: the length of the whole run.
-        first: the first iteration, from 0.
-        last: the iteration after the last one.
-        steps: the optimizers whose steps fire events, and how many steps each has made before.
+        first: the first iteration of the part, counted from 0.
+        last: the iteration after the last iteration of the part.
+        steps: the optimizers whose steps fire events, and the number of steps that each made before.
     """
 
     settings: RunSettings
@@ -38,19 +38,19 @@ class Part(NamedTuple):
 
     @property
     def num_positions(self) -> int:
-        """The number of events that may come between two training steps."""
+        """The number of events that may fire between two training steps."""
         return len(FIRED) + 2 * len(self.steps)
 
 
 def position_of(event: Any, optimizer_number: int) -> int:
-    """The position of an event among those between two training steps; of an event of an optimizer, by its number."""
+    """Return the position of an event between two training steps. Each optimizer has positions for its own events."""
     if event in FIRED:
         return int(FIRED.index(event))
     return len(FIRED) + 2 * optimizer_number + int(event == OptimizerEvents.STEP_COMPLETED)
 
 
 def has_known_filter(handler: AttachedHandler) -> bool:
-    """Whether the filter of a handler is one of ignite, or none, so that arithmetic tells which events pass."""
+    """Return whether a handler has no filter or a filter of ignite, so that arithmetic tells which events pass."""
     if handler.event_filter is None:
         return True
     given = set(filter_arguments(handler.event_filter) or ())
@@ -58,16 +58,16 @@ def has_known_filter(handler: AttachedHandler) -> bool:
 
 
 def num_calls(handler: AttachedHandler, part: Part) -> int:
-    """How often a handler of the trainer with a known filter is called."""
+    """Return how often a handler of the trainer with a known filter is called."""
     return sum(len(passed) for _, passed, _ in _calls_of(handler, part))
 
 
 def times_of(handler: AttachedHandler, part: Part) -> list[tuple[int, Integers]]:
-    """When a handler of the trainer with a known filter is called.
+    """Return when a handler of the trainer with a known filter is called.
 
     Returns:
-        Pairs of the position of the event and, for each call, the iteration of the next training step, from 0. Two
-        optimizers that fire one event give two pairs.
+        Pairs of the position of the event and, for each call, the iteration of the next training step, counted from 0.
+        If two optimizers fire the event, there are two pairs.
     """
     return [
         (position, iterations_at(np.arange(passed.start, passed.stop, passed.step, dtype=np.int64)))
@@ -80,7 +80,7 @@ def times_of(handler: AttachedHandler, part: Part) -> list[tuple[int, Integers]]
 def _calls_of(
     handler: AttachedHandler, part: Part
 ) -> Iterator[tuple[int, range | list[int], Callable[[Integers], Integers]]]:
-    """The position of the event, the counts that pass its filter, and a function from counts to iterations."""
+    """Yield the position of the event, the counts that pass its filter, and a function from counts to iterations."""
     given = filter_arguments(handler.event_filter) or {}
     steps = part.steps.items() if handler.event not in FIRED else [(handler.optimizer, 0)]
     for number, (optimizer, steps_before) in enumerate(steps):
@@ -91,13 +91,13 @@ def _calls_of(
 
 
 def _firings(event: Any, part: Part, every: int, steps_before: int) -> tuple[range, Callable[[Integers], Integers]]:
-    """What the filters of an event see, and a function from it to the iteration of the next training step.
+    """Return the counts that filters of an event get, and a function from counts to the next training step's iteration.
 
     Args:
         event: the event.
         part: the part of the run.
-        every: the iterations for each step of the optimizer, for its events.
-        steps_before: the steps that the optimizer has made before.
+        every: the iterations for each step of the optimizer, for events of an optimizer.
+        steps_before: the steps that the optimizer made before.
     """
     settings, first, last, _ = part
     length = settings.epoch_length
@@ -125,11 +125,11 @@ def _firings(event: Any, part: Part, every: int, steps_before: int) -> tuple[ran
 
 
 def _passing(counts: range, given: Mapping[str, Any]) -> range | list[int]:
-    """The counts that pass a filter of ignite, given its arguments."""
+    """Return the counts that pass a filter of ignite, from the arguments of the filter."""
     if "once" in given:
         return sorted({int(count) for count in given["once"] if count in counts})
     every, low, high = int(given.get("every", 1)), counts.start, counts.stop
-    begin = 0  # every=n counts from the start of the run, or from after=m
+    begin = 0  # ignite counts every=n from the start of the run, or from after=m
     if "after_" in given:
         begin = int(given["after_"]) + 1
         low, high = max(low, begin), int(min(high, given["before_"]))

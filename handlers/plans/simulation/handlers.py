@@ -1,4 +1,4 @@
-"""The handlers of an engine that call schedulers or run evaluators, found without calling any of them."""
+"""Finds the handlers of an engine that call schedulers or run evaluators, without calling them."""
 
 import dis
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from lehr.handlers.core.inspection import (
 from lehr.handlers.core.scheduler import BaseParamScheduler
 
 SCHEDULER_METHODS = ("__call__", "next_phase", "observe", "count")
-UNLIMITED = (("before", inf), ("after", 0))  # filters that ignite keeps where none is given
+UNLIMITED = (("before", inf), ("after", 0))  # ignite keeps these filters if none is given
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,13 +38,13 @@ class AttachedHandler:
     Args:
         engine: the engine that calls the handler.
         event: the event, without its filter.
-        event_filter: the filter of the event, or None.
+        event_filter: the filter of the event; None for no filter.
         owner: the scheduler, the resume check of a scheduler, or the evaluator.
         method: one of ``SCHEDULER_METHODS`` for a scheduler; ``"resume"`` for a resume check; ``"run"`` for an
             evaluator.
-        name: the name of the history that was given to ``attach``, or None.
-        optimizer: the optimizer whose steps count, or None for all events.
-        function: the handler that runs an evaluator, as the engine has it.
+        name: the name of the history that was given to ``attach``; None for no name.
+        optimizer: the optimizer whose steps are counted; None if all events are counted.
+        function: the handler that runs an evaluator, in the engine's own form.
         clocked: how a scheduler with a clock is attached; None without a clock.
     """
 
@@ -60,7 +60,7 @@ class AttachedHandler:
 
     @property
     def scheduler(self) -> BaseParamScheduler | None:
-        """The scheduler that the handler calls, or None."""
+        """The scheduler that the handler calls; None if it calls no scheduler."""
         return self.owner if self.method in SCHEDULER_METHODS else None
 
     @property
@@ -77,7 +77,7 @@ class AttachedHandler:
 
     @cached_property
     def event_text(self) -> str:
-        """The event and its filter, as code would give them, such as ``ITERATION_STARTED(every=2, before=9)``."""
+        """The event and its filter as code writes them, such as ``ITERATION_STARTED(every=2, before=9)``."""
         by = "" if self.clocked is None else f" by {type(self.clocked.clock).__name__}"
         return f"{self._event_text}{by}"
 
@@ -96,7 +96,7 @@ class AttachedHandler:
 
 
 def attached_handlers(engine: Engine) -> list[AttachedHandler]:
-    """The handlers of an engine that matter to a simulated run, in the order in which each event calls them."""
+    """Return the handlers of an engine that a simulated run needs, in the order in which each event calls them."""
     return [handler for registered in handlers_of(engine) for handler in _attached(engine, registered)]
 
 
@@ -125,7 +125,7 @@ def _attached(engine: Engine, registered: RegisteredHandler) -> list[AttachedHan
 
 
 def _engines_run_by(handler: Any, arguments: tuple[Any, ...]) -> list[Engine]:
-    """The engines that a handler's code or arguments refer to, if its code calls a ``run``."""
+    """Return the engines that a handler's code or arguments refer to, if its code calls a method ``run``."""
     function = handler
     while isinstance(function, partial):
         function = function.func
@@ -136,12 +136,12 @@ def _engines_run_by(handler: Any, arguments: tuple[Any, ...]) -> list[Engine]:
 
 
 def engine_references(engine: Engine) -> list[Any]:
-    """The objects that the training step and the handlers of an engine refer to."""
+    """Return the objects that the training step and the handlers of an engine refer to."""
     return [found for function in functions_of(engine) for found in references_of(function)]
 
 
 def may_write_metrics(engine: Engine) -> bool:
-    """Whether the code of the training step or of a handler may write to ``engine.state.metrics``."""
+    """Return whether the code of the training step or of a handler may write to ``engine.state.metrics``."""
     return any(map(_may_write_metrics, functions_of(engine)))
 
 
@@ -150,8 +150,8 @@ def _may_write_metrics(function: Any) -> bool:
     if not isinstance(function, FunctionType):
         function = type(function).__call__
     if not isinstance(function, FunctionType):
-        return True  # it has no Python code to read
+        return True  # there is no Python code to read
     names = set(names_in(function.__code__))
     if "metrics" not in names or not names.isdisjoint({"update", "setdefault", "setattr"}):
         return "metrics" in names
-    return any(instruction.opname == "STORE_SUBSCR" for instruction in dis.get_instructions(function))  # it is slow
+    return any(instruction.opname == "STORE_SUBSCR" for instruction in dis.get_instructions(function))  # slow

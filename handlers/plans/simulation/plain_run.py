@@ -1,4 +1,4 @@
-"""A run whose loop calls the schedulers itself, as an engine that calls them at the same iterations."""
+"""Represents a training loop without an engine by an engine that calls the schedulers at the same iterations."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,14 +19,14 @@ Planned = Engine | Schedulers | Mapping[Any, Schedulers]
 
 
 class PlainRun(Engine):
-    """An engine that stands for a training loop without one. It calls the schedulers; others may observe metrics."""
+    """An engine that represents a training loop. It calls the schedulers, and the loop may pass metrics to them."""
 
 
 class LoopClock(Clock):
-    """What ``scheduler.apply(amount=...)`` counts in a loop without an engine."""
+    """The clock of a loop without an engine, which passes amounts to ``scheduler.apply(amount=...)``."""
 
     def reading(self, engine: Engine) -> int:
-        """Nothing: a simulated run has planned amounts instead."""
+        """Return 0: a simulated run has planned amounts instead of readings."""
         return 0
 
 
@@ -37,18 +37,18 @@ def engine_of(
     accumulation: Accumulation,
     amounts: Sequence[int] | None = None,
 ) -> Engine:
-    """The engine of a run; schedulers of a loop without one get a :class:`PlainRun`.
+    """Return the engine of a run. For schedulers of a loop without an engine, it is a :class:`PlainRun`.
 
     Args:
-        planned: an engine; or a scheduler or several, which the loop calls before each step of the optimizer; or a
-            mapping from events of ignite to the schedulers that the loop calls then.
+        planned: an engine; or a scheduler or several schedulers, which the loop calls before each step of the
+            optimizer; or a mapping from events of ignite to the schedulers that the loop calls at these events.
         max_epochs: epochs of the run.
         epoch_length: iterations of an epoch.
         accumulation: iterations for each step of each optimizer.
-        amounts: what the loop passes to ``apply`` at each iteration; None for events.
+        amounts: the amount that the loop passes to ``apply`` at each iteration; None if the loop counts events.
 
     Raises:
-        TypeError: ``planned`` is something else.
+        TypeError: ``planned`` has another type.
         ValueError: there is no scheduler.
     """
     if isinstance(planned, Engine):
@@ -62,7 +62,7 @@ def engine_of(
     if not calls:
         raise ValueError(f"trainer must have one or more schedulers, given {arguments.shown(planned)}")
     engine = PlainRun(lambda engine, batch: None)
-    done = set()  # how many events have been, and how many iterations each of them stands for
+    done = set()  # pairs of the number of past events and the iterations in each event
     for event, scheduler in calls:
         if not isinstance(scheduler, BaseParamScheduler):
             raise TypeError(
@@ -87,7 +87,7 @@ def engine_of(
         if event == Events.ITERATION_STARTED:
             done.add((scheduler.event_index, every))
     iteration = max((events * every for events, every in done), default=0)
-    if iteration and all(iteration // every == events for events, every in done):  # the loop is in its run
+    if iteration and all(iteration // every == events for events, every in done):  # the loop is in mid-run
         state = engine.state
         state.iteration = iteration
         state.epoch, state.max_epochs, state.epoch_length = state.iteration // epoch_length, max_epochs, epoch_length

@@ -1,4 +1,4 @@
-"""A simulated run: copies of the schedulers write at the events of a run, without any training step."""
+"""Simulates a run: copies of the schedulers write at the events of the run, without any training step."""
 
 from array import array
 from collections import defaultdict
@@ -29,10 +29,10 @@ COMPLETED_EVENTS = (Events.ITERATION_COMPLETED, Events.EPOCH_COMPLETED, Events.C
 
 
 class SimulatedRun:
-    """The events of a run, from the next iteration of the engine on, for copies of its schedulers.
+    """Fires the events of a run, from the next iteration of the engine on, for copies of its schedulers.
 
     Args:
-        trainer: the engine. The run does not change it, or anything that belongs to it.
+        trainer: the engine. The run changes neither the engine nor its objects.
         settings: the length and the metrics of the run.
     """
 
@@ -56,34 +56,34 @@ class SimulatedRun:
             )
         ]
         self.handlers = [handler for handler in handlers if handler not in self.unsupported]
-        self.failed: tuple[SimulatedScheduler, Engine] | None = None  # the scheduler that raised, and its engine
+        self.failed: tuple[SimulatedScheduler, Engine] | None = None  # the scheduler with the error, and its engine
         self._make_copies()
 
     def _make_copies(self) -> None:
-        """Make what the run changes: empty engines, copies of the schedulers, and what they write."""
+        """Make the objects that the run changes: empty engines, copies of the schedulers, and records of values."""
         self._engines = {engine: empty_engine(engine) for engine in self._with_schedulers}
         self.engine, *evaluators = self._engines.values()
         self._timeline = Timeline(self.trainer, self.engine, evaluators, self.settings)
         self.schedulers = simulated_schedulers(self.handlers, self._engines, self.settings.metrics)
         self.recorded = recorded_values(self.schedulers, self._engines)
         self._counting = PlannedCounting(self._timeline, self.settings.amounts)
-        self._repeats = array("q")  # for how many iterations each recorded row holds
+        self._repeats = array("q")  # the number of iterations for which each recorded row is valid
 
     def run(self, progress: Callable[[int], object] | None) -> None:
         """Fire all events, and record the values of each iteration at its training step.
 
         Args:
-            progress: called with ``PROGRESS_INTERVAL`` after every so many iterations, or None.
+            progress: called with ``PROGRESS_INTERVAL`` after this number of iterations; or None.
 
         Raises:
-            Exception: a scheduler raises it at an event. A note names the iteration.
+            Exception: a scheduler raises an error at an event. A note names the iteration.
         """
         with random_state_kept(*self.called):
             try:
                 found = computable(self.schedulers, self.recorded.values(), self.handlers, self.trainer, self.engine)
                 try:
                     computed = self._computed(found)
-                except Exception:  # the events come one by one, to find out which of them raises it
+                except Exception:  # fire the events one by one, to find the event that raises the error
                     self._make_copies()
                     found, computed = [], self._computed([])
                 self._step([one for one in self.schedulers if one not in found], computed, progress)
@@ -95,14 +95,14 @@ class SimulatedRun:
 
     @property
     def called(self) -> list[object]:
-        """The schedulers and filters of events that a run calls, and with them the functions of users."""
+        """The schedulers and filters of events that a run calls, with the functions of users in them."""
         return [*(scheduler.copy for scheduler in self.schedulers), *(one.event_filter for one in self.handlers)]
 
     def _computed(self, schedulers: list[SimulatedScheduler]) -> ComputedRun:
-        """Compute the events of these schedulers.
+        """Compute the events of the given schedulers.
 
         Raises:
-            Exception: one of them raises it at an event.
+            Exception: a scheduler raises an error at an event.
         """
         settings, originals = self.settings, {id(one.original): one for one in schedulers}
         for values in self.recorded.values():
@@ -121,7 +121,7 @@ class SimulatedRun:
         """Fire the events of the schedulers that are not computed, and end the run.
 
         Raises:
-            Exception: a scheduler, a filter or ``progress`` raises it.
+            Exception: a scheduler, a filter or ``progress`` raises an error.
         """
         settings, timeline, moment = self.settings, self._timeline, None
         start, stop = settings.start, settings.iterations
@@ -145,7 +145,7 @@ class SimulatedRun:
             computed.end(moment, self.recorded.values(), stop)
 
     def _is_watched(self, stepped: list[SimulatedScheduler]) -> bool:
-        """Whether code of a user may look at the state of the engine between two events."""
+        """Return whether code of a user may look at the state of the engine between two events."""
         return not all(map(has_known_filter, self.handlers)) or any(is_seen(self.engine, one) for one in stepped)
 
     def _recorder(self, stepped: set[int], progress: Callable[[int], object] | None) -> Callable[[int], None]:
@@ -168,14 +168,14 @@ class SimulatedRun:
         return record
 
     def _count_before(self) -> None:
-        """Count the events that came before the simulated run starts."""
+        """Count the events before the start of the simulated run."""
         settings, engine, timeline = self.settings, self.engine, self._timeline
         schedulers = {id(one.original): one for one in self.schedulers}
         steps = dict.fromkeys(timeline.steps, 0)
         others = []
         for handler in self.handlers:
             if handler.clocked is not None:
-                continue  # the engine does not know what was counted before
+                continue  # the engine does not know the count of a clock
             if handler.engine is not self.trainer or not has_known_filter(handler) or handler.scheduler is None:
                 others.append(handler)
             elif handler.writes:
@@ -195,7 +195,7 @@ class SimulatedRun:
         handlers: list[AttachedHandler],
         callback_of: Callable[[SimulatedScheduler, AttachedHandler], Callable[[], None]],
     ) -> dict[tuple[Engine, Any], list[Callback]]:
-        """The callbacks of each event for these schedulers, in the order of the engine's own handlers."""
+        """Return the callbacks of each event for the given schedulers, in the order of the engine's own handlers."""
         callbacks: dict[tuple[Engine, Any], list[Callback]] = defaultdict(list)
         for handler in handlers:
             resumed = inspection.resumed_scheduler(handler.owner) if handler.method == "resume" else None
@@ -251,7 +251,7 @@ class SimulatedRun:
 
     @property
     def stop(self) -> int:
-        """The iteration after the last one: fewer than were asked for where a deadline ends the run."""
+        """The iteration after the last iteration. A deadline may end the run before ``settings.iterations``."""
         return self._timeline.iteration if self.engine.should_terminate else self.settings.iterations
 
     @cached_property
@@ -261,13 +261,13 @@ class SimulatedRun:
         tables: dict[str, Array] = {}
         for name, values in self.recorded.items():
             table = values.table(start, iterations, self._repeats)
-            is_shared = any(np.may_share_memory(table, other) for other in tables.values())  # one scheduler, two names
+            is_shared = any(np.may_share_memory(table, other) for other in tables.values())  # written under two names
             tables[name] = (table.copy() if is_shared else table)[: self.stop]
         return tables
 
     @cached_property
     def written_schedules(self) -> list[WrittenSchedule]:
-        """All schedules that the run has written."""
+        """All schedules whose values the run has written."""
         return [
             written
             for name, values in self.recorded.items()
@@ -275,7 +275,7 @@ class SimulatedRun:
         ]
 
     def writing_order(self, scheduler: SimulatedScheduler) -> tuple[int, int]:
-        """The position of its last write between two training steps; the later of two schedulers wins."""
+        """Return the position of a scheduler's last write between two training steps; a later position overrides."""
         return max(
             (TRAINER_EVENTS.index(handler.event), self.handlers.index(handler))
             for handler in scheduler.writing_handlers
@@ -283,7 +283,7 @@ class SimulatedRun:
 
     @property
     def engines(self) -> Collection[Engine]:
-        """The trainer, and the evaluators whose schedulers it runs."""
+        """The trainer, and the evaluators that it runs and that have schedulers."""
         return self._engines.keys()
 
     @cached_property
@@ -293,6 +293,6 @@ class SimulatedRun:
 
     @cached_property
     def optimizers(self) -> set[int]:
-        """The ids of the trainer's optimizers: those that its code refers to, or that its schedulers write to."""
+        """The ids of the trainer's optimizers, which its code refers to or its schedulers write to."""
         own = {id(one) for one in self.references if isinstance(one, Optimizer)}
         return own.union(*(optimizers_of(scheduler.original) for scheduler in self.schedulers))

@@ -1,4 +1,4 @@
-"""The schedulers of a simulated run, their schedules, and the values recorded where they write."""
+"""The schedulers of a simulated run with their copies and schedules, and the records of the values that they write."""
 
 from array import array
 from collections import defaultdict
@@ -28,15 +28,15 @@ class SimulatedScheduler:
 
     Args:
         original: the scheduler of the real run.
-        copy: its copy, which the simulated run calls.
-        handlers: the handlers that call it.
-        locations: where the copy writes, by the names of its histories.
-        events_before: how many of its events came before the simulated run starts.
-        repeated_events: how many of those events a resumed run fires again.
-        last_events: how many of those events came at the very end, perhaps after the checkpoint.
+        copy: the copy of the scheduler, which the simulated run calls.
+        handlers: the handlers that call the scheduler.
+        locations: the locations that the copy writes, by the names of its histories.
+        events_before: the number of the scheduler's events before the simulated run starts.
+        repeated_events: the number of these events that a resumed run fires again.
+        last_events: the number of these events at the very end, which may have come after the checkpoint.
         event_iterations: for each event of the simulated run, the iteration of the next training step, from 0.
-        observed_iterations: the same for each metric that a handler passes to it.
-        event_indices: for each event, the event index that a clock has counted before it.
+        observed_iterations: the same iteration for each metric that a handler passes to the scheduler.
+        event_indices: the event index that a clock has counted before each event.
     """
 
     original: BaseParamScheduler
@@ -52,34 +52,34 @@ class SimulatedScheduler:
 
     @property
     def clock(self) -> Clock | None:
-        """The clock of the real run; None if it counts events."""
+        """The clock in the real run; None if the scheduler counts events."""
         return next((handler.clocked.clock for handler in self.handlers if handler.clocked is not None), None)
 
     @property
     def first_event(self) -> int:
-        """The index of its first event in the simulated run."""
+        """The index of the scheduler's first event in the simulated run."""
         if self.clock is not None:
             return self.event_indices[0] if self.event_indices else self.copy.event_index
         return self.copy.event_index - len(self.event_iterations)
 
     def index_of(self, position: int) -> int:
-        """The index of an event of the simulated run, given its number from 0."""
+        """Return the index of an event of the simulated run from its number, which counts from 0."""
         return self.first_event + position if self.clock is None else self.event_indices[position]
 
     def position(self, event_index: float) -> int:
-        """The number, from 0, of the first event of the simulated run with this index or a larger one."""
+        """Return the number, from 0, of the first event in the simulated run with at least this event index."""
         if self.clock is not None:
             return int(np.searchsorted(np.array(self.event_indices), event_index))
         return int(np.ceil(event_index)) - self.first_event
 
     @property
     def writing_handlers(self) -> list[AttachedHandler]:
-        """The handlers that make it write."""
+        """The handlers that make the scheduler write."""
         return [handler for handler in self.handlers if handler.writes]
 
     @cached_property
     def description(self) -> str:
-        """Its type, its parameter and its events in words."""
+        """The type, the parameter and the events of the scheduler in words."""
         named = [handler for handler in self.handlers if handler.clocked is None or handler.writes]
         events = " | ".join(dict.fromkeys(handler.event_text for handler in named))
         return f"{type_name_of(self.original)} of {self.original.param_name!r} on {events}"
@@ -87,17 +87,17 @@ class SimulatedScheduler:
 
 @dataclass(frozen=True, eq=False)
 class WrittenSchedule:
-    """A schedule that a simulated run has written, and the values in effect.
+    """A schedule that a simulated run has written, with the values at each iteration.
 
     Args:
-        name: its name in the plan.
+        name: the name of the values in the plan.
         scheduler: the scheduler.
         schedule: the schedule of the scheduler, or of one of the schedulers that a ``ParamGroupScheduler`` combines.
-        location: the first location that it writes.
-        columns: the columns of ``table`` that it writes.
-        table: ``(iterations, groups)``: the values in effect under the name.
+        location: the first location that the schedule writes.
+        columns: the columns of ``table`` that the schedule writes.
+        table: ``(iterations, groups)``: the values under the name, at each iteration.
         before: ``(groups)``: the values before the run, for the columns of ``table``.
-        distinct: the first of the groups of this schedule, and those that may have other values than the ones before.
+        distinct: the groups whose values may differ from those of all groups before them.
     """
 
     name: str
@@ -111,19 +111,19 @@ class WrittenSchedule:
 
     @cached_property
     def values(self) -> Array:
-        """The values in effect at each iteration: ``(iterations, groups of this schedule)``."""
+        """The values at each iteration: ``(iterations, groups of this schedule)``."""
         first, last = self.columns[0], self.columns[-1]
         follow = self.columns == list(range(first, last + 1))
-        return self.table[:, first : last + 1] if follow else self.table[:, self.columns]  # a slice copies nothing
+        return self.table[:, first : last + 1] if follow else self.table[:, self.columns]  # a slice makes no copy
 
     @property
     def event_iterations(self) -> Integers:
-        """For each event, the iteration of the next training step, from 0."""
+        """The iteration of the next training step, for each event, counted from 0."""
         return self.scheduler.event_iterations
 
     @cached_property
     def event_values(self) -> Array:
-        """The values in effect after each event: ``(events, groups of this schedule)``."""
+        """The values after each event: ``(events, groups of this schedule)``."""
         iterations = self.event_iterations[: np.searchsorted(self.event_iterations, len(self.values))]
         first = int(iterations[0]) if len(iterations) else 0
         if np.array_equal(iterations, np.arange(first, first + len(iterations))):
@@ -132,7 +132,7 @@ class WrittenSchedule:
 
     @property
     def num_events(self) -> int:
-        """The number of its events in the whole run; with a clock, what it has counted."""
+        """The number of the schedule's events in the whole run; for a clock, its count."""
         if self.scheduler.clock is not None:
             return self.scheduler.copy.event_index
         return self.scheduler.first_event + len(self.event_iterations)
@@ -144,35 +144,35 @@ class WrittenSchedule:
 
     @property
     def description(self) -> str:
-        """Its name, its scheduler and its events in words."""
+        """The name, the scheduler and its events in words."""
         return f"{self.name!r}: {self.scheduler.description}"
 
 
 class RecordedValues:
-    """The values at all locations of one name, iteration by iteration."""
+    """Records the values at all locations of one name, iteration by iteration."""
 
     def __init__(self) -> None:
         self.locations: list[Location] = []
-        self.writers: list[tuple[SimulatedScheduler, list[int]]] = []  # with the columns that each of them writes
-        self.columns: dict[int, Array] = {}  # the columns that are computed, with a value for each iteration
+        self.writers: list[tuple[SimulatedScheduler, list[int]]] = []  # with the columns that each scheduler writes
+        self.columns: dict[int, Array] = {}  # the computed columns, each with a value for each iteration
         self._values, self._before = array("d"), array("d")
-        self._widths: list[int] = []  # the number of values at each iteration, where it can change
+        self._widths: list[int] = []  # the number of values at each iteration, if it can change
 
     def add(self, scheduler: SimulatedScheduler, locations: Sequence[Location]) -> None:
-        """Add the locations of a scheduler, without those that another scheduler of this name writes too."""
+        """Add the locations of a scheduler, except those that another scheduler writes under this name."""
         known, columns = self._columns(), []
         for location in locations:
             columns.append(known.get(location.identity, len(self.locations)))
             if location.identity not in known:
                 self.locations.append(location)
-        if (scheduler, columns) not in self.writers:  # it may be attached twice
+        if (scheduler, columns) not in self.writers:  # a scheduler may be attached twice
             self.writers.append((scheduler, columns))
 
     def _columns(self) -> dict[tuple[int, str, int | None], int]:
         return {location.identity: column for column, location in enumerate(self.locations)}
 
     def written_schedules(self, name: str, engine: Engine, table: Array) -> Iterator[WrittenSchedule]:
-        """The schedules that were written here; a ``ParamGroupScheduler`` has one for each of its schedulers."""
+        """Yield the schedules that were written under this name; a ``ParamGroupScheduler`` has several."""
         known = self._columns()
         for scheduler, _ in self.writers:
             for member in members_of(scheduler.copy):
@@ -185,7 +185,7 @@ class RecordedValues:
                     yield WrittenSchedule(name, scheduler, member.schedule, location, columns, table, before, distinct)
 
     def first_equal(self, column: int) -> int:
-        """The first column that is known to have the values of this one."""
+        """Return the first column that is known to have the same values as ``column``."""
         values = self.columns.get(column)
         return column if values is None else next(at for at, its in self.columns.items() if its is values)
 
@@ -194,7 +194,7 @@ class RecordedValues:
         self._before = array("d", [value for location in self.locations for value in location.read()])
 
     def reader(self, stepped: Container[int]) -> Callable[[], None] | None:
-        """A function that records the values of one iteration; None if all of them are computed.
+        """Return a function that records the values of one iteration; None if all values are computed.
 
         Args:
             stepped: the ids of the schedulers whose events come one by one.
@@ -204,7 +204,7 @@ class RecordedValues:
         if not locations:
             return None
         if all(location.is_in_optimizer and location.item is None for location in locations):
-            # The usual case; a dry run spends most of its time here.
+            # Most runs take this branch, and a dry run spends most of its time in the function.
             entries = [(location.holder, location.key) for location in locations]
             return lambda: extend([group[key] for group, key in entries])
 
@@ -216,12 +216,12 @@ class RecordedValues:
         return read
 
     def table(self, start: int, iterations: int, repeats: Sequence[int]) -> Array:
-        """The values ``(iterations, groups)``; NaN before ``start``, and where a location holds no number.
+        """Return the values ``(iterations, groups)``; NaN before ``start``, and for a location without a number.
 
         Args:
             start: the first iteration of the run.
             iterations: the number of iterations of the whole run.
-            repeats: for how many iterations each recorded row holds.
+            repeats: the number of iterations for which each recorded row is valid.
         """
         stepped = [column for column in range(len(self.locations)) if column not in self.columns]
         width = max(self._widths, default=len(stepped))
@@ -244,7 +244,7 @@ class RecordedValues:
         return table
 
     def _rows(self, width: int) -> Array:
-        """The recorded values, one row for each time that they were recorded."""
+        """Return the recorded values, one row for each time that they were recorded."""
         values = np.array(self._values)
         if not self._widths:
             return values.reshape(-1, max(width, 1))
@@ -253,6 +253,6 @@ class RecordedValues:
         return rows
 
     def labels(self, groups: int) -> tuple[str, ...]:
-        """The names of the param groups, with the number of the optimizer if there are several."""
+        """Return the names of the param groups, with the number of the optimizer if there are several optimizers."""
         labels = labels_of(self.locations)
         return (*labels, *[""] * (groups - len(labels)))

@@ -1,4 +1,4 @@
-"""The events of a run in the order in which ignite fires them."""
+"""Fires the events of a run in the order in which ignite fires them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ BATCH_EVENTS = (Events.GET_BATCH_STARTED, Events.GET_BATCH_COMPLETED)
 OF_ITERATIONS = (*BATCH_EVENTS, Events.ITERATION_STARTED, Events.ITERATION_COMPLETED, *OptimizerEvents)
 EVALUATOR_EVENTS = (Events.STARTED, Events.EPOCH_STARTED, Events.EPOCH_COMPLETED, Events.COMPLETED)
 
-# In the order in which they come between one training step and the next.
+# The events in the order in which they fire between one training step and the next.
 TRAINER_EVENTS = (
     OptimizerEvents.STEP_COMPLETED, Events.ITERATION_COMPLETED, Events.EPOCH_COMPLETED, Events.COMPLETED,
     Events.STARTED, Events.EPOCH_STARTED, *BATCH_EVENTS, Events.ITERATION_STARTED, OptimizerEvents.STEP_STARTED,
@@ -26,13 +26,13 @@ TRAINER_EVENTS = (
 
 @dataclass(frozen=True)
 class RunSettings:
-    """The length of a run, and what happens in it.
+    """The length of a run, and its metrics and amounts.
 
     Args:
         max_epochs: epochs of the whole run.
         epoch_length: iterations of an epoch.
         iterations: iterations of the whole run; the last epoch may have fewer than the others.
-        start: the iteration that the run starts with, from 0; more than 0 if it is resumed.
+        start: the iteration with which the run starts, counted from 0; more than 0 if the run is resumed.
         metrics: the values of each metric, evenly spaced over the run. Metrics of whole epochs are known when the
             epoch completes, other metrics when the iteration completes.
         accumulation: iterations for each step of each optimizer.
@@ -48,7 +48,7 @@ class RunSettings:
     amounts: PlannedAmounts
 
     def interval(self, num_values: int) -> int:
-        """The iterations from one value of a metric to the next, given the number of values in the run."""
+        """Return the iterations from one value of a metric to the next, from the number of values in the run."""
         by_epoch = num_values == self.iterations // self.epoch_length
         return self.epoch_length if by_epoch else self.iterations // num_values
 
@@ -57,9 +57,9 @@ class Callback(NamedTuple):
     """A function that an event calls, if the event passes the filter and is a step of the optimizer.
 
     Args:
-        handler: the handler that the function stands for.
-        event_filter: the filter, or None.
-        optimizer: the optimizer, or None for all events.
+        handler: the handler that the function replaces.
+        event_filter: the filter; None for no filter.
+        optimizer: the optimizer; None for the steps of any optimizer.
         function: the function.
     """
 
@@ -70,7 +70,7 @@ class Callback(NamedTuple):
 
     @classmethod
     def of(cls, handler: AttachedHandler, function: Callable[[], None]) -> "Callback":
-        """The callback of a handler; one with a clock looks at the filter and the optimizer itself."""
+        """Return the callback of a handler. A handler with a clock checks the filter and the optimizer itself."""
         if handler.clocked is not None:
             return cls(handler, None, None, function)
         return cls(handler, handler.event_filter, handler.optimizer, function)
@@ -80,19 +80,19 @@ Callbacks = Mapping[tuple[Engine, Any], list[Callback]]
 
 
 class Timeline:
-    """The events of a run, and what the state of the engine says at each of them.
+    """Fires the events of a run, and keeps the state of the engine as ignite would have it at each event.
 
     Args:
         trainer: the engine of the real run. The timeline only asks which optimizers fire its step events.
         engine: the empty engine of the simulated run. The timeline counts in its state.
-        evaluators: the empty engines of the evaluators, which get the metrics too.
+        evaluators: the empty engines of the evaluators, which also get the metrics.
         settings: the length and the metrics of the run.
     """
 
     def __init__(self, trainer: Engine, engine: Engine, evaluators: Sequence[Engine], settings: RunSettings) -> None:
         self.engine, self.engines, self.settings = engine, (engine, *evaluators), settings
-        self.iteration = 0  # of the next training step, from 0
-        self.calling: AttachedHandler | None = None  # the handler of the trainer that is called
+        self.iteration = 0  # the iteration of the next training step, counted from 0
+        self.calling: AttachedHandler | None = None  # the handler of the trainer that is being called
         self.steps = {optimizer: steps_of(trainer, optimizer) or 0 for optimizer in stepping_optimizers(trainer)}
         self._by_epoch: list[tuple[str, Sequence[float], int]] = []
         self._by_iteration: list[tuple[str, Sequence[float], int]] = []
@@ -102,7 +102,7 @@ class Timeline:
             (self._by_epoch if whole_epochs else self._by_iteration).append((name, values, interval))
 
     def begin(self, first: int) -> None:
-        """Count as at the beginning of a part of the run."""
+        """Set the counters for the beginning of a part of the run."""
         state, length = self.engine.state, self.settings.epoch_length
         state.max_epochs, state.epoch_length = self.settings.max_epochs, length
         state.iteration, state.epoch, self.iteration = first, first // length, first
@@ -116,16 +116,16 @@ class Timeline:
         steps: dict[Optimizer, int],
         each_iteration: bool = True,
     ) -> None:
-        """Fire the events of iterations ``first`` to ``last - 1``.
+        """Fire the events of the iterations ``first`` to ``last - 1``.
 
         Args:
-            first: the first iteration. Where it lies within an epoch, the epoch starts again, as in ignite.
-            last: the iteration after the last one.
+            first: the first iteration. If it is within an epoch, the epoch starts again, as in ignite.
+            last: the iteration after the last iteration.
             callbacks: the callbacks of each event.
-            record: called in the place of the training steps, with the number of them since the last call.
-            steps: how many steps each optimizer has made; they are counted here.
-            each_iteration: whether to go through all iterations even if no event calls anything then, since a function
-                of a user may look at the state of the engine.
+            record: called instead of training steps, with the number of steps since the last call.
+            steps: the number of steps that each optimizer has made; the method counts them here.
+            each_iteration: whether to visit all iterations even if no event calls a function there, because a user's
+                function may look at the state of the engine.
         """
         state, length = self.engine.state, self.settings.epoch_length
         self.begin(first)
@@ -156,7 +156,7 @@ class Timeline:
     def _fire_iterations(
         self, end: int, callbacks: Callbacks, record: Callable[[int], None], steps: dict[Optimizer, int]
     ) -> None:
-        """Fire the events of the iterations to the end of an epoch."""
+        """Fire the events of the iterations up to the end of an epoch."""
         state, engine = self.engine.state, self.engine
         batch_events = [event for event in BATCH_EVENTS if (engine, event) in callbacks]
         started = callbacks.get((engine, Events.ITERATION_STARTED), [])
@@ -209,7 +209,7 @@ class Timeline:
         state.optimizer = None
 
     def _set_metrics(self, before: int, now: int, series: list[tuple[str, Sequence[float], int]]) -> None:
-        """Give the engines the last values that come after one iteration and no later than another one."""
+        """Give the engines the last values that come after iteration ``before`` and no later than iteration ``now``."""
         for name, values, interval in series:
             if now // interval > max(before, 0) // interval:
                 for engine in self.engines:

@@ -1,4 +1,4 @@
-"""What a simulated run cannot predict."""
+"""Finds the schedulers that a simulated run cannot predict."""
 
 from lehr.handlers.core import inspection
 from lehr.handlers.core.clocks.time_clock import TimeClock
@@ -14,7 +14,7 @@ NO_GROUPS = "which has no param groups yet, or does not say where it writes"
 
 
 def unforeseen_by(run: SimulatedRun) -> list[str]:
-    """The schedulers whose events or locations the run cannot predict, in words."""
+    """Return the schedulers whose events or locations the run cannot predict, in words."""
     without_locations = [
         original
         for one in run.schedulers
@@ -47,7 +47,7 @@ def unforeseen_by(run: SimulatedRun) -> list[str]:
 
 
 def _advice(handler: AttachedHandler) -> str:
-    """What a plan of a scheduler with a clock needs, in words."""
+    """Return in words what the plan of a scheduler with a clock needs; empty without a clock."""
     if handler.clocked is None:
         return ""
     clock = handler.clocked.clock
