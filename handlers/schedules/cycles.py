@@ -104,7 +104,7 @@ class Cyclical(Schedule):
         """For each index: its cycle, its position in the cycle, and the size and warm-up of the cycle."""
         sizes = self.cycle_size, self.warmup_duration
         total = sum(sizes)
-        if _grown(sizes, self.cycle_mult) == sizes:
+        if self.cycle_mult == 1 or _grown(sizes, self.cycle_mult) == sizes:
             cycle = np.floor(indices / total)
             return cycle, indices - cycle * total, *sizes
         # A table reaches to the next power of two above the last index, so that few tables are made.

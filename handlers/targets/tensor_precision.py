@@ -16,6 +16,8 @@ def as_held(held: Sequence[Any], values: Any) -> Any:
         held: the number or tensor of each group.
         values: a number, a list with one for each group, or a table ``(events, groups)``.
     """
+    if {float}.issuperset(map(type, held)):  # the usual case, and quick to see
+        return values
     dtypes = [one.dtype if isinstance(one, torch.Tensor) else torch.float64 for one in held]
     if not any(dtype is not torch.float64 for dtype in dtypes):
         return values
