@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import arguments, fields
 from .arguments import Number
 from .base import Array, Schedule, common_groups, with_group_axis
 from .rules_in_turn import Rule
 
-CHUNK_SIZE, MOST_CHUNKS = 1024, 16  # events from one value that is kept to the next; chunks that are computed at once
+CHUNK_SIZE, MOST_CHUNKS = 1024, 8  # events from one value that is kept to the next; chunks that are computed at once
 
 
 @dataclass(frozen=True)
@@ -135,19 +137,42 @@ class Recursion(Schedule):
         shape = np.shape(self._chunk_starts[0])
         if not self.turns:
             return np.tile(self._chunk_starts[chunk], (len(events), *(1 for _ in shape)))
-        a, c = (np.empty((len(events), len(self.turns), *shape)) for _ in range(2))
+        a, c = (make((len(events), len(self.turns), *shape)) for make in (np.ones, np.zeros))
         for at, turn in enumerate(self.turns):
-            numbers = events // turn.every
-            has_turn = (events % turn.every == 0) | (events == self.start)
-            has_turn &= (numbers >= turn.begin) & (numbers < (np.inf if turn.end is None else turn.end))
-            steps = np.where(has_turn, numbers - turn.begin, 0).astype(np.float64)
-            where = has_turn.reshape(-1, *[1] * len(shape))
-            for table, one, otherwise in zip((a, c), turn.rule.coefficients(steps), (1.0, 0.0), strict=True):
-                table[:, at] = np.where(where, with_group_axis(one, bool(shape)), otherwise)
+            where, steps = _steps_at(turn, events, self.start)
+            if len(steps):
+                for table, one in zip((a, c), turn.rule.coefficients(_whole_vectors(steps)), strict=True):
+                    table[where, at] = with_group_axis(one[-len(steps) :], bool(shape))
         columns = self.groups or 1
         start, flat = self._chunk_starts[chunk].reshape(columns), (-1, columns)
         values = np.stack(list(map(_applied, start.tolist(), a.reshape(flat).T, c.reshape(flat).T)), axis=1)
         return values[len(self.turns) - 1 :: len(self.turns)].reshape(len(events), *shape)
+
+
+def _steps_at(turn: Turn, events: NDArray[Any], start: int) -> tuple[Any, Array]:
+    """The positions in ``events`` at which a rule changes the value, and the steps of the rule there.
+
+    Args:
+        turn: the rule and its events.
+        events: rising event numbers without gaps.
+        start: an event at which the rule changes the value although ``every`` does not divide it.
+    """
+    last = np.inf if turn.end is None else turn.end
+    if turn.every == 1 and turn.begin <= events[0] and events[-1] < last:  # the usual case, and quick to see
+        return slice(None), events - float(turn.begin)
+    numbers = events // turn.every
+    has_turn = (events % turn.every == 0) | (events == start)
+    where = np.flatnonzero(has_turn & (numbers >= turn.begin) & (numbers < last))
+    return where, numbers[where] - float(turn.begin)
+
+
+def _whole_vectors(steps: Array) -> Array:
+    """Rising steps with more before them, so that their number is a multiple of 64.
+
+    NumPy computes such arrays in whole vectors of the processor, so a value has the same bits in every array.
+    """
+    more = -len(steps) % 64
+    return np.concatenate([np.maximum(steps[0] - np.arange(more, 0, -1), 0), steps]) if more else steps
 
 
 def _applied(value: float, a: Array, c: Array) -> Array:
