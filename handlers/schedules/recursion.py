@@ -138,15 +138,24 @@ class Recursion(Schedule):
         if not self.turns:
             return np.tile(self._chunk_starts[chunk], (len(events), *(1 for _ in shape)))
         a, c = (make((len(events), len(self.turns), *shape)) for make in (np.ones, np.zeros))
+        active = []
         for at, turn in enumerate(self.turns):
             where, steps = _steps_at(turn, events, self.start)
             if len(steps):
+                active.append(at)
                 for table, one in zip((a, c), turn.rule.coefficients(_whole_vectors(steps)), strict=True):
                     table[where, at] = with_group_axis(one[-len(steps) :], bool(shape))
+        values = self._from(chunk, a[:, active or [0]], c[:, active or [0]])
+        # The other rules, whose a is 1 and whose c is 0, change only the sign of a zero.
+        return values if len(active) == len(self.turns) or values.all() else self._from(chunk, a, c)
+
+    def _from(self, chunk: int, a: Array, c: Array) -> Array:
+        """The values from the one before a chunk on, for coefficients ``(events, turns)`` or ``(events, turns, G)``."""
+        events, turns, *shape = a.shape
         columns = self.groups or 1
         start, flat = self._chunk_starts[chunk].reshape(columns), (-1, columns)
         values = np.stack(list(map(_applied, start.tolist(), a.reshape(flat).T, c.reshape(flat).T)), axis=1)
-        return values[len(self.turns) - 1 :: len(self.turns)].reshape(len(events), *shape)
+        return values[turns - 1 :: turns].reshape(events, *shape)
 
 
 def _steps_at(turn: Turn, events: NDArray[Any], start: int) -> tuple[Any, Array]:
