@@ -78,7 +78,7 @@ class CumulativeProduct(StatefulSchedule):
         self._set(_product={"event_index": 0, "product": 1.0}, _remembered=Remembered([1.0]))
 
     def value(self, index: int) -> float:
-        """Multiplies on from the last event, or from a remembered one if that is later.
+        """Multiplies on from the last event; to an earlier event, from a remembered one.
 
         Raises:
             TypeError: a factor is not a number.
