@@ -24,9 +24,10 @@ NOT_CALLED = (type, partial, weakref.ReferenceType)
 NOT_CALLED_OF_TORCH = ("torch.Tensor", "torch.nn.Module", "torch.optim.Optimizer")
 KNOWN_CLASSES = ("lehr", "ignite", "torch", "numpy", "collections")
 
+UNCHANGED = contextlib.nullcontext()
 
-@contextlib.contextmanager
-def random_state_kept(*simulated: object) -> Iterator[None]:
+
+def random_state_kept(*simulated: object) -> contextlib.AbstractContextManager[None]:
     """Restore the random state of Python, NumPy and torch's CPU afterwards, if ``simulated`` has a user's function.
 
     Without a user's function, the random state is neither read nor set. With one, random numbers that another thread
@@ -35,9 +36,12 @@ def random_state_kept(*simulated: object) -> Iterator[None]:
     Args:
         simulated: what the simulation calls: schedules, schedulers, and the filters of events.
     """
-    if all(map(_is_plain_formula, simulated)) or not calls_user_code(simulated):
-        yield
-        return
+    is_changed = not all(map(_is_plain_formula, simulated)) and calls_user_code(simulated)
+    return _random_state_restored() if is_changed else UNCHANGED
+
+
+@contextlib.contextmanager
+def _random_state_restored() -> Iterator[None]:
     import torch
 
     python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002

@@ -218,6 +218,8 @@ def whole_number(name: str, value: object, *, at_least: int) -> int:
     ...
     ValueError: cycle_size must be a whole number of at least 2, given 2.5
     """
+    if type(value) is int and at_least <= value <= MAX_EVENT_INDEX:  # the usual case, and quick to see
+        return value
     result = number(name, value)
     if not result.is_integer() or result < at_least:
         raise ValueError(f"{name} must be a whole number of at least {at_least}, given {shown(value)}")

@@ -139,7 +139,8 @@ class Schedule(TakesTexts, ABC):
             value = getattr(self, name)
             if type(value) not in fields.PLAIN:
                 found += value if isinstance(value, tuple) else (value,)
-        return tuple([item for item in found if isinstance(item, Schedule)])
+        # The check of the type first: a list of values for groups has many floats, and isinstance is slow for them.
+        return tuple([item for item in found if type(item) not in fields.PLAIN and isinstance(item, Schedule)])
 
     @property
     def is_pure(self) -> bool:

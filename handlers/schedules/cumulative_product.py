@@ -79,7 +79,7 @@ class CumulativeProduct(StatefulSchedule):
         self._set(_product={"event_index": 0, "product": 1.0}, _remembered=Remembered([1.0]))
 
     def value(self, index: int) -> float:
-        """Return the product at an event. Multiply the factors since the last event, or since a remembered event.
+        """Multiplies on from the last event; to an earlier event, from a remembered one.
 
         Raises:
             TypeError: a factor is not a number.

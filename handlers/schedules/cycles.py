@@ -109,7 +109,7 @@ class Cyclical(Schedule):
         """Return the cycle of each index, the position in the cycle, and the cycle's size and warm-up."""
         sizes = self.cycle_size, self.warmup_duration
         total = sum(sizes)
-        if _grown(sizes, self.cycle_mult) == sizes:
+        if self.cycle_mult == 1 or _grown(sizes, self.cycle_mult) == sizes:
             cycle = np.floor(indices / total)
             return cycle, indices - cycle * total, *sizes
         # A table reaches to the next power of two above the last index, so that one table serves many calls.

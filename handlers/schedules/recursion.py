@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import arguments, fields
 from .arguments import Number
@@ -12,7 +14,7 @@ from .base import Array, Schedule, common_groups, with_group_axis
 from .rules_in_turn import Rule
 
 # The number of events from one stored value to the next, and the number of chunks that are computed at once.
-CHUNK_SIZE, MOST_CHUNKS = 1024, 16
+CHUNK_SIZE, MOST_CHUNKS = 1024, 8
 
 
 @dataclass(frozen=True)
@@ -134,19 +136,51 @@ class Recursion(Schedule):
         shape = np.shape(self._chunk_starts[0])
         if not self.turns:
             return np.tile(self._chunk_starts[chunk], (len(events), *(1 for _ in shape)))
-        a, c = (np.empty((len(events), len(self.turns), *shape)) for _ in range(2))
+        a, c = (make((len(events), len(self.turns), *shape)) for make in (np.ones, np.zeros))
+        active = []
         for at, turn in enumerate(self.turns):
-            numbers = events // turn.every
-            has_turn = (events % turn.every == 0) | (events == self.start)
-            has_turn &= (numbers >= turn.begin) & (numbers < (np.inf if turn.end is None else turn.end))
-            steps = np.where(has_turn, numbers - turn.begin, 0).astype(np.float64)
-            where = has_turn.reshape(-1, *[1] * len(shape))
-            for table, one, otherwise in zip((a, c), turn.rule.coefficients(steps), (1.0, 0.0), strict=True):
-                table[:, at] = np.where(where, with_group_axis(one, bool(shape)), otherwise)
+            where, steps = _steps_at(turn, events, self.start)
+            if len(steps):
+                active.append(at)
+                for table, one in zip((a, c), turn.rule.coefficients(_whole_vectors(steps)), strict=True):
+                    table[where, at] = with_group_axis(one[-len(steps) :], bool(shape))
+        values = self._from(chunk, a[:, active or [0]], c[:, active or [0]])
+        # The other rules, whose a is 1 and whose c is 0, change only the sign of a zero.
+        return values if len(active) == len(self.turns) or values.all() else self._from(chunk, a, c)
+
+    def _from(self, chunk: int, a: Array, c: Array) -> Array:
+        """The values from the one before a chunk on, for coefficients ``(events, turns)`` or ``(events, turns, G)``."""
+        events, turns, *shape = a.shape
         columns = self.groups or 1
         start, flat = self._chunk_starts[chunk].reshape(columns), (-1, columns)
         values = np.stack(list(map(_applied, start.tolist(), a.reshape(flat).T, c.reshape(flat).T)), axis=1)
-        return values[len(self.turns) - 1 :: len(self.turns)].reshape(len(events), *shape)
+        return values[turns - 1 :: turns].reshape(events, *shape)
+
+
+def _steps_at(turn: Turn, events: NDArray[Any], start: int) -> tuple[Any, Array]:
+    """The positions in ``events`` at which a rule changes the value, and the steps of the rule there.
+
+    Args:
+        turn: the rule and its events.
+        events: rising event numbers without gaps.
+        start: an event at which the rule changes the value although ``every`` does not divide it.
+    """
+    last = np.inf if turn.end is None else turn.end
+    if turn.every == 1 and turn.begin <= events[0] and events[-1] < last:  # the usual case, and quick to see
+        return slice(None), events - float(turn.begin)
+    numbers = events // turn.every
+    has_turn = (events % turn.every == 0) | (events == start)
+    where = np.flatnonzero(has_turn & (numbers >= turn.begin) & (numbers < last))
+    return where, numbers[where] - float(turn.begin)
+
+
+def _whole_vectors(steps: Array) -> Array:
+    """Rising steps with more before them, so that their number is a multiple of 64.
+
+    NumPy computes such arrays in whole vectors of the processor, so a value has the same bits in every array.
+    """
+    more = -len(steps) % 64
+    return np.concatenate([np.maximum(steps[0] - np.arange(more, 0, -1), 0), steps]) if more else steps
 
 
 def _applied(value: float, a: Array, c: Array) -> Array:

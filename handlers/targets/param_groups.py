@@ -262,7 +262,7 @@ class ParamGroups(Target):
         return held
 
     def write(self, value: Value, engine: "Engine | None" = None) -> None:
-        """Write one value to all groups, or one value of a list to each group.
+        """Write one value to all groups, or one value of a list, or of a memoryview of floats, to each group.
 
         Raises:
             ValueError: :meth:`check` raises this error. No group is written then.
@@ -289,6 +289,8 @@ class ParamGroups(Target):
                 group that was added later does not have the parameter.
         """
         groups = self.groups()
+        if isinstance(value, memoryview):
+            value = value.tolist()
         if self._hold_floats(groups):
             if type(value) is float:
                 return partial(_put_float, groups, self.key, value)

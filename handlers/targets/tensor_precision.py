@@ -19,7 +19,7 @@ def as_held(held: Sequence[Any], values: Any) -> Any:
         held: the number or tensor that each group holds.
         values: a number, a list with one number for each group, or an array ``(events, groups)``.
     """
-    if not any(map(is_tensor, held)):
+    if {float}.issuperset(map(type, held)) or not any(map(is_tensor, held)):  # the usual case, and quick to see
         return values
     import torch
 

@@ -52,12 +52,13 @@ def test_growing_cycles(side_by_side, mult, event):
     side_by_side(f"first seek to {event:,} of cycle_mult={mult}", {"lehr": first}, {"lehr": 0.001}, rounds=5)
 
 
-def test_growth_of_overlapping_rules(benchmark, add_row, add_growth):
+@pytest.mark.parametrize(("rules", "end_value"), [("rules", 0.0), ("rules with an end value", 0.01)])
+def test_growth_of_overlapping_rules(benchmark, add_row, add_growth, rules, end_value):
     sizes = (10**4, 10**5, 10**6)
 
     def fresh(size):
         warmup = Turn(Scaling(Anneal(0.1, 1.0, size)), end=size)
-        annealing = Turn(Approach(Anneal(1.0, 0.0, 2 * size, Cosine()), 0.0, 1.0), end=2 * size)
+        annealing = Turn(Approach(Anneal(1.0, 0.0, 2 * size, Cosine()), end_value, 1.0), end=2 * size)
         return Recursion(1.0, [warmup, annealing]), size
 
     contenders = {
@@ -66,8 +67,9 @@ def test_growth_of_overlapping_rules(benchmark, add_row, add_growth):
     }
     measured = interleaved(benchmark, contenders, rounds=5)
     for size in sizes:
-        add_row(f"overlapping rules, seek to {size:,}", of_size(measured, size), {"lehr": 0.01})
-    add_growth("overlapping rules, seek to 1,000,000 over 100,000", *(of_size(measured, size) for size in sizes[:0:-1]))
+        add_row(f"overlapping {rules}, seek to {size:,}", of_size(measured, size), {"lehr": 0.01})
+    more, less = (of_size(measured, size) for size in sizes[:0:-1])
+    add_growth(f"overlapping {rules}, seek to 1,000,000 over 100,000", more, less)
 
 
 @pytest.mark.parametrize(("num_events", "start"), [(1000, 0), (1, 10**9)])

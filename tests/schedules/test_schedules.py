@@ -229,6 +229,13 @@ def test_blend_is_exact_at_its_ends_and_stays_between_them(start, end, fraction)
     assert blend(start, start, np.array([fraction]))[0] == start
 
 
+@given(start=st.floats(-1, 1), end=st.floats(-1, 1), fraction=st.lists(st.floats(0, 1), min_size=1))
+def test_two_floats_blend_into_the_bits_of_two_arrays(start, end, fraction):
+    fractions = np.array([0.0, *fraction, 1.0])
+    of_arrays = blend(np.asarray(start), np.asarray(end), fractions)
+    assert blend(start, end, fractions).tobytes() == of_arrays.tobytes()
+
+
 @given(warmup=st.integers(1, 30), events=st.integers(1, 100))
 def test_a_concatenation_equals_its_parts(warmup, events):
     first, second = LinearCyclical(0, 1, 60), CosineAnnealing(1, 0, 20)

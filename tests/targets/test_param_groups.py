@@ -46,6 +46,24 @@ def test_param_names_of_torchs_optimizers(kind, options, name, key, expected):
     assert written(optimizer, name, 0.25)[0][key] == expected
 
 
+@pytest.mark.parametrize("index", [None, slice(1, 3)])
+def test_values_of_groups_are_floats_until_the_groups_hold_tensors(index):
+    optimizer = make_optimizer(3)
+    chosen = optimizer.param_groups[index or slice(None)]
+    selected = None if index is None else lambda group: any(group is one for one in chosen)
+    peaks = [0.3, 0.2, 0.1][: len(chosen)]
+    scheduler = OneCycleScheduler(optimizer, "lr", peaks, 100, param_group_index=selected)
+    expected = scheduler.simulate(100).tolist()
+    for event in range(80):
+        if event == 70:  # not in the middle of a block
+            for group in chosen:
+                group["lr"] = torch.tensor(0.0, dtype=torch.float64)
+        scheduler(None)
+        held = [group["lr"] for group in chosen]
+        assert all(type(one) is (float if event < 70 else torch.Tensor) for one in held)
+        assert list(map(float, held)) == expected[event]
+
+
 def test_a_list_of_betas_stays_a_list():
     betas = [0.9, 0.99]
     optimizer = make_optimizer(2, torch.optim.Adam, betas=betas)
