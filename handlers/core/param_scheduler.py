@@ -170,7 +170,8 @@ class ParamScheduler(BaseParamScheduler):
                         return
             except (LookupError, AttributeError):  # no more values were read, or the history is gone
                 pass
-        self._admit_groups()
+        if self._admits:
+            self._admit_groups()
         BaseParamScheduler.__call__(self, engine, name, amount)
         if self._block_reader is not NOTHING_READ:
             self._usual = self._next_usual()
@@ -259,7 +260,7 @@ class ParamScheduler(BaseParamScheduler):
         return self._target.groups()
 
     def _row(self, value: Any) -> Any:
-        value = super()._row(value)
+        value = value if type(value) is list else super()._row(value)
         return self._target.fitted(value, self._target.groups()) if isinstance(value, list) else value
 
     def _recording(self, engine: Engine, name: str | None, value: Any) -> tuple[Callable[[Any], Any], Any]:

@@ -260,8 +260,8 @@ class ParamGroups(Target):
         Raises:
             ValueError: as :meth:`check`; nothing is written then.
         """
-        groups = self.groups()
         all_groups = self.optimizer.param_groups
+        groups = all_groups if self._writes_all else self.groups()
         # load_state_dict replaces the list, and add_param_group extends it. To check every group would take as long as
         # to write to it, so only the first group is checked.
         is_known = all_groups is self._float_groups and len(all_groups) == self._num_looked_up

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any, Self
 
 from ignite.engine import Engine
@@ -111,6 +112,18 @@ class LRScheduler(MetricDrivenScheduler):
         schedulers, written = schedulers_in(self.lr_scheduler), set(map(id, self._target.groups()))
         groups = enumerate(self.lr_scheduler.optimizer.param_groups)
         return [numbers_of(schedulers, at, group) for at, group in groups if id(group) in written]
+
+    def _read(self, index: int) -> Any:
+        legal = self._target.legal
+        if self._schedule is not self._steps or legal is None:
+            return super()._read(index)
+        value = self._steps.value(index)
+        if type(value) is float:
+            is_legal = legal[1] <= value <= legal[2]  # and so it is finite
+        else:
+            is_legal = isfinite(sum(value)) and legal[1] <= min(value) and max(value) <= legal[2]  # type: ignore[arg-type]
+        # The base class raises an error or warns; to read the value again takes no step.
+        return value if is_legal else super()._read(index)
 
     def _reads_metric_at(self, index: int) -> bool:
         return index > 0 or self._legacy
