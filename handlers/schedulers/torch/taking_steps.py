@@ -34,11 +34,11 @@ def step_by_get_lr(scheduler: TorchLRScheduler, progress: TorchProgress) -> bool
         progress: its progress, which moves on by one step.
 
     Returns:
-        Whether the step was taken. If not, nothing has changed: another writer has written to the optimizer, a learning
-        rate is a tensor, or torch warns at this step if the optimizer has not stepped.
+        Whether the step was taken. If not, nothing has changed: another writer has written to the optimizer, or a
+        learning rate is a tensor.
     """
     groups, rates, momenta = scheduler.optimizer.param_groups, progress.rates, progress.momenta
-    if scheduler._step_count == 1 or len(groups) != len(rates):
+    if len(groups) != len(rates):
         return False
     at = 0
     for group in groups:
