@@ -27,8 +27,12 @@ class LRScheduler(MetricDrivenScheduler):
     """Runs any scheduler of ``torch.optim.lr_scheduler`` at the events of an engine.
 
     At event i it writes the learning rate of step i of a plain torch loop, which calls ``scheduler.step()`` once after
-    each optimizer step. It calls the torch scheduler's public ``step()`` at each event except the first. The torch
-    scheduler does not see what others write to the learning rate, so it may follow a warm-up.
+    each optimizer step. It steps the torch scheduler at each event except the first. The torch scheduler does not see
+    what others write to the learning rate, so it may follow a warm-up.
+
+    A step calls the public ``step()``. Of most of torch's own classes, it calls ``get_lr()`` alone and sets what
+    ``step()`` would set, such as ``last_epoch`` and ``get_last_lr()``, since that takes less time. A class that is
+    derived from torch's is always stepped by its ``step()``.
 
     A ``ReduceLROnPlateau`` receives the latest metric at each event except the first. To reduce the learning rate as
     soon as an evaluator is done, use :class:`ReduceLROnPlateauScheduler`.
@@ -114,6 +118,7 @@ class LRScheduler(MetricDrivenScheduler):
         return [numbers_of(schedulers, at, group) for at, group in groups if id(group) in written]
 
     def _read(self, index: int) -> Any:
+        """Return the value at an event; the floats of a torch scheduler need fewer checks than other values."""
         legal = self._target.legal
         if self._schedule is not self._steps or legal is None:
             return super()._read(index)

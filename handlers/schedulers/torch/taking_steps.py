@@ -1,7 +1,6 @@
 """The steps of a torch scheduler: by its ``get_lr()`` alone where that is enough, and else by its ``step()``."""
 
 from collections.abc import Sequence
-from operator import is_
 from typing import Any
 
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
@@ -42,11 +41,10 @@ def step_by_get_lr(scheduler: TorchLRScheduler, progress: TorchProgress) -> bool
         return False
     at = 0
     for group in groups:
-        if group["lr"] is not rates[at]:  # a tensor of the optimizer is never one of the progress
+        # A tensor of the optimizer is never one of the progress.
+        if group["lr"] is not rates[at] or (momenta and momentum_of(group) is not momenta[at]):
             return False
         at += 1  # noqa: SIM113 -- enumerate() doubles the time
-    if momenta and not all(map(is_, map(momentum_of, groups), momenta)):
-        return False
     progress.lost = True
     scheduler.last_epoch += 1
     scheduler._step_count += 1
