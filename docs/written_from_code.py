@@ -36,6 +36,7 @@ ADVICE = {
     "unit-mismatch": "attach to the other event, or give `epoch_length`",
     "jump": "let the phases meet, or go there over several events",
     "zero-start": "begin above 0, unless the first step is meant to change nothing",
+    "faster-scheduler": "construct the scheduler that the message names, unless you resume a run with the wrapped one",
     "unforeseen": (
         "check it by a short run; the message says what cannot be predicted. Where its param groups are still to come, "
         "check a trainer whose optimizer has them already, or call `check_plan` again once they are added"

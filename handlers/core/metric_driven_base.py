@@ -59,9 +59,11 @@ class MetricDrivenScheduler(SchedulerWithMetric):
             name: name of the history; None for ``param_name``.
             amount: what the event adds to ``event_index``; see :class:`BaseParamScheduler`.
         """
-        if not self._reads_metric or engine is None:
-            own = self._recording_engine(engine) if self._reads_metric else engine  # type: ignore[arg-type]
-            super().__call__(own, name, amount)
+        if not self._reads_metric:
+            ParamScheduler.__call__(self, engine, name, amount)
+            return
+        if engine is None:
+            super().__call__(self._recording_engine(engine), name, amount)  # type: ignore[arg-type]
             return
         index, is_new = self._event_index, not take_repeat(self)
         before = self._schedule_state()

@@ -173,7 +173,8 @@ class ParamScheduler(BaseParamScheduler):
                         return
             except (LookupError, AttributeError):  # the block has no more values, or the history was deleted
                 pass
-        self._admit_groups()
+        if self._admits:
+            self._admit_groups()
         BaseParamScheduler.__call__(self, engine, name, amount)
         if self._block_reader is not NOTHING_READ:
             self._usual = self._next_usual()
@@ -270,7 +271,7 @@ class ParamScheduler(BaseParamScheduler):
             if known is not None and len(value) == len(known.indices or (known.first,)):
                 # Its floats are made one by one, each in the memory of the one that it replaces in a group.
                 return value.data
-        value = super()._row(value)
+        value = value if type(value) is list else super()._row(value)
         return self._target.fitted(value, self._target.groups()) if isinstance(value, list) else value
 
     def _recording(self, engine: "Engine", name: str | None, value: Any) -> tuple[Callable[[Any], Any], Any]:

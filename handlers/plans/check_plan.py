@@ -5,7 +5,7 @@ from collections.abc import Callable
 from lehr.handlers.core.keep_random_state import random_state_kept
 from lehr.handlers.schedules import arguments
 
-from .checks import attachments, clocks, conflicts, groups, lengths, loggers, metrics, resuming, timing, values
+from .checks import attachments, clocks, conflicts, groups, lengths, loggers, metrics, resuming, speed, timing, values
 from .checks.checked_run import Check, CheckedRun
 from .checks.findings import Finding, Findings
 from .dry_run import Metrics, prepared_run
@@ -37,6 +37,7 @@ CHECKS: tuple[Check, ...] = (
     loggers.early_logs,
     values.zero_starts,
     clocks.waiting_for_readings,
+    speed.wrapped_with_a_formula,
     attachments.unforeseen_schedulers,
 )
 
@@ -99,6 +100,9 @@ def check_plan(
     - ``zero-start`` (info; warning if all groups start at 0 for more than one step): the learning rate is 0 at first.
     - ``reads-gpu`` (info): a clock without a ``lag`` reads a tensor on a GPU, or the readings of other ranks. It waits
       for them at each iteration.
+    - ``faster-scheduler`` (info): a wrapped scheduler of torch steps at 1000 events or more, and a scheduler of lehr has
+      the same values over the whole run, except for rounding. The finding says how to construct the scheduler of lehr,
+      and states the largest difference.
     - ``unforeseen`` (info): the dry run cannot predict a scheduler, and does not check it; see :func:`dry_run`.
 
     A wrapped scheduler of torch is checked like a scheduler of lehr. A scheduler that is attached twice or not restored

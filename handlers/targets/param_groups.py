@@ -267,8 +267,8 @@ class ParamGroups(Target):
         Raises:
             ValueError: :meth:`check` raises this error. No group is written then.
         """
-        groups = self.groups()
         all_groups = self.optimizer.param_groups
+        groups = all_groups if self._writes_all else self.groups()
         # ``load_state_dict`` replaces the list, and ``add_param_group`` extends it. Only the first group is checked,
         # because a check of every group would take as long as the writing.
         is_known = all_groups is self._float_groups and len(all_groups) == self._num_looked_up

@@ -295,6 +295,7 @@ def driven_events() -> Iterator[Row]:
     for make in (
         lambda optimizer: in_torch.StepLR(optimizer, 10**6),
         lambda optimizer: in_torch.CosineAnnealingLR(optimizer, 10**6),
+        lambda optimizer: in_torch.OneCycleLR(optimizer, 0.1, 10**9),  # with the momentum
     ):
         for groups in SIZES:
             name = type(make(optimizer_of(1))).__name__

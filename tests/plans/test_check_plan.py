@@ -847,12 +847,12 @@ def test_findings_print_the_worst_first_with_what_to_do(setting):
 
 
 def test_every_code_is_known_and_every_check_is_made():
-    assert len(CHECKS) == 23
+    assert len(CHECKS) == 24
     assert set(SEVERITIES) == {"error", "warning", "info"}
     named = """write-conflict end-not-reached repeats jump zero-start unit-mismatch illegal-value missing-metric
         attached-twice never-attached history-name-clash not-restored not-reset past-end late-event early-log
         never-observed early-metrics inexact-resume groups-flattened"""
-    assert set(CODES) == {*named.split(), "reads-gpu", "unforeseen"}
+    assert set(CODES) == {*named.split(), "reads-gpu", "faster-scheduler", "unforeseen"}
     doc = check_plan.__doc__
     assert all(f"``{code}``" in doc for code in CODES)
 

@@ -61,7 +61,7 @@ OF_ITS_OWN = {
     "MetricScheduler": {*METRIC, "_follow", "_reads_metric_at", "observe"},
     "LRScheduler": {
         *METRIC, "_reads_metric_at", "observe", "simulate_values", "load_state_dict",
-        "_check_state", "_distinct_values",
+        "_check_state", "_distinct_values", "_read",
     },
     "LambdaStateScheduler": {"get_param"},
     "ReduceLROnPlateauScheduler": {"simulate_values", "plot_values", "_simulated"},

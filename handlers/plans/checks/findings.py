@@ -31,6 +31,7 @@ CODES = {
     "jump": "the value jumps from one phase to the next, or within one event",
     "zero-start": "the learning rate is 0 at first",
     "reads-gpu": "a clock waits for a GPU or for other ranks at each iteration",
+    "faster-scheduler": "a scheduler of lehr has the values of a wrapped scheduler of torch, in less time",
     "unforeseen": "dry_run cannot predict a scheduler, and leaves it out",
 }
 

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any, Self
 
 from ignite.engine import Engine
@@ -26,9 +27,12 @@ class LRScheduler(MetricDrivenScheduler):
     """Runs any scheduler of ``torch.optim.lr_scheduler`` at the events of an engine.
 
     At event i, counting from 0, it writes the learning rate of step i of a plain torch loop, which calls
-    ``scheduler.step()`` once after each optimizer step. It calls the torch scheduler's public ``step()`` at each event
-    except the first. The torch scheduler does not see learning rates that other code writes, so a warm-up can come
-    before it.
+    ``scheduler.step()`` once after each optimizer step. It steps the torch scheduler at each event except the first. The
+    torch scheduler does not see learning rates that other code writes, so a warm-up can come before it.
+
+    A step calls the public ``step()``. For most of torch's own classes, a step calls only ``get_lr()``, and sets what
+    ``step()`` would set, such as ``last_epoch`` and ``get_last_lr()``, because this takes less time. The scheduler always
+    steps a class that is derived from one of torch's by its ``step()``.
 
     A ``ReduceLROnPlateau`` receives the latest metric at each event except the first. To reduce the learning rate as
     soon as an evaluator is done, use :class:`ReduceLROnPlateauScheduler`.
@@ -113,6 +117,19 @@ class LRScheduler(MetricDrivenScheduler):
         schedulers, written = schedulers_in(self.lr_scheduler), set(map(id, self._target.groups()))
         groups = enumerate(self.lr_scheduler.optimizer.param_groups)
         return [numbers_of(schedulers, at, group) for at, group in groups if id(group) in written]
+
+    def _read(self, index: int) -> Any:
+        """Return the value at an event; the floats of a torch scheduler need fewer checks than other values."""
+        legal = self._target.legal
+        if self._schedule is not self._steps or legal is None:
+            return super()._read(index)
+        value = self._steps.value(index)
+        if type(value) is float:
+            is_legal = legal[1] <= value <= legal[2]  # and so it is finite
+        else:
+            is_legal = isfinite(sum(value)) and legal[1] <= min(value) and max(value) <= legal[2]  # type: ignore[arg-type]
+        # The base class raises an error or warns; to read the value again takes no step.
+        return value if is_legal else super()._read(index)
 
     def _reads_metric_at(self, index: int) -> bool:
         return index > 0 or self._legacy

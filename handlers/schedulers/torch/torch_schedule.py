@@ -13,12 +13,13 @@ from lehr.handlers.targets.group_selection import Group
 from lehr.handlers.targets.param_groups import ParamGroups
 
 from .inspection import COUNTS, configuration_of, schedulers_in, takes_metric
-from .optimizer_values import OtherValues, copied, has_stepped, momentum_of, write_momentum
+from .optimizer_values import copied, momentum_of, write_momentum
 from .per_group import add_group, factor_of, keep_groups, known_groups, rates_of
 from .plain_data import is_plain, to_plain
 from .remembered_states import Remembered, State, TorchProgress
 from .saved_state_checks import PLATEAU_COUNTS, checked_saved, refuse_other_attributes
 from .snapshot import Snapshot
+from .taking_steps import may_step_by_get_lr, step_by_get_lr, take_steps
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,6 +67,8 @@ class TorchSteps(StatefulSchedule):
     takes_metric: bool = field(init=False)
     cycles_momentum: bool = field(init=False, compare=False)
     _is_nested: bool = field(init=False, compare=False)
+    _writes_all: bool = field(init=False, compare=False)
+    _steps_by_get_lr: bool = field(init=False, compare=False)
     _initial: tuple[Snapshot, list[Any], list[Any]] = field(init=False, compare=False)
     _progress: TorchProgress = field(init=False, compare=False)
     _remembered: Remembered = field(init=False, compare=False)
@@ -77,7 +80,9 @@ class TorchSteps(StatefulSchedule):
             takes_metric=takes_metric(self.wrapped),
             cycles_momentum=any(getattr(one, "cycle_momentum", False) for one in schedulers),
             _is_nested=len(schedulers) > 1,
+            _writes_all=self.target is None or self.target.writes_all,
         )
+        self._set(_steps_by_get_lr=may_step_by_get_lr(self.wrapped) and (self._writes_all or not self.cycles_momentum))
         groups = self.wrapped.optimizer.param_groups[: known_groups(self.wrapped)]
         self._begin(rates_of(groups), [copied(momentum_of(group)) for group in groups] if self.cycles_momentum else [])
 
@@ -111,17 +116,16 @@ class TorchSteps(StatefulSchedule):
     def value(self, index: int) -> float | list[float]:
         """Return the learning rates after ``index`` steps; if ``step`` takes a metric, after the steps so far."""
         now = self._progress
-        if not self.takes_metric and (index != now.position or now.lost):
-            if index == now.position + 1 and not now.lost:
-                self._step(1)
-            else:
-                self._go_to(index)
-                now = self._progress
-        rates, target = now.rates, self.target
-        if len(rates) < len(self.wrapped.optimizer.param_groups):
+        if index != now.position + 1 or not self._steps_by_get_lr or now.lost or not step_by_get_lr(self.wrapped, now):
+            self._move_to(index)
+            now = self._progress
+        elif now.position == self._remembered.next_position:
+            self._remember()
+        rates, groups = now.rates, self.wrapped.optimizer.param_groups
+        if len(rates) < len(groups):
             rates = self._add_groups(index)
-        if target is not None and not target.writes_all:
-            chosen, groups = set(map(id, target.groups())), self.wrapped.optimizer.param_groups
+        if not self._writes_all:
+            chosen = set(map(id, self._read_groups()))
             rates = [rate for rate, group in zip(rates, groups, strict=True) if id(group) in chosen]
         return float(rates[0]) if len(rates) == 1 else list(map(float, rates))
 
@@ -144,6 +148,15 @@ class TorchSteps(StatefulSchedule):
         if snapshot.is_complete:
             snapshot.restore()
             self._set(_progress=progress)
+
+    def _move_to(self, index: int) -> None:
+        now = self._progress
+        if self.takes_metric or (index == now.position and not now.lost):
+            return
+        if index == now.position + 1 and not now.lost:
+            self._step(1)
+        else:
+            self._go_to(index)
 
     def _go_to(self, index: int) -> None:
         """Step to an event; if the event is earlier than the present one, restore an earlier state first."""
@@ -188,40 +201,26 @@ class TorchSteps(StatefulSchedule):
         now.rates = [*now.rates, copied(rate)]
 
     def _step(self, times: int, *metric: float, went_back: bool = False) -> None:
-        now, optimizer, before = self._progress, self.wrapped.optimizer, self._progress.momenta
-        groups, rates, others = optimizer.param_groups, now.rates, None
-        own_rates = [group["lr"] for group in groups]
-        may_warn = (self._is_nested or getattr(self.wrapped, "_step_count", 2) <= 1) and not has_stepped(optimizer)
-        if self.cycles_momentum or len(own_rates) != len(rates) or may_warn:
-            others = OtherValues(optimizer, len(rates), self.cycles_momentum)
-        now.lost = not self.takes_metric
-        try:
-            if others is not None:
-                others.replace(before)
-            for group, rate in zip(groups, rates):  # noqa: B905 -- strict doubles the time
-                group["lr"] = rate
-            for _ in range(times):
-                self.wrapped.step(*metric)  # type: ignore[arg-type]
-            rates = [group["lr"] for group in groups]
-            momenta = [momentum_of(group) for group in groups] if self.cycles_momentum else before
-            now.rates, now.momenta, now.position, now.lost = rates, momenta, now.position + times, False
-        finally:
-            try:
-                _restore(groups, own_rates, others)
-            except BaseException:  # an interrupt, such as Ctrl-C
-                _restore(groups, own_rates, others)
-                raise
-        if now.position == self._remembered.next_position and now.from_start and not self.takes_metric:
-            self._remembered.add(self.wrapped, now.rates, now.momenta)
+        """Call ``step()`` so many times, and write the momenta."""
+        now, before = self._progress, self._progress.momenta
+        take_steps(self.wrapped, now, times, metric, is_nested=self._is_nested, cycles_momentum=self.cycles_momentum)
+        if now.position == self._remembered.next_position:
+            self._remember()
         if self.cycles_momentum:
             # Write only a momentum that the step has changed: other code may have written the others.
-            pairs = zip(momenta, before, strict=True)
-            changed = momenta if went_back else [None if new is old else new for new, old in pairs]
+            pairs = zip(now.momenta, before, strict=True)
+            changed = now.momenta if went_back else [None if new is old else new for new, old in pairs]
             try:
                 self._write_momenta(changed)
             except BaseException:
                 self._write_momenta(changed)
                 raise
+
+    def _remember(self) -> None:
+        """Remember the present state, if events alone have led to it."""
+        now = self._progress
+        if now.from_start and not self.takes_metric:
+            self._remembered.add(self.wrapped, now.rates, now.momenta)
 
     def _write_momenta(self, momenta: Sequence[Any]) -> None:
         if momenta:
@@ -324,11 +323,3 @@ class TorchSteps(StatefulSchedule):
             raise ValueError(
                 f"state_dict must have the attributes of this torch scheduler, given {arguments.shown(wrapped)}"
             ) from error
-
-
-def _restore(groups: list[Group], own_rates: list[Any], others: OtherValues | None) -> None:
-    """Restore the values that an optimizer had before a step; a second call has no effect."""
-    if others is not None:
-        others.restore()
-    for group, rate in zip(groups, own_rates):  # noqa: B905
-        group["lr"] = rate
