@@ -22,3 +22,12 @@ class NotOfTorch:
             name=self._name,
             obj=scheduler,
         )
+
+
+class WithoutTorchNames:
+    """A class without the names by which trainers know a scheduler of torch."""
+
+    step: NotOfTorch = NotOfTorch()
+    get_last_lr: NotOfTorch = NotOfTorch()
+    last_epoch: NotOfTorch = NotOfTorch()
+    base_lrs: NotOfTorch = NotOfTorch()

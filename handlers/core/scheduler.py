@@ -21,7 +21,7 @@ from .copying import private_copy
 from .get_param import GetParam, value_of_schedule
 from .given_units import checked_reader
 from .illegal_values import limits_of, read_get_param, read_in_block, warn_if_illegal
-from .missing_torch_names import NotOfTorch
+from .missing_torch_names import WithoutTorchNames
 from .notebook import html_of
 from .schedule_reading import BlockReader, EventReader, read_values
 from .simulate_values import SimulateValues
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 NOTHING_READ, NO_EVENT_READER = BlockReader(Constant(0.0)), EventReader()  # placeholders that are never called
 
 
-class BaseParamScheduler(SimulateValues, ABC):
+class BaseParamScheduler(SimulateValues, WithoutTorchNames, ABC):
     """The base of all schedulers: a schedule, a target and one integer, the event index.
 
     At event i, counting from 0, a scheduler writes ``schedule(i)`` to its target and adds one to ``event_index``. The
@@ -132,11 +132,6 @@ class BaseParamScheduler(SimulateValues, ABC):
         self._block_reader = self._reader_type(self._schedule, limits_of(self)) if is_read_in_blocks else NOTHING_READ  # type: ignore[arg-type]
         self._event_reader = NO_EVENT_READER if self._is_pure else EventReader()
         self._recorder = Recorder()
-
-    step: NotOfTorch = NotOfTorch()
-    get_last_lr: NotOfTorch = NotOfTorch()
-    last_epoch: NotOfTorch = NotOfTorch()
-    base_lrs: NotOfTorch = NotOfTorch()
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in self._caches}

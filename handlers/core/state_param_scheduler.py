@@ -40,6 +40,7 @@ class StateParamScheduler(BaseParamScheduler):
         ValueError: the engine itself uses an attribute of this name.
 
     Example:
+        >>> from ignite.engine import Engine, Events
         >>> from lehr.handlers.schedules import LinearInterpolation
         >>> trainer = Engine(lambda engine, batch: print(engine.state.dropout))
         >>> scheduler = StateParamScheduler(
