@@ -8,6 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 
 from lehr.handlers import configure_scheduler
 from lehr.handlers.config import convert_config
@@ -64,7 +65,7 @@ def assert_same(one, other):
 COSINE = {"lr_scheduler_type": "cosine", "warmup_steps": 4, "max_steps": 12}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("config", "to", "options", "expected"),
     [
         (
@@ -168,7 +169,7 @@ def test_what_a_config_becomes(config, to, options, expected):
     assert_same(values(config, 60 if not options else 12, **options), values(made, 60 if not options else 12))
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("config", "to", "options", "said"),
     [
         (

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 from ignite.engine import Events
@@ -336,7 +337,7 @@ def test_a_cool_down_that_cannot_be_is_an_error_and_changes_nothing(name):
     assert (json.dumps(scheduler.state_dict()), repr(scheduler.schedule)) == before
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("arguments", "error", "match"),
     [
         ((0,), ValueError, "duration must be more than 0, given 0"),
@@ -444,7 +445,7 @@ def test_only_the_state_of_a_branch_has_a_cool_down():
     ]
 
 
-@pytest.mark.parametrize(
+@for_each(
     "cooldown",
     [[20, 10.0, 0.0], "none", [20, 10.0, 0.0, "sqrt"], [-1, 10.0, 0.0, "linear"], [1, 0, 0.0, "linear"],
      [1, 5, "0", "linear"], [1, 5, [[[0.0]]], "linear"], [1, 5, [0.0, 0.0], "linear"], 7],

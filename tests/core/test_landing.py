@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 import torch
+from cases import for_each
 from drawn_events import StoppedError
 from ignite.engine import Engine, Events
 from optimizers import make_optimizer, values_of
@@ -167,8 +168,8 @@ def assert_landed(values, late, step_time, end_value=0.0):
     assert all(after <= before for before, after in itertools.pairwise(values[top:]))
 
 
-@pytest.mark.parametrize("curve", ["linear", "cosine", "1-sqrt", "quadratic"])
-@pytest.mark.parametrize("throughput", THROUGHPUTS)
+@for_each("curve", ["linear", "cosine", "1-sqrt", "quadratic"])
+@for_each("throughput", THROUGHPUTS)
 def test_the_last_step_before_the_deadline_is_at_the_end_value(throughput, curve):
     world = World(throughput)
     run = Run(world, curve=curve)
@@ -184,8 +185,8 @@ def test_the_last_step_before_the_deadline_is_at_the_end_value(throughput, curve
         assert 0.05 * len(run.values) <= cooldown <= 0.25 * len(run.values)
 
 
-@pytest.mark.parametrize("throughput", [slow, constant, fast, drifting_down, drifting_up])
-@pytest.mark.parametrize("resumes", [(0.2,), (0.5, 0.93), (0.86, 0.9, 0.95, 0.999)])
+@for_each("throughput", [slow, constant, fast, drifting_down, drifting_up])
+@for_each("resumes", [(0.2,), (0.5, 0.93), (0.86, 0.9, 0.95, 0.999)])
 def test_a_run_that_is_resumed_counts_the_time_that_it_used(throughput, resumes):
     world, state, values, used = World(throughput), None, [], 0.0
     unbroken = Run(World(throughput))
@@ -323,8 +324,8 @@ def test_a_landed_run_that_is_started_again_ends_at_once():
     assert len(again.values) == pytest.approx(50, abs=2)
 
 
-@pytest.mark.parametrize("stop", [1, 30, 290, 300, 330])
-@pytest.mark.parametrize("throughput", [constant, waves])
+@for_each("stop", [1, 30, 290, 300, 330])
+@for_each("throughput", [constant, waves])
 def test_a_resumed_run_writes_what_the_unbroken_one_writes(throughput, stop):
     def run_of(at):
         world = World(lambda time, step: round(throughput(37.0 * step, step), 3))
@@ -371,7 +372,7 @@ def test_a_run_that_ends_before_its_deadline_is_found():
     assert [one.code for one in check_plan(run.trainer, 40, 100)] == ["unforeseen"]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("options", "error", "message"),
     [
         ({"budget": "8 epochs"}, ValueError, "budget must be a time such as"),

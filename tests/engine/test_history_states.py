@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import torch.distributed.checkpoint as dcp
+from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,7 +90,7 @@ def test_a_history_of_an_earlier_version_loads_without_a_warning(pickled):
 ROW = ["lr", "AAAAAAAA8D8=", [[0, 0, 1, 1]], 1, 0]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("state", "match"),
     [
         ({"version": 2, "columns": [ROW]}, "given 2; a later version of lehr saved this state"),

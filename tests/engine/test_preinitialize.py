@@ -379,7 +379,7 @@ def test_a_learning_rate_that_is_a_tensor(name):
     assert made[0] == made[1]
 
 
-@pytest.mark.parametrize("name", [name for name in OPTIONS if name not in ("Adafactor", "Lamb", "Lion")])
+@for_each("name", [name for name in OPTIONS if name not in ("Adafactor", "Lamb", "Lion")])
 def test_differentiable_ones_train_alike(name):
     made = []
     for prepared in (True, False):
@@ -399,7 +399,7 @@ def test_differentiable_ones_train_alike(name):
     assert made[0] == made[1]
 
 
-@pytest.mark.parametrize("name", ["Adam", "AdamW", "Adamax", "NAdam", "RAdam", "Adadelta", "ASGD", "RMSprop", "Rprop"])
+@for_each("name", ["Adam", "AdamW", "Adamax", "NAdam", "RAdam", "Adadelta", "ASGD", "RMSprop", "Rprop"])
 def test_capturable_ones_count_where_the_parameter_is(name):
     param = torch.nn.Parameter(torch.ones(2, device="meta"))  # a device that is not the CPU, which would take any
     optimizer = configure_optimizer(name, [param], lr=0.1, capturable=True)

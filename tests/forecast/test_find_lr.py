@@ -7,6 +7,7 @@ import weakref
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from ignite.engine import Engine, Events, create_supervised_trainer
 from ignite.handlers import ModelCheckpoint
 from torch import nn
@@ -332,7 +333,7 @@ def test_a_loss_that_is_no_number_from_the_beginning_gives_no_suggestion(finite)
     assert "<img" in result._repr_html_()
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("kwargs", "error", "message"),
     [
         ({"trainer": 3}, TypeError, "trainer must be an ignite Engine, given 3"),

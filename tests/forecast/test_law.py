@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import for_each
 from forecast_runs import TRUTH, law, schedule
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -41,8 +42,8 @@ def test_the_sum_over_all_events_is_that_of_the_paper(kind):
     np.testing.assert_allclose(losses_of(lrs, steps, windows=None), law(lrs, steps), rtol=1e-12)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("count", [1, 3, 40])
+@for_each("kind", KINDS)
+@for_each("count", [1, 3, 40])
 def test_windows_change_the_loss_by_less_than_a_ten_thousandth(kind, count):
     lrs = schedule(kind, 20_000, warmup=500)
     steps = np.unique(np.linspace(600, 19_999, count + 1).astype(int)[1:])

@@ -5,6 +5,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+from cases import for_each
 from forecast_runs import drawn_run, drawn_runs, law, schedule
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -243,7 +244,7 @@ CANNOT_TELL = {
 }
 
 
-@pytest.mark.parametrize("case", CANNOT_TELL)
+@for_each("case", CANNOT_TELL)
 def test_runs_that_cannot_tell_are_refused_with_the_run_to_add(case):
     runs, message = CANNOT_TELL[case]
     with pytest.raises(ValueError, match=message) as raised:

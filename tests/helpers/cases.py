@@ -7,20 +7,36 @@
 import functools
 import inspect
 import os
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import product
+from typing import Any, NamedTuple
 
 import pytest
+
+LONGEST_NAME = 80
 
 
 class CasesFailed(ExceptionGroup[Exception]):
     """The errors of all cases that failed, each with a note that names its case."""
 
 
+class _Cases(NamedTuple):
+    """What a function of ``for_each`` runs: the function that was decorated, and the arguments of each case."""
+
+    function: Callable[..., None]
+    arguments: list[dict[str, Any]]
+    labels: list[str]
+
+
 def for_each(
-    names: str | Sequence[str], cases: Iterable[Any], ids: Iterable[Any] | Callable[[Any], object] = str
+    names: str | Sequence[str], cases: Iterable[Any], ids: Iterable[Any] | Callable[[Any], object] | None = None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Run a test function for each case, in one test; the arguments are those of ``pytest.mark.parametrize``.
+
+    As with ``parametrize``, two of these above one function run all pairs. Each case has a ``monkeypatch``, a
+    ``tmp_path``, a ``recwarn``, a ``caplog`` and a ``capsys`` in which nothing is left of the case before it; the cases
+    share other fixtures.
 
     Args:
         names: which arguments of the function a case gives.
@@ -29,31 +45,64 @@ def for_each(
     """
     given = [names] if isinstance(names, str) else list(names)
     rows = [(case,) if isinstance(names, str) else tuple(case) for case in cases]
-    labels = ["-".join(str(ids(value)) for value in row) for row in rows] if callable(ids) else [*map(str, ids)]
+    if ids is None or callable(ids):
+        labels = ["-".join(_name_of(value, ids) for value in row) for row in rows]
+    else:
+        labels = [*map(str, ids)]
+    own = [dict(zip(given, row, strict=True)) for row in rows]
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        inner = getattr(function, "cases", None) or _Cases(function, [{}], [""])
+        pairs = list(product(zip(own, labels, strict=True), zip(inner.arguments, inner.labels, strict=True)))
+        run = _Cases(
+            inner.function,
+            [mine | of_inner for (mine, _), (of_inner, _) in pairs],
+            ["-".join(filter(None, (of_inner, label))) for (_, label), (_, of_inner) in pairs],
+        )
+
         @functools.wraps(function)
         def run_all(**fixtures: Any) -> None:
             wanted, failed = os.environ.get("CASE"), []
-            for label, row in zip(labels, rows, strict=True):
+            for at, (arguments, label) in enumerate(zip(run.arguments, run.labels, strict=True)):
                 if wanted and wanted != label:
                     continue
-                own = pytest.MonkeyPatch()  # what a case patches is undone before the next
-                patch = {"monkeypatch": own} if "monkeypatch" in fixtures else {}
                 try:
-                    function(**fixtures | patch | dict(zip(given, row, strict=True)))
+                    with _fresh(fixtures, at) as of_case:
+                        run.function(**of_case, **arguments)
                 except (Exception, pytest.fail.Exception) as error:
                     failure = error if isinstance(error, Exception) else AssertionError(str(error))
                     failure.add_note(f"in the case {label!r}")
                     failed.append(failure.with_traceback(error.__traceback__))
-                finally:
-                    own.undo()
             if failed:
-                raise CasesFailed(f"{len(failed)} of {len(rows)} cases failed", failed)
+                raise CasesFailed(f"{len(failed)} of {len(run.labels)} cases failed", failed)
 
         parameters = inspect.signature(function).parameters.values()
         kept = [parameter for parameter in parameters if parameter.name not in given]
         run_all.__signature__ = inspect.Signature(kept)  # type: ignore[attr-defined]
+        run_all.cases = run  # type: ignore[attr-defined]
         return run_all
 
     return decorate
+
+
+def _name_of(value: object, ids: Callable[[Any], object] | None) -> str:
+    named = ids(value) if ids else None
+    text = str(getattr(value, "__name__", value) if named is None else named)
+    return text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}..."
+
+
+@contextmanager
+def _fresh(fixtures: dict[str, Any], at: int) -> Iterator[dict[str, Any]]:
+    """The fixtures of a case, where nothing is left of the case before it."""
+    own = dict(fixtures)
+    if "tmp_path" in own:
+        own["tmp_path"] = fixtures["tmp_path"] / str(at)
+        own["tmp_path"].mkdir()
+    for name in {"recwarn", "caplog"} & own.keys():
+        own[name].clear()
+    if "capsys" in own:
+        own["capsys"].readouterr()
+    with pytest.MonkeyPatch.context() as patch:
+        if "monkeypatch" in own:
+            own["monkeypatch"] = patch
+        yield own

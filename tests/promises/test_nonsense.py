@@ -4,6 +4,7 @@ import math
 import warnings
 
 import pytest
+from cases import for_each
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from legal_arguments import SCHEDULERS, arguments_of
@@ -18,7 +19,7 @@ ASKED_LATER = {"schedule", "lambda_obj", "scheduler_fn", "factor_fn", "scale_fn"
 
 @pytest.mark.filterwarnings("ignore:.* must be .*, but .* writes")
 @pytest.mark.hypothesis
-@pytest.mark.parametrize("name", SCHEDULERS)
+@for_each("name", SCHEDULERS)
 def test_each_argument_is_refused_by_name_or_is_legal(name):
     arguments = arguments_of(name)
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ignite.engine import Engine
@@ -25,7 +26,7 @@ FUNCTIONS = {"function", "factor_fn", "scale_fn"}  # of users, and asked at the 
 
 
 @pytest.mark.hypothesis
-@pytest.mark.parametrize("name", SCHEDULES)
+@for_each("name", SCHEDULES)
 def test_each_argument_is_refused_by_name_or_is_legal(name):
     arguments = [*inspect.signature(getattr(schedules, name)).parameters] or [None]  # a curve may take none
 

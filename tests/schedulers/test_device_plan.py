@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from cases import for_each
 from hypothesis import given
 from ignite.engine import Engine
 from nonsense import anything
@@ -54,8 +55,8 @@ SCHEDULES = {
 }
 
 
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
-@pytest.mark.parametrize("name", SCHEDULES)
+@for_each("dtype", DTYPES, ids=str)
+@for_each("name", SCHEDULES)
 def test_it_writes_what_the_scheduler_writes_bit_for_bit(name, dtype):
     by_host, by_plan = optimizer_of(*tensors(3, dtype)), optimizer_of(*tensors(3, dtype))
     held = [group["lr"] for group in by_plan.param_groups]
@@ -339,7 +340,7 @@ def test_it_is_compiled_once(name, fullgraph):
     torch.compiler.reset()
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("make", "error", "message"),
     [
         (lambda: DevicePlan(None, 10), TypeError, "scheduler must be a ParamScheduler, given None"),

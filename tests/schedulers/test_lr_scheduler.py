@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from cases import for_each
 from optimizers import make_optimizer, make_trainer, values_of
 from rigs import METRICS, optimizer_of
 from torch.optim import lr_scheduler as peer
@@ -26,7 +27,7 @@ def test_the_torch_scheduler_is_moved_along_by_its_public_step():
     assert scheduler.lr_scheduler is wrapped
 
 
-@pytest.mark.parametrize("kind", TORCH)
+@for_each("kind", TORCH)
 def test_what_others_write_in_between_does_not_reach_it(kind):
     optimizer, alone = optimizer_of(3, tensor=False), optimizer_of(3, tensor=False)
     scheduler, expected = LRScheduler(TORCH[kind](optimizer)), LRScheduler(TORCH[kind](alone))
@@ -38,8 +39,8 @@ def test_what_others_write_in_between_does_not_reach_it(kind):
             group["lr"] = float(event)
 
 
-@pytest.mark.parametrize("replace_step", [False, True])
-@pytest.mark.parametrize("kind", TORCH)
+@for_each("replace_step", [False, True])
+@for_each("kind", TORCH)
 def test_torch_does_not_warn_where_the_optimizer_did_not_step(kind, replace_step):
     """Warnings are errors in these tests."""
     optimizer = optimizer_of(1, tensor=False)

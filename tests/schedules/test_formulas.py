@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -185,8 +186,8 @@ def test_noise_is_that_of_torch(seed, std, limit, distribution, events):
     assert [noise(event) for event in events] == [formula(event) for event in events] == noise(events).tolist()
 
 
-@pytest.mark.parametrize("warmup", [0, 70])
-@pytest.mark.parametrize(
+@for_each("warmup", [0, 70])
+@for_each(
     ("size", "mult", "index"),
     [(10, 1.1, 10**6), (10**4, 1.0001, 10**9), (2, 3.0, 2**53), (10**7 + 1, 1 + 1e-7, 10**12), (2, 1e300, 2**53)],
 )
@@ -358,7 +359,7 @@ def test_a_greedy_schedule_begins_anew_when_it_has_been_down_long_enough():
     assert greedy.state_dict() == state
 
 
-@pytest.mark.parametrize(
+@for_each(
     "make",
     [
         lambda: Window(5),

@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import cyclic, cyclical, one_cycle, piecewise, values
@@ -111,7 +112,7 @@ TABLE = [
 ]
 
 
-@pytest.mark.parametrize(("schedule", "expected"), TABLE, ids=[str(schedule) for schedule, _ in TABLE])
+@for_each(("schedule", "expected"), TABLE, ids=[str(schedule) for schedule, _ in TABLE])
 def test_values(schedule, expected):
     np.testing.assert_allclose(schedule(np.arange(len(expected))), expected, rtol=1e-6, atol=1e-12)
     np.testing.assert_allclose([schedule(event) for event in range(len(expected))], expected, rtol=1e-6, atol=1e-12)

@@ -5,6 +5,7 @@ import warnings
 
 import pytest
 import torch
+from cases import for_each
 from ignite.engine import Engine, Events
 from torch.optim.lr_scheduler import ExponentialLR, LambdaLR
 
@@ -68,7 +69,7 @@ RELATIVE = {
 }
 
 
-@pytest.mark.parametrize("make", RELATIVE.values(), ids=RELATIVE)
+@for_each("make", RELATIVE.values(), ids=RELATIVE)
 def test_relative_values_are_factors_of_each_groups_own(make):
     factors = make(sgd(1.0), False).simulate(9)[:, 0]
     optimizer = sgd(0.1, 0.001)
@@ -178,7 +179,7 @@ OWN = {
 }
 
 
-@pytest.mark.parametrize("make", OWN.values(), ids=OWN)
+@for_each("make", OWN.values(), ids=OWN)
 def test_a_group_that_joins_goes_on_from_its_own_value(make):
     alone = make(sgd(0.1)).simulate(8)[:, 0]
     optimizer = sgd(0.1)
@@ -196,7 +197,7 @@ def test_a_group_that_joins_goes_on_from_its_own_value(make):
     assert scheduler.event_index == 8
 
 
-@pytest.mark.parametrize("make", OWN.values(), ids=OWN)
+@for_each("make", OWN.values(), ids=OWN)
 def test_a_resumed_run_with_all_groups_built_first_goes_on_as_the_unbroken_run(make):
     optimizer = sgd(0.1)
     scheduler = make(optimizer)
