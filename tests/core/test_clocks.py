@@ -193,14 +193,15 @@ PURE = [example for example in EXAMPLES if seekable(example)]
 
 
 @for_each("example", PURE, ids=[example.name for example in PURE])
-def test_any_split_of_a_stream_has_the_simulated_bits_at_each_count(example):
+@pytest.mark.parametrize("number", [40, pytest.param(300, marks=pytest.mark.proof)])
+def test_any_split_of_a_stream_has_the_simulated_bits_at_each_count(example, number):
     draw = random.Random(example.name)
     for most in (3, 40, 3000):
         optimizer, seen = make_optimizer(3 if example.per_group else 1), []
         trainer = Engine(lambda engine, batch, seen=seen, optimizer=optimizer: seen.append(values_of(optimizer)))
         scheduler = example(optimizer)
         usual = draw.randint(1, most)
-        batches = [usual if draw.random() < 0.9 else draw.randint(0, most) for _ in range(300)]
+        batches = [usual if draw.random() < 0.9 else draw.randint(0, most) for _ in range(number)]
         table = scheduler.simulate(sum(batches) + 1)
         scheduler.attach(trainer, clock=TokenClock(tokens_of))
         trainer.run(batches)

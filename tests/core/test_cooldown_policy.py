@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from cases import for_each
+from cases import few_by_default, for_each
 from hypothesis import given
 from hypothesis import strategies as st
 from ignite.engine import Events
@@ -86,6 +86,7 @@ TRUNKS = {
 
 
 @pytest.mark.parametrize("name", TRUNKS)
+@few_by_default(6)
 @given(
     begin=st.integers(0, 300),
     duration=st.integers(1, 200),

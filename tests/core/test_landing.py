@@ -168,7 +168,7 @@ def assert_landed(values, late, step_time, end_value=0.0):
     assert all(after <= before for before, after in itertools.pairwise(values[top:]))
 
 
-@for_each("curve", ["linear", "cosine", "1-sqrt", "quadratic"])
+@for_each("curve", ["linear", "cosine", "1-sqrt", "quadratic"], one_in=4)
 @for_each("throughput", THROUGHPUTS)
 def test_the_last_step_before_the_deadline_is_at_the_end_value(throughput, curve):
     world = World(throughput)
@@ -185,7 +185,7 @@ def test_the_last_step_before_the_deadline_is_at_the_end_value(throughput, curve
         assert 0.05 * len(run.values) <= cooldown <= 0.25 * len(run.values)
 
 
-@for_each("throughput", [slow, constant, fast, drifting_down, drifting_up])
+@for_each("throughput", [slow, constant, fast, drifting_down, drifting_up], one_in=4)
 @for_each("resumes", [(0.2,), (0.5, 0.93), (0.86, 0.9, 0.95, 0.999)])
 def test_a_run_that_is_resumed_counts_the_time_that_it_used(throughput, resumes):
     world, state, values, used = World(throughput), None, [], 0.0
@@ -209,7 +209,7 @@ def test_a_run_that_is_resumed_counts_the_time_that_it_used(throughput, resumes)
     assert len(values) == pytest.approx(total, abs=1)
 
 
-@pytest.mark.parametrize("throughput", [slow, constant, fast, drifting_down, waves, with_a_pause])
+@for_each("throughput", [slow, constant, fast, drifting_down, waves, with_a_pause], one_in=5)
 def test_a_date_is_met_whatever_happens_before_it(throughput):
     world = World(throughput)
     begin = datetime(2026, 12, 1, 5, tzinfo=UTC)
@@ -324,7 +324,7 @@ def test_a_landed_run_that_is_started_again_ends_at_once():
     assert len(again.values) == pytest.approx(50, abs=2)
 
 
-@for_each("stop", [1, 30, 290, 300, 330])
+@for_each("stop", [1, 30, 290, 300, 330], one_in=3)
 @for_each("throughput", [constant, waves])
 def test_a_resumed_run_writes_what_the_unbroken_one_writes(throughput, stop):
     def run_of(at):

@@ -13,8 +13,11 @@ from itertools import product
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import settings
 
 LONGEST_NAME = 80
+# Which cases a test runs that leaves most of them to the proofs.
+PART, OTHERS = "part", "all others"
 
 
 class CasesFailed(ExceptionGroup[Exception]):
@@ -30,7 +33,10 @@ class _Cases(NamedTuple):
 
 
 def for_each(
-    names: str | Sequence[str], cases: Iterable[Any], ids: Iterable[Any] | Callable[[Any], object] | None = None
+    names: str | Sequence[str],
+    cases: Iterable[Any],
+    ids: Iterable[Any] | Callable[[Any], object] | None = None,
+    one_in: int = 1,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Run a test function for each case, in one test; the arguments are those of ``pytest.mark.parametrize``.
 
@@ -42,6 +48,7 @@ def for_each(
         names: which arguments of the function a case gives.
         cases: a value for each case, or a tuple of values if there are several names.
         ids: what each case is called, or a function that names each of its values.
+        one_in: 5 runs the first case and each fifth one after it by default, and all others in the proofs.
     """
     given = [names] if isinstance(names, str) else list(names)
     rows = [(case,) if isinstance(names, str) else tuple(case) for case in cases]
@@ -63,8 +70,9 @@ def for_each(
         @functools.wraps(function)
         def run_all(**fixtures: Any) -> None:
             wanted, failed = os.environ.get("CASE"), []
+            in_proofs = fixtures.pop(PART, None) == OTHERS
             for at, (arguments, label) in enumerate(zip(run.arguments, run.labels, strict=True)):
-                if wanted and wanted != label:
+                if wanted != label if wanted else (at % one_in > 0) != in_proofs:
                     continue
                 try:
                     with _fresh(fixtures, at) as of_case:
@@ -78,11 +86,23 @@ def for_each(
 
         parameters = inspect.signature(function).parameters.values()
         kept = [parameter for parameter in parameters if parameter.name not in given]
+        if one_in > 1:
+            kept.append(inspect.Parameter(PART, inspect.Parameter.KEYWORD_ONLY))
         run_all.__signature__ = inspect.Signature(kept)  # type: ignore[attr-defined]
         run_all.cases = run  # type: ignore[attr-defined]
+        if one_in > 1:
+            return pytest.mark.parametrize(PART, [f"one in {one_in}", pytest.param(OTHERS, marks=pytest.mark.proof)])(
+                run_all
+            )
         return run_all
 
     return decorate
+
+
+def few_by_default(number: int) -> settings:
+    """So many examples of a test by default, and as many as of any other test in the proofs."""
+    usual = settings.get_profile("lehr").max_examples
+    return settings(max_examples=number if settings().max_examples == usual else settings().max_examples)
 
 
 def _name_of(value: object, ids: Callable[[Any], object] | None) -> str:

@@ -112,7 +112,7 @@ def test_a_run_resumed_anywhere(event, stop, accumulation, way, early):
 OWN = Events.EPOCH_STARTED(event_filter=lambda engine, event: event != 2)
 
 
-@for_each("event", [OWN, OWN | Events.ITERATION_COMPLETED])
+@for_each("event", [OWN, OWN | Events.ITERATION_COMPLETED], one_in=5)
 @for_each("stop", [1, 3, 4, 5, 8, 10, 12])
 @for_each("way", WAYS)
 @for_each("early", [False, True])
@@ -127,7 +127,7 @@ def test_events_that_cannot_be_counted(event, stop, way, early):
     assert_the_rest_is_planned(make, stop, early=early)
 
 
-@for_each("stop", range(1, 20))
+@for_each("stop", range(1, 20), one_in=5)
 @for_each("way", WAYS)
 def test_what_is_saved_with_no_checkpoint_stands_where_it_stood(stop, way):
     def make(training):
@@ -143,7 +143,7 @@ def test_what_is_saved_with_no_checkpoint_stands_where_it_stood(stop, way):
     assert_the_rest_is_planned(make, stop)
 
 
-@for_each("stop", range(1, 20))
+@for_each("stop", range(1, 20), one_in=5)
 @for_each("event", [Events.EPOCH_COMPLETED, Events.ITERATION_COMPLETED])
 def test_metrics_go_on(stop, event):
     def make(training):
@@ -163,7 +163,7 @@ def test_metrics_go_on(stop, event):
     assert_the_rest_is_planned(make, stop, metrics={"loss": values})
 
 
-@for_each("stop", range(1, 20))
+@for_each("stop", range(1, 20), one_in=3)
 def test_a_phase_that_has_begun_does_not_begin_again(stop):
     def make(training):
         optimizer = training.optimizer()
@@ -176,8 +176,8 @@ def test_a_phase_that_has_begun_does_not_begin_again(stop):
     assert_the_rest_is_planned(make, stop)
 
 
+@for_each("stop", [3, 8], one_in=2)
 @for_each("name", [name for name in RIGS if name.endswith("1 groups, float") and "with a function" not in name])
-@for_each("stop", [3, 8])
 def test_torchs_schedulers_go_on(name, stop):
     def make(training):
         rig = RIGS[name]()

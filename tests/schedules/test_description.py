@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from cases import for_each
 from relay import ALL
@@ -94,11 +95,12 @@ def test_saved_data_with_another_value_is_another_schedule(name):
         assert not same_schedule(changed, own), changed
 
 
-def test_two_schedules_of_the_examples_are_the_same_only_if_their_texts_are():
+@pytest.mark.parametrize("kept", [9, pytest.param(1, marks=pytest.mark.proof)])
+def test_two_schedules_of_the_examples_are_the_same_only_if_their_texts_are(kept):
     all_own = [_described(_scheduler_of(name)) for name in RECORDED]
     texts = [text_of(own) for own in all_own]
-    for own, text in zip(all_own, texts, strict=True):
-        for other, other_text in zip(all_own, texts, strict=True):
+    for at, (own, text) in enumerate(zip(all_own, texts, strict=True)):
+        for other, other_text in list(zip(all_own, texts, strict=True))[at % kept :: kept]:
             assert same_schedule(other, own) == (text == other_text)
 
 
