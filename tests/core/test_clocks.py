@@ -547,7 +547,7 @@ def stopped_and_resumed(event, lengths, stop, accumulated=1, clock=None, epoch_l
     return results
 
 
-@for_each("stop", [1, 2, 5, 6, 7, 11, 12, 14])
+@for_each("stop", [1, 2, 5, 6, 7, 11, 12, 14], one_in=5)
 @for_each(
     "event",
     [

@@ -185,7 +185,7 @@ def test_the_last_step_before_the_deadline_is_at_the_end_value(throughput, curve
         assert 0.05 * len(run.values) <= cooldown <= 0.25 * len(run.values)
 
 
-@for_each("throughput", [slow, constant, fast, drifting_down, drifting_up], one_in=4)
+@for_each("throughput", [slow, constant, fast, drifting_down, drifting_up], one_in=3)
 @for_each("resumes", [(0.2,), (0.5, 0.93), (0.86, 0.9, 0.95, 0.999)])
 def test_a_run_that_is_resumed_counts_the_time_that_it_used(throughput, resumes):
     world, state, values, used = World(throughput), None, [], 0.0

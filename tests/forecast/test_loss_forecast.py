@@ -5,9 +5,9 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from cases import for_each
+from cases import few_by_default, for_each
 from forecast_runs import drawn_run, drawn_runs, law, schedule
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lehr.handlers.forecast import LossForecast, Run
@@ -57,7 +57,7 @@ def test_the_order_of_the_runs_does_not_matter(forecast, order):
 
 
 @given(st.floats(0.01, 100.0))
-@settings(max_examples=5)
+@few_by_default(2)
 def test_losses_in_another_unit(factor):
     runs = drawn_runs(noise=0.001)
     scaled = LossForecast.fit([Run(run.lrs, run.steps, run.losses * factor) for run in runs])
@@ -68,7 +68,7 @@ def test_losses_in_another_unit(factor):
 
 
 @given(st.floats(0.01, 10.0))
-@settings(max_examples=5)
+@few_by_default(2)
 def test_learning_rates_in_another_unit(factor):
     runs = drawn_runs(noise=0.001)
     scaled = LossForecast.fit([Run(run.lrs * factor, run.steps, run.losses) for run in runs])

@@ -24,12 +24,12 @@ class CasesFailed(ExceptionGroup[Exception]):
     """The errors of all cases that failed, each with a note that names its case."""
 
 
-class _Cases(NamedTuple):
-    """What a function of ``for_each`` runs: the function that was decorated, and the arguments of each case."""
+class _Case(NamedTuple):
+    """A case: its arguments, what it is called, and its place in each list of cases, added up."""
 
-    function: Callable[..., None]
-    arguments: list[dict[str, Any]]
-    labels: list[str]
+    arguments: dict[str, Any]
+    label: str
+    place: int
 
 
 def for_each(
@@ -48,7 +48,9 @@ def for_each(
         names: which arguments of the function a case gives.
         cases: a value for each case, or a tuple of values if there are several names.
         ids: what each case is called, or a function that names each of its values.
-        one_in: 5 runs the first case and each fifth one after it by default, and all others in the proofs.
+        one_in: 5 runs a fifth of the cases by default, and all others in the proofs: the first case and each fifth one
+            after it, or of pairs those whose places in the two lists add up to a multiple of 5. The outermost of
+            several ``for_each`` takes it; where a list has 5 cases or more, each case of the other is run by default.
     """
     given = [names] if isinstance(names, str) else list(names)
     rows = [(case,) if isinstance(names, str) else tuple(case) for case in cases]
@@ -56,40 +58,46 @@ def for_each(
         labels = ["-".join(_name_of(value, ids) for value in row) for row in rows]
     else:
         labels = [*map(str, ids)]
-    own = [dict(zip(given, row, strict=True)) for row in rows]
+    own = [
+        _Case(dict(zip(given, row, strict=True)), label, at)
+        for at, (row, label) in enumerate(zip(rows, labels, strict=True))
+    ]
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
-        inner = getattr(function, "cases", None) or _Cases(function, [{}], [""])
-        pairs = list(product(zip(own, labels, strict=True), zip(inner.arguments, inner.labels, strict=True)))
-        run = _Cases(
-            inner.function,
-            [mine | of_inner for (mine, _), (of_inner, _) in pairs],
-            ["-".join(filter(None, (of_inner, label))) for (_, label), (_, of_inner) in pairs],
-        )
+        assert PART not in inspect.signature(function).parameters, "one_in belongs to the outermost for_each"
+        inner, of_inner = getattr(function, "cases", (function, [_Case({}, "", 0)]))
+        every = [
+            _Case(
+                one.arguments | other.arguments,
+                "-".join(filter(None, (other.label, one.label))),
+                one.place + other.place,
+            )
+            for one, other in product(own, of_inner)
+        ]
 
         @functools.wraps(function)
         def run_all(**fixtures: Any) -> None:
             wanted, failed = os.environ.get("CASE"), []
             in_proofs = fixtures.pop(PART, None) == OTHERS
-            for at, (arguments, label) in enumerate(zip(run.arguments, run.labels, strict=True)):
-                if wanted != label if wanted else (at % one_in > 0) != in_proofs:
+            for at, case in enumerate(every):
+                if wanted != case.label if wanted else (case.place % one_in > 0) != in_proofs:
                     continue
                 try:
                     with _fresh(fixtures, at) as of_case:
-                        run.function(**of_case, **arguments)
+                        inner(**of_case, **case.arguments)
                 except (Exception, pytest.fail.Exception) as error:
                     failure = error if isinstance(error, Exception) else AssertionError(str(error))
-                    failure.add_note(f"in the case {label!r}")
+                    failure.add_note(f"in the case {case.label!r}")
                     failed.append(failure.with_traceback(error.__traceback__))
             if failed:
-                raise CasesFailed(f"{len(failed)} of {len(run.labels)} cases failed", failed)
+                raise CasesFailed(f"{len(failed)} of {len(every)} cases failed", failed)
 
         parameters = inspect.signature(function).parameters.values()
         kept = [parameter for parameter in parameters if parameter.name not in given]
         if one_in > 1:
             kept.append(inspect.Parameter(PART, inspect.Parameter.KEYWORD_ONLY))
         run_all.__signature__ = inspect.Signature(kept)  # type: ignore[attr-defined]
-        run_all.cases = run  # type: ignore[attr-defined]
+        run_all.cases = inner, every  # type: ignore[attr-defined]
         if one_in > 1:
             return pytest.mark.parametrize(PART, [f"one in {one_in}", pytest.param(OTHERS, marks=pytest.mark.proof)])(
                 run_all

@@ -234,7 +234,7 @@ def test_the_plan_may_be_too_short_to_tell():
     assert explanation(audit(steps[::10], PLANNED[::64][:40], PLANNED[:LENGTH])) == ""  # would reach 1 point
 
 
-@for_each("planned", SCHEDULES)
+@for_each("planned", SCHEDULES, one_in=3)
 @for_each("logged", [*SCHEDULES, lambda events: 0.3 * (1 - events / LENGTH) ** 0.9])
 @for_each("every", [1, 10])
 def test_an_unrelated_schedule_is_not_explained(planned, logged, every):

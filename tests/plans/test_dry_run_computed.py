@@ -5,6 +5,7 @@ import sys
 import tracemalloc
 
 import pytest
+from cases import few_by_default
 from drawn_events import FILTERS
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -82,7 +83,7 @@ COMPUTED = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=50)
+@few_by_default(15)
 @given(COMPUTED, DONE)
 def test_events_computed_together_have_the_values_and_findings_of_events_one_by_one(drawn, done):
     check(drawn, done)

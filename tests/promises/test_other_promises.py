@@ -51,7 +51,7 @@ def everything(rig):
         repr(rig.scheduler),
         str(torch_scheduler.state_dict()) if torch_scheduler else None,
         random.getstate(),
-        torch.get_rng_state().tolist(),
+        torch.get_rng_state().numpy().tobytes(),
     )
 
 

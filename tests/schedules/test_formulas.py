@@ -291,9 +291,9 @@ class Counted(Schedule):
         return 1 - 1e-6 * (indices % 7)
 
 
-@pytest.mark.parametrize("make", [
-    Scaling, lambda inner: Approach(inner, end_value=0.1, base_value=1.0), Addition, Assignment,
-])  # fmt: skip
+@for_each("make", [
+    Scaling, Addition, lambda inner: Approach(inner, end_value=0.1, base_value=1.0), Assignment,
+], one_in=2)  # fmt: skip
 def test_a_recursion_in_a_recursion_does_not_double_the_work(make):
     work = {}
     for levels in (1, 8):
