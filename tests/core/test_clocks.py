@@ -6,6 +6,7 @@ import gc
 import itertools
 import random
 import weakref
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -190,6 +191,19 @@ def with_parts(schedule: Schedule):
 
 
 PURE = [example for example in EXAMPLES if seekable(example)]
+
+
+@dataclass(frozen=True)
+class Table(Schedule):
+    """Raises an error past its last event."""
+
+    def values(self, indices):
+        return np.arange(1000.0)[indices.astype(int)]
+
+
+def test_where_a_later_index_has_no_value_one_index_is_read():
+    assert read_strided(Table(), 900, 50, 64).tolist() == [900.0]
+    assert read_strided(Table(), 100, 2, 64).tolist() == [*range(100, 228, 2)]
 
 
 @for_each("example", PURE, ids=[example.name for example in PURE])

@@ -17,6 +17,7 @@ from optimizers import make_optimizer, values_of
 from lehr.engine import OptimizerEvents
 from lehr.handlers import (
     ConstantScheduler,
+    ExponentialScheduler,
     LinearScheduler,
     ParamGroupScheduler,
     ParamScheduler,
@@ -290,6 +291,28 @@ def test_each_group_lands_from_its_own_value():
     trainer.run([0] * 1000)
     assert seen[-5:] == [[1.0, 4.0], [0.75, 3.0], [0.5, 2.0], [0.25, 1.0], [0.0, 0.0]]
     assert trainer.state.param_history["lr"][-5:] == seen[-5:]
+
+
+def test_a_group_that_is_added_in_the_cooldown_lands_too():
+    def values_of_run(added):
+        world, optimizer, seen = World(constant), make_optimizer(), []
+
+        def train(engine, batch):
+            world.work()
+            seen.append(values_of(optimizer))
+            if added and engine.state.iteration == 95:
+                optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.25})
+
+        trainer = Engine(train)
+        scheduler = ExponentialScheduler(optimizer, "lr", gamma=0.999)
+        scheduler.attach(trainer, clock=TimeClock(budget=200, cooldown=8, curve="linear", now=world.now))
+        trainer.run([0] * 1000)
+        return seen
+
+    seen = values_of_run(added=True)
+    assert [first for first, *_ in seen] == [first for (first,) in values_of_run(added=False)]
+    assert len(seen[-2]) == 2
+    assert seen[-1] == [0.0, 0.0]
 
 
 def test_schedulers_of_one_clock_land_together():

@@ -51,6 +51,7 @@ from lehr.handlers.schedules import (
     WarmupStableDecay,
     Window,
 )
+from lehr.handlers.schedules import cycles as growing
 from lehr.handlers.schedules.mersenne_twister import first_words
 
 values, lengths = st.floats(-3, 3), st.floats(1, 30)
@@ -117,6 +118,15 @@ def test_restarts(start, end, period, mult, weight, cycles, events):
 
     restarts = Restarts(start, end, period, mult, weight, cycles or None)
     agree(restarts, formula, [min(event, 200) for event in events])
+
+
+def test_restarts_begin_where_exact_arithmetic_says():
+    """11 / 1.1 is rounded up to 10, but the float 1.1 is a little more than 1.1."""
+    for period, event in ((1.1, 11), (1.4, 7), (3.0, 2**53 - 1)):
+        cycle = Fraction(event) // Fraction(period)
+        position = float(Fraction(event) - cycle * Fraction(period))
+        expected = (1 + math.cos(math.pi * position / period)) / 2
+        assert Restarts(1.0, 0.0, period)(event) == pytest.approx(expected, abs=1e-6)
 
 
 def test_restarts_are_at_whole_boundaries():
@@ -201,6 +211,16 @@ def test_growing_cycles_begin_where_a_loop_says(size, mult, warmup, index):
     assert (at.cycle, at.position, at.cycle_size, at.warmup_duration) == (cycle, 0, *lengths)
     before = cycles.cycle_at(start - 1)
     assert (before.cycle, before.position) == (cycle - 1, before.total_cycle_size - 1)
+
+
+def test_growing_cycles_are_found_in_one_loop_of_numpy(monkeypatch):
+    loops = []
+    searched = np.searchsorted
+    monkeypatch.setattr(np, "searchsorted", lambda *args: loops.append(args) or searched(*args))
+    assert growing._growing(10, 2.0, 10_000, 20).tolist() == [10.0 * 2**at for at in range(11)]
+    assert len(loops) == 1
+    table = growing._growing_cycles((10, 5), 2.0, 10_000)
+    assert table[:, -1].tolist() == [15.0 * (2**9 - 1), 10.0 * 2**9, 5.0 * 2**9]  # the last one before the horizon
 
 
 @pytest.mark.parametrize("seed", [0, 42, 2**32 - 3, 2**40 + 1])

@@ -18,7 +18,9 @@ from lehr.handlers.schedules import (
     Cyclic,
     ExponentialDecay,
     FunctionSchedule,
+    Handover,
     InverseTimeDecay,
+    Linear,
     LinearCyclical,
     LinearInterpolation,
     MultiStepDecay,
@@ -28,10 +30,13 @@ from lehr.handlers.schedules import (
     PowerDecay,
     Product,
     Recursion,
+    Restarts,
+    Scaling,
     Schedule,
     Shift,
     SideBySide,
     StepDecay,
+    Turn,
     WarmupStableDecay,
 )
 from lehr.handlers.schedules.curves import blend
@@ -108,6 +113,9 @@ TABLE = [
     (WarmupStableDecay(1, 3, 0, 0, end_value=1, warmup_type="log"), [0, 0.5, np.log(3) / np.log(4), 1, 1]),
     (WarmupStableDecay(1, 0, 0, 3, decay_type="log"), [1, np.log(3) / np.log(4), 0.5, 0, 0]),
     (Recursion(0.5, ()), [0.5, 0.5, 0.5]),
+    (Recursion(1, [Turn(Scaling(LinearInterpolation([(0, 0.5), (2, 1)])), 1, 3)]), [1, 0.5, 0.75, 0.75]),
+    (Handover(Constant(1), 2, 4, 0), [1, 1, 0, 0.25, 0.5, 0.75, 1, 1]),
+    (Restarts(1, 0, [2, 4], restart_weights=[1, 0.5], curve=Linear()), [1, 0.5, 0.5, 0.375, 0.25, 0.125, 0, 0]),
     (Recursion([0.5, 0.25], ()), [[0.5, 0.25], [0.5, 0.25]]),
 ]
 
