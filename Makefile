@@ -4,8 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 INTEGRATIONS := .venv-integrations/bin
 LOWEST := .venv-lowest/bin
-# A file of tests stays in one process, since tests share what its fixtures make.
-PYTEST := $(BIN)/pytest -p no:benchmark --numprocesses auto --dist loadfile --no-loadscope-reorder
+# A file of tests stays in one process, since tests share what its fixtures make. Python keeps what it compiles of the
+# tests: with PYTHONDONTWRITEBYTECODE, each process would spend ten seconds on that.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -p no:benchmark --numprocesses auto --dist loadfile --no-loadscope-reorder
 SOURCES := $(shell find lehr engine handlers -name '*.py' -o -name py.typed -o -name known_types.json) pyproject.toml setup.py README.md
 
 .PHONY: help demo docs gallery fast test checks proof integrations lowest gpu bench profile clean
@@ -81,7 +82,7 @@ fast: checks ## format, lint, types, layers, and the tests of schedules, targets
 	$(PYTEST) tests/schedules tests/targets tests/core tests/registry tests/promises/test_promises.py \
 		tests/promises/test_other_promises.py
 
-test: checks ## format, lint, types, layers, tests and the examples of the docstrings: two minutes
+test: checks ## format, lint, types, layers, tests and the examples of the docstrings: a minute
 	$(PYTEST)
 
 checks: .venv/package

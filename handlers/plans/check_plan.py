@@ -100,9 +100,9 @@ def check_plan(
     - ``zero-start`` (info; warning if all groups start at 0 for more than one step): the learning rate is 0 at first.
     - ``reads-gpu`` (info): a clock without a ``lag`` reads a tensor on a GPU, or the readings of other ranks. It waits
       for them at each iteration.
-    - ``faster-scheduler`` (info): a wrapped scheduler of torch steps at 1000 events or more, and a scheduler of lehr has
-      the same values over the whole run, except for rounding. The finding says how to construct the scheduler of lehr,
-      and states the largest difference.
+    - ``faster-scheduler`` (info): a wrapped scheduler of torch steps at 1000 events or more, and a scheduler of lehr
+      has the same values over the whole run, except for rounding. The finding says how to construct the scheduler of
+      lehr, and states the largest difference.
     - ``unforeseen`` (info): the dry run cannot predict a scheduler, and does not check it; see :func:`dry_run`.
 
     A wrapped scheduler of torch is checked like a scheduler of lehr. A scheduler that is attached twice or not restored

@@ -37,7 +37,7 @@ def agree(library, seed):
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-@pytest.mark.parametrize("seeds", [range(150), pytest.param(range(150, 5000), marks=pytest.mark.proof)], ids=str)
+@pytest.mark.parametrize("seeds", [range(60), pytest.param(range(60, 5000), marks=pytest.mark.proof)], ids=str)
 def test_drawn_configs_are_those_of_the_library(library, seeds):
     if importlib.util.find_spec(library) is None:
         pytest.skip(f"{library} is not installed")

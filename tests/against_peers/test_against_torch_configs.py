@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from against_ignite import few
+from cases import for_each
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.optim import lr_scheduler as peer
@@ -167,9 +168,9 @@ def test_one_after_another(members, data, rates):
     agree([config], rates, config)
 
 
-@pytest.mark.parametrize("milestone", [3, 12])
-@pytest.mark.parametrize("eta_min", [0.0, 0.01])
-@pytest.mark.parametrize("T_max", [1, 3, 5])
+@for_each("milestone", [3, 12])
+@for_each("eta_min", [0.0, 0.01])
+@for_each("T_max", [1, 3, 5])
 def test_annealing_begins_at_the_first_value_of_a_one_cycle_and_turns_back_to_its_own(T_max, eta_min, milestone):
     members = [
         {"type": "torch.CosineAnnealingLR", "T_max": T_max, "eta_min": eta_min},

@@ -175,7 +175,7 @@ def test_arguments_have_the_names_order_and_defaults_of_ignites(name):
     assert all(each.kind in (each.KEYWORD_ONLY, each.VAR_KEYWORD) for each in added)
 
 
-@pytest.mark.parametrize("name", [name for name, thing in PUBLIC.items() if inspect.isclass(thing)])
+@for_each("name", [name for name, thing in PUBLIC.items() if inspect.isclass(thing)])
 def test_methods_take_all_that_ignites_take(name):
     theirs, ours = (getattr(library, name) for library in (peer, own))
     methods = [method for method in dir(theirs) if not method.startswith("_") and callable(getattr(theirs, method))]

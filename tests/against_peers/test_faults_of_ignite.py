@@ -93,8 +93,8 @@ def test_ignite_cannot_wrap_what_has_no_formula_of_its_own(kind):
         run_wrapped(ignite, kind)
 
 
-@pytest.mark.parametrize("tensor", [False, True], ids=["float", "tensor"])
-@pytest.mark.parametrize("groups", [1, 3])
+@for_each("tensor", [False, True], one_in=3)
+@for_each("groups", [1, 3])
 @for_each("kind", TORCH)
 def test_a_wrapped_scheduler_gives_what_torchs_own_loop_has(kind, groups, tensor):
     assert run_wrapped(lehr, kind, groups, tensor) == loop_of_torch(kind, groups, tensor)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from against_ignite import assert_close, assert_same_items, few, peer
+from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 from ignite.engine import Engine, Events
@@ -136,9 +137,9 @@ def test_a_users_change_to_a_state_scheduler_moves_over(name, data, event):
     assert_same_state(define(peer)(**kwargs), define(own)(**kwargs), *event)
 
 
-@pytest.mark.parametrize("create_new", [False, True])
-@pytest.mark.parametrize("before", [{}, {"rate": 7.0}, {"rate": None}, {"other": 1}])
-@pytest.mark.parametrize("again", [False, True])
+@for_each("create_new", [False, True])
+@for_each("before", [{}, {"rate": 7.0}, {"rate": None}, {"other": 1}])
+@for_each("again", [False, True])
 def test_attaching_to_a_state_refuses_and_warns_when_ignite_does(create_new, before, again):
     def attach(library):
         trainer, scheduler = make_trainer(), library.ExpStateScheduler(1.0, 0.5, "rate", False, create_new)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from cases import for_each
 from click.testing import CliRunner
 from commands import invoked as run
 from PIL import Image
@@ -63,7 +64,7 @@ def test_list_takes_a_part_of_a_name_or_description():
     assert run("list", "TORCH.STEPLR").output.count("\n\n") == 2
 
 
-@pytest.mark.parametrize("one", ALL, ids=lambda one: one.name)
+@for_each("one", ALL, ids=lambda one: one.name)
 def test_a_config_takes_the_listed_arguments(one):
     def error(**given):
         with pytest.raises((TypeError, ValueError)) as raised:
@@ -128,8 +129,8 @@ CONFIGS = [
 ]
 
 
-@pytest.mark.parametrize("groups", [1, 3])
-@pytest.mark.parametrize("args", CONFIGS, ids=lambda args: args[0])
+@for_each("groups", [1, 3])
+@for_each("args", CONFIGS, ids=lambda args: args[0])
 def test_csv_has_the_simulated_numbers_to_the_last_bit(args, groups, monkeypatch):
     monkeypatch.setattr(simulation, "CHUNK", 64)
     printed = run("simulate", *args, "-n", "250", "--groups", str(groups), "--initial", "momentum=0.9", "--csv").stdout
@@ -224,7 +225,7 @@ def test_without_metrics_a_message_says_that_none_arrive(name, verb):
 @pytest.mark.parametrize("groups", [1, 2])
 def test_files_are_pictures(tmp_path, groups):
     args = ["plot", "torch.OneCycleLR", "max_lr=0.1", "total_steps=50", "--initial", "momentum=0.9"]
-    for ending in ("png", "PNG", "svg", "pdf"):
+    for ending in ("png", "PNG", "svg", "pdf") if groups == 1 else ("png",):
         path = tmp_path / f"plan.{ending}"
         result = run(*args, "--groups", str(groups), "-o", str(path))
         assert (result.stdout, result.stderr) == (f"wrote {path}\n", "")
@@ -233,8 +234,9 @@ def test_files_are_pictures(tmp_path, groups):
         assert image.format == "PNG"
         assert min(image.size) > 300
         assert len(image.convert("RGB").getcolors(10_000)) > 10
-    assert "<svg" in (tmp_path / "plan.svg").read_text()[:1000]
-    assert (tmp_path / "plan.pdf").read_bytes().startswith(b"%PDF-")
+    if groups == 1:
+        assert "<svg" in (tmp_path / "plan.svg").read_text()[:1000]
+        assert (tmp_path / "plan.pdf").read_bytes().startswith(b"%PDF-")
 
 
 def marks(output):

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from cases import for_each
 from click.testing import CliRunner
 
 from lehr.handlers.cli import terminal_plot
@@ -36,7 +37,7 @@ def one_line(code, stderr):
     return stderr[:-1]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("args", "said"),
     [
         # types and their arguments

@@ -13,6 +13,7 @@ import inspect
 
 import pytest
 import torch
+from cases import for_each
 from compiling import EVENTS, TOLERANCE, WARM_UP, Counting, held, largest_difference, params_of, train, with_tensor
 from torch.optim import ASGD, SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, NAdam, RAdam, RMSprop, Rprop
 
@@ -142,7 +143,7 @@ def test_a_tensor_that_is_scheduled_is_an_input_of_what_is_compiled(kind, argume
 PROMISED = [(kind, "lr") for kind, _, name, _ in CASES + MORE if name == "lr" and kind is not Muon]
 
 
-@pytest.mark.parametrize(("kind", "argument"), [*PROMISED, (Adam, "betas"), (AdamW, "betas")], ids=ids)
+@for_each(("kind", "argument"), [*PROMISED, (Adam, "betas"), (AdamW, "betas")], ids=ids)
 def test_torch_promises_to_take_these_as_tensors(kind, argument):
     assert "Tensor" in str(inspect.signature(kind).parameters[argument].annotation)
 

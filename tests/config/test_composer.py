@@ -5,6 +5,7 @@ import random
 
 import numpy as np
 import pytest
+from cases import for_each
 from optimizers import make_optimizer
 
 from lehr.handlers import configure_scheduler
@@ -22,7 +23,7 @@ WARM_COSINE = {"name": "cosine_with_warmup", "t_warmup": "2ba", "alpha_f": 0.2}
 COSINE = [0, 0.5, 1, 0.882843, 0.6, 0.317157, 0.2, 0.2]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("config", "values"),
     [
         (WARM_COSINE, COSINE),
@@ -93,7 +94,7 @@ def test_drawn_warmups_give_the_values_of_the_formula():
         assert values == pytest.approx(np.array(expected), rel=1e-9, abs=1e-12), config
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("config", "message"),
     [
         ({**TYPED, "t_warmup": "100tok"}, r"\['t_warmup'\] must be in batches \(ba\), epochs \(ep\) or dur"),

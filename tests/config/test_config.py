@@ -184,7 +184,7 @@ def test_save_history():
 # Epochs.
 
 
-@pytest.mark.parametrize(
+@for_each(
     "config",
     [
         STEP,
@@ -210,7 +210,7 @@ def test_what_counts_iterations_does_so_beside_what_counts_epochs():
     assert np.array_equal(simulated(dict(config, end=10), 20), simulated(converted, 20, epoch_length=5))
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("in_epochs", "in_events"),
     [
         ({"type": "StepScheduler", "step_size": 2}, {"step_size": 20}),
@@ -240,7 +240,7 @@ def test_durations_of_lehrs_own_are_in_epochs(in_epochs, in_events):
 # Metrics.
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("config", "metric_name"),
     [
         ({"type": "torch.ReduceLROnPlateau"}, "loss"),
@@ -270,9 +270,9 @@ def test_what_is_driven_by_a_metric_reads_it_from_the_second_event_on(config, me
     assert scheduler.event_index == 2
 
 
-@pytest.mark.parametrize("stop", [1, 2, 5])
-@pytest.mark.parametrize("epoch_length", [None, 3])
-@pytest.mark.parametrize(
+@for_each("stop", [1, 2, 5])
+@for_each("epoch_length", [None, 3])
+@for_each(
     "config",
     [{"type": "torch.ReduceLROnPlateau", "patience": 1, "factor": 0.5}, {"type": "transformers.greedy", "patience": 0}],
 )
@@ -382,7 +382,7 @@ def test_a_schedule_with_a_function_is_described_by_its_name():
     assert simulated(config, 11, make_optimizer(1))[:, 0].tolist() == [0.5] * 7 + [0.4375, 0.375, 0.3125, 0.25]
 
 
-@pytest.mark.parametrize("library", TYPES)
+@for_each("library", TYPES)
 def test_default_values_pass_their_checks(library):
     for row in TYPES[library].values():
         for key, argument in row.arguments.items():
@@ -506,7 +506,7 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("config", "kind", "message"), WRONG)
+@for_each(("config", "kind", "message"), WRONG)
 def test_errors_say_where(config, kind, message):
     optimizer = make_optimizer(2)
     before = snapshot(optimizer)
@@ -515,7 +515,7 @@ def test_errors_say_where(config, kind, message):
     assert snapshot(optimizer) == before
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("config", "epoch_length", "message"),
     [
         (STEP, 0, "epoch_length must be a whole number of at least 1"),
@@ -540,7 +540,7 @@ def test_epochs_that_make_no_sense_are_refused(config, epoch_length, message):
         configure_scheduler(make_optimizer(2), config, epoch_length=epoch_length)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("name", "content", "message"),
     [
         ("plan.json", "{", "plan.json: "),

@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from cases import few_by_default
 from golden_cases import PEERS, cases_of, config_of, optimizer_of
 from huge import HUGE, huge_value
 from hypothesis import given
@@ -96,6 +97,7 @@ def refused_or_legal(optimizer, config, epoch_length):
 
 
 @pytest.mark.parametrize("peer", PEERS)
+@few_by_default(8)
 @given(data=st.data())
 def test_configs_of_other_libraries(peer, data):
     case = data.draw(st.sampled_from(TABLES[peer]))

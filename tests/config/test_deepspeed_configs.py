@@ -7,6 +7,7 @@ import random
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from optimizers import make_optimizer
 
 from lehr.handlers import configure_scheduler
@@ -83,7 +84,7 @@ BY_HAND = [
 ]
 
 
-@pytest.mark.parametrize(("name", "params", "expected"), BY_HAND)
+@for_each(("name", "params", "expected"), BY_HAND)
 def test_values_computed_by_hand(name, params, expected):
     got = rates(ds_config(name, **params), len(expected))
     np.testing.assert_allclose(got, expected, atol=6e-5)
@@ -186,7 +187,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("config", "length", "message"), REFUSED)
+@for_each(("config", "length", "message"), REFUSED)
 def test_what_is_not_understood_is_named(config, length, message):
     with pytest.raises((ValueError, TypeError), match=message) as caught:
         configure_scheduler(make_optimizer(1), config, **length)

@@ -5,6 +5,7 @@ import random
 
 import pytest
 import torch
+from cases import for_each
 
 from lehr.handlers import configure_scheduler
 
@@ -27,7 +28,7 @@ def whole(**solver):
     }
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("solver", "expected"),
     [
         ({"STEPS": "(2, 4)", "MAX_ITER": 5, "GAMMA": 0.5}, [0.8, 0.8, 0.4, 0.4, 0.2, 0.2]),
@@ -102,7 +103,7 @@ def test_files_with_a_base(tmp_path):
         values(inner, 4, root=tmp_path)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("config", "match"),
     [
         ({"MODEL": {"WEIGHT": "R50"}, "SOLVER": {"BASE_LR": 1}}, "maskrcnn-benchmark or of detectron2's version 1"),

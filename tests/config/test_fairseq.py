@@ -5,6 +5,7 @@ import random
 
 import pytest
 import torch
+from cases import for_each
 from ignite.engine import Engine, Events
 
 from lehr.handlers import configure_scheduler
@@ -50,7 +51,7 @@ FORMS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "section", "optimization", "expected"), FORMS)
+@for_each(("name", "section", "optimization", "expected"), FORMS)
 def test_schedules(name, section, optimization, expected):
     whole = hydra({"_name": name, **section}, **optimization)
     flags = {"arch": "transformer", "lr_scheduler": name, "lr": [0.8], "stop_min_lr": -1, **section, **optimization}
@@ -132,7 +133,7 @@ def test_a_composite_optimizer_whose_groups_have_one_schedule():
     assert values(composite(a=group(), b=group(lr_float=0.2)), 3, **section) == pytest.approx([0.0, 0.1, 0.2])
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("config", "match"),
     [
         (hydra({"_name": "cosin"}), "'type' must be given"),

@@ -7,6 +7,7 @@ import random
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from ignite.engine import Engine, Events
 from optimizers import make_optimizer
 
@@ -86,7 +87,7 @@ BY_HAND = [
 ]
 
 
-@pytest.mark.parametrize(("config", "expected"), BY_HAND)
+@for_each(("config", "expected"), BY_HAND)
 def test_values_computed_by_hand(config, expected):
     np.testing.assert_allclose(rates(config, len(expected)), expected, atol=6e-5)
     config = json.loads(json.dumps(configure_scheduler(make_optimizer(1), config).config()))
@@ -235,7 +236,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("config", "length", "message"), REFUSED)
+@for_each(("config", "length", "message"), REFUSED)
 def test_what_is_not_understood_is_named(config, length, message):
     with pytest.raises((ValueError, TypeError), match=message) as caught:
         configure_scheduler(make_optimizer(1, torch.optim.AdamW), config, **length)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from cases import for_each
 from optimizers import make_optimizer
 
 from lehr.handlers import configure_scheduler
@@ -76,8 +77,8 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("name", HOSTILE)
-@pytest.mark.parametrize("inner", [False, True])
+@for_each("name", HOSTILE)
+@for_each("inner", [False, True])
 def test_hostile_containers_are_refused(name, inner):
     make, message = HOSTILE[name]
     config = {"type": "torch.StepLR", "step_size": make()} if inner else make()
@@ -151,7 +152,7 @@ def test_a_base_that_many_files_share_is_read_once(tmp_path):
     assert made == {"schedulers": [{"type": "mmengine.LinearLR", "end": 4}]}
 
 
-@pytest.mark.parametrize(
+@for_each(
     "statement",
     [
         "x += 1",
@@ -184,7 +185,7 @@ TITAN = {"model": {"flavor": "8B"}, "training": {"steps": 8}, "lr_scheduler": {"
 FORMS = [TIMM, MEGATRON, HF, MMCV, TITAN]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("config", "more"),
     [
         *((TIMM, one) for one in ("warmup_steps", "warmup_iters", "lr_min", "final_lr", "cycle_decay", "milestones")),

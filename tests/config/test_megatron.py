@@ -7,6 +7,7 @@ import random
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from optimizers import make_optimizer
 
 from lehr.handlers import configure_scheduler
@@ -22,7 +23,7 @@ def simulated(config, events=8, **kwargs):
     return configure_scheduler(make_optimizer(2), config, **kwargs).simulate(events)[:, 0].round(6).tolist()
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("config", "values"),
     [
         (FLAGS, LINEAR),
@@ -140,7 +141,7 @@ def test_drawn_flags_give_the_values_of_the_formula():
         assert values == pytest.approx(np.array(expected), rel=1e-9, abs=1e-12), config
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("config", "message"),
     [
         ({**FLAGS, "warmup": 0.01}, r"\['warmup'\] is not known to megatron.*a config of GPT-NeoX"),

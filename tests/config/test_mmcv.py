@@ -6,6 +6,7 @@ import random
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 
 from lehr.handlers import configure_scheduler
 
@@ -81,7 +82,7 @@ TABLE = [
 ]
 
 
-@pytest.mark.parametrize(("lr_config", "expected"), TABLE)
+@for_each(("lr_config", "expected"), TABLE)
 def test_values_are_those_of_mmcv(lr_config, expected):
     np.testing.assert_allclose(written(whole(lr_config), epoch_length=2), expected, rtol=1e-12)
     np.testing.assert_allclose(written(lr_config, epoch_length=2, max_epochs=4), expected, rtol=1e-12)
@@ -104,8 +105,8 @@ MOMENTUM = [
 
 
 @pytest.mark.filterwarnings("ignore:.*momentum.*must be")
-@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.Adam])
-@pytest.mark.parametrize(("momentum_config", "expected"), MOMENTUM)
+@for_each("kind", [torch.optim.SGD, torch.optim.Adam])
+@for_each(("momentum_config", "expected"), MOMENTUM)
 def test_the_momentum_has_policies_of_its_own(momentum_config, expected, kind):
     file = whole({"policy": "fixed"}, **EPOCHS, momentum_config=momentum_config)
     np.testing.assert_allclose(written(file, key="momentum", kind=kind, epoch_length=2), expected, rtol=1e-12)
@@ -134,7 +135,7 @@ def test_the_config_of_a_scheduler_leads_back_to_it():
     assert again.simulate(8).tolist() == scheduler.simulate(8).tolist()
 
 
-@pytest.mark.parametrize("seed", range(20))
+@for_each("seed", range(20))
 def test_a_warm_up_of_a_polynomial_follows_the_formula(seed):
     drawn = random.Random(seed)
     length, epochs, warmup = drawn.randint(1, 4), drawn.randint(2, 5), drawn.randint(1, 9)
@@ -161,7 +162,7 @@ def test_a_python_file_of_mmcv_is_read(tmp_path):
     np.testing.assert_allclose(written(tmp_path / "config.py", epoch_length=2), expected)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("config", "message"),
     [
         ({"policy": "stp", "step": 3}, r"config\['policy'\] must be a known name, given 'Stp'; did you mean 'Step'"),

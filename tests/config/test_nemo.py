@@ -6,6 +6,7 @@ import random
 
 import numpy as np
 import pytest
+from cases import for_each
 from optimizers import make_optimizer
 
 from lehr.handlers import configure_scheduler
@@ -26,7 +27,7 @@ WARM = {"warmup_steps": 2, "max_steps": 6, "min_lr": 0.2}
 UP = [0.4, 0.8, 1.2]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("config", "values"),
     [
         ({"name": "WarmupPolicy", **WARM}, [*UP, 1.2, 1.2, 1.2, 1.2, 0.2]),

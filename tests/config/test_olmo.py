@@ -5,6 +5,7 @@ import random
 
 import numpy as np
 import pytest
+from cases import for_each
 from optimizers import make_optimizer
 
 from lehr.handlers import configure_scheduler
@@ -31,7 +32,7 @@ LINE = [0.5, 1, 0.775, 0.55, 0.325, 0.1]
 
 
 # The first step is step 1.
-@pytest.mark.parametrize(
+@for_each(
     ("name", "given", "values"),
     [
         ("ConstantScheduler", {}, [1] * 6),

@@ -6,6 +6,7 @@ import random
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 
 from lehr.handlers import configure_scheduler
 
@@ -98,7 +99,7 @@ def test_the_third_group_and_the_momentum_of_yolov5_have_their_own_warm_up():
     )
 
 
-@pytest.mark.parametrize("seed", range(20))
+@for_each("seed", range(20))
 def test_a_warm_up_within_other_entries_is_a_loop_over_the_steps(seed):
     drawn = random.Random(seed)
     begin, end, gamma = drawn.randint(0, 4), drawn.randint(5, 12), drawn.uniform(0.5, 1.0)

@@ -5,6 +5,7 @@ import math
 import random
 
 import pytest
+from cases import for_each
 from optimizers import make_optimizer
 
 from lehr.handlers import configure_scheduler
@@ -47,7 +48,7 @@ TABLE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "arguments", "values"), TABLE)
+@for_each(("name", "arguments", "values"), TABLE)
 def test_values_computed_by_hand_in_each_form(name, arguments, values):
     forms = [
         {"type": f"optax.{name}", **arguments},

@@ -5,6 +5,7 @@ import math
 import random
 
 import pytest
+from cases import for_each
 from optimizers import make_optimizer
 
 from lehr.handlers import configure_scheduler
@@ -44,7 +45,7 @@ TABLE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "arguments", "values"), TABLE)
+@for_each(("name", "arguments", "values"), TABLE)
 def test_values_computed_by_hand(name, arguments, values):
     for form in ({"type": f"paddle.{name}"}, {"_target_": f"paddle.optimizer.lr.{name}"}):
         assert simulated({**form, **arguments}) == pytest.approx(values, abs=1e-6)
@@ -94,7 +95,7 @@ DataLoader: {Train: {dataset: {name: ImageNetDataset}}}
 """
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("lr", "values"),
     [
         ("name: Cosine, learning_rate: 1.0, warmup_epoch: 1", [0, 0.5, 1, 0.933013, 0.75, 0.5, 0.25, 0.066987]),
@@ -161,7 +162,7 @@ def test_drawn_arguments_give_the_values_of_the_formulas():
         assert simulated(config, 40) == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("config", "message"),
     [
         ({"type": "paddle.StepDecy", **STEPS}, "did you mean 'paddle.StepDecay'"),

@@ -6,6 +6,7 @@ import types
 
 import pytest
 import torch
+from cases import for_each
 from optimizers import make_optimizer
 
 from lehr.handlers import PiecewiseLinear, configure_scheduler
@@ -110,7 +111,7 @@ SPELLED = [
 ]
 
 
-@pytest.mark.parametrize(("own", "spelled"), SPELLED)
+@for_each(("own", "spelled"), SPELLED)
 def test_a_spelling_of_another_tool_is_understood(own, spelled):
     assert config_of(spelled) == own
     assert config_of([spelled]) == {"schedulers": [own]}
@@ -163,7 +164,7 @@ def test_a_list_of_types_that_nobody_has_is_refused_by_their_names():
         configure_scheduler(make_optimizer(), [{"type": "LineerLR", "end": 4}, {"type": "StepLR", "step_size": 3}])
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("config", "message"),
     [
         (
@@ -292,7 +293,7 @@ def test_a_value_that_is_more_than_data_is_named_with_its_line(tmp_path):
         configure_scheduler(make_optimizer(), path, dialect="mmengine")
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         "import os\nos.remove('x')\nx = __import__('os').system('true')",

@@ -6,6 +6,7 @@ import random
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 
 from lehr.handlers import configure_scheduler
 
@@ -76,7 +77,7 @@ TABLE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("config", "expected"), TABLE)
+@for_each(("config", "expected"), TABLE)
 def test_values_are_those_of_timm(config, expected):
     np.testing.assert_allclose(simulated(config, len(expected)), expected, rtol=1e-12, atol=1e-15)
     nested = {"training": {"lr_scheduler": {**OTHERS, "lr": None, **config}}}
@@ -109,7 +110,7 @@ def test_a_plateau_reads_the_metric_of_the_evaluation():
     assert configure_scheduler(optimizer_of(), {**config, "eval_metric": "top5"}).metric_name == "top5"
 
 
-@pytest.mark.parametrize("seed", range(20))
+@for_each("seed", range(20))
 def test_noise_begins_and_ends_at_fractions_of_the_epochs(seed):
     drawn = random.Random(seed)
     epochs, begin, end = drawn.randint(5, 30), drawn.uniform(0, 0.5), drawn.uniform(0.5, 1)
@@ -129,7 +130,7 @@ def test_a_length_that_is_left_out_is_that_of_the_run():
     assert simulated(longer, 5, max_epochs=6) == simulated(longer, 5)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("config", "kwargs", "message"),
     [
         ({"sched": "cosine_lr", "epochs": 3}, {}, r"config\['sched'\] must be one of"),

@@ -5,6 +5,7 @@ import random
 
 import numpy as np
 import pytest
+from cases import for_each
 from optimizers import make_optimizer
 
 from lehr.handlers import configure_scheduler
@@ -48,7 +49,7 @@ def simulated(config, events=10, **kwargs):
     return configure_scheduler(optimizer, config, **kwargs).simulate(events)[:, 0]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("section", "values"),
     [
         ("", [0.5, 1, 1, 0.8333333, 0.6666667, 0.5, 0.3333333, 0.1666667, 0, 0]),

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from cases import for_each
 from optimizers import make_optimizer
 
 from lehr.handlers import RunLength, configure_scheduler
@@ -42,7 +43,7 @@ SAME = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("config", "numbers"), SAME)
+@for_each(("config", "numbers"), SAME)
 def test_texts_equal_the_numbers(config, numbers):
     expected = configure_scheduler(make_optimizer(), {**config, **numbers}).simulate(210)
     for length in (RUN, {"total_steps": 200, "epoch_length": 50, "tokens_per_step": 1000}):

@@ -6,10 +6,12 @@ import gc
 import itertools
 import random
 import weakref
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from drawn_events import StoppedError
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -191,15 +193,29 @@ def with_parts(schedule: Schedule):
 PURE = [example for example in EXAMPLES if seekable(example)]
 
 
-@pytest.mark.parametrize("example", PURE, ids=[example.name for example in PURE])
-def test_any_split_of_a_stream_has_the_simulated_bits_at_each_count(example):
+@dataclass(frozen=True)
+class Table(Schedule):
+    """Raises an error past its last event."""
+
+    def values(self, indices):
+        return np.arange(1000.0)[indices.astype(int)]
+
+
+def test_where_a_later_index_has_no_value_one_index_is_read():
+    assert read_strided(Table(), 900, 50, 64).tolist() == [900.0]
+    assert read_strided(Table(), 100, 2, 64).tolist() == [*range(100, 228, 2)]
+
+
+@for_each("example", PURE, ids=[example.name for example in PURE])
+@pytest.mark.parametrize("number", [40, pytest.param(300, marks=pytest.mark.proof)])
+def test_any_split_of_a_stream_has_the_simulated_bits_at_each_count(example, number):
     draw = random.Random(example.name)
     for most in (3, 40, 3000):
         optimizer, seen = make_optimizer(3 if example.per_group else 1), []
         trainer = Engine(lambda engine, batch, seen=seen, optimizer=optimizer: seen.append(values_of(optimizer)))
         scheduler = example(optimizer)
         usual = draw.randint(1, most)
-        batches = [usual if draw.random() < 0.9 else draw.randint(0, most) for _ in range(300)]
+        batches = [usual if draw.random() < 0.9 else draw.randint(0, most) for _ in range(number)]
         table = scheduler.simulate(sum(batches) + 1)
         scheduler.attach(trainer, clock=TokenClock(tokens_of))
         trainer.run(batches)
@@ -273,7 +289,7 @@ class Broken(Clock):
         return self.given
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("given_reading", "error", "message"),
     [
         (-1, ValueError, "the reading of Broken must be a whole number of at least 0, given -1"),
@@ -285,7 +301,7 @@ class Broken(Clock):
         (KeyError("attention_mask"), KeyError, "attention_mask"),
     ],
 )
-@pytest.mark.parametrize("event", [Events.ITERATION_STARTED, Events.EPOCH_STARTED, OptimizerEvents.STEP_STARTED])
+@for_each("event", [Events.ITERATION_STARTED, Events.EPOCH_STARTED, OptimizerEvents.STEP_STARTED])
 def test_a_bad_reading_is_an_error_before_anything_is_written(given_reading, error, message, event):
     optimizer = make_optimizer(lr=0.5)
     trainer = Engine(lambda engine, batch: optimizer.step())
@@ -436,8 +452,8 @@ def test_several_groups_follow_one_clock():
     assert both.state_dict()["value"] == pytest.approx(seen[-1])
 
 
-@pytest.mark.parametrize("event", [Events.ITERATION_STARTED, Events.EPOCH_STARTED, OptimizerEvents.STEP_STARTED])
-@pytest.mark.parametrize("kind", ["tokens", "time", "budget"])
+@for_each("event", [Events.ITERATION_STARTED, Events.EPOCH_STARTED, OptimizerEvents.STEP_STARTED])
+@for_each("kind", ["tokens", "time", "budget"])
 def test_dropping_a_run_with_a_clock_frees_it_at_once(kind, event):
     if kind == "budget" and event == Events.EPOCH_STARTED:
         return
@@ -545,8 +561,8 @@ def stopped_and_resumed(event, lengths, stop, accumulated=1, clock=None, epoch_l
     return results
 
 
-@pytest.mark.parametrize("stop", [1, 2, 5, 6, 7, 11, 12, 14])
-@pytest.mark.parametrize(
+@for_each("stop", [1, 2, 5, 6, 7, 11, 12, 14], one_in=5)
+@for_each(
     "event",
     [
         Events.ITERATION_STARTED,
@@ -558,7 +574,7 @@ def stopped_and_resumed(event, lengths, stop, accumulated=1, clock=None, epoch_l
         OptimizerEvents.STEP_STARTED(every=2),
     ],
 )
-@pytest.mark.parametrize("lag", [0, 3])
+@for_each("lag", [0, 3])
 def test_a_resumed_run_writes_what_the_unbroken_one_writes(event, stop, lag):
     draw = random.Random(5)
     lengths = [draw.randint(0, 3000) for _ in range(18)]

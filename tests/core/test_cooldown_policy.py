@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from cases import few_by_default, for_each
 from hypothesis import given
 from hypothesis import strategies as st
 from ignite.engine import Events
@@ -85,6 +86,7 @@ TRUNKS = {
 
 
 @pytest.mark.parametrize("name", TRUNKS)
+@few_by_default(6)
 @given(
     begin=st.integers(0, 300),
     duration=st.integers(1, 200),
@@ -336,7 +338,7 @@ def test_a_cool_down_that_cannot_be_is_an_error_and_changes_nothing(name):
     assert (json.dumps(scheduler.state_dict()), repr(scheduler.schedule)) == before
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("arguments", "error", "match"),
     [
         ((0,), ValueError, "duration must be more than 0, given 0"),
@@ -444,7 +446,7 @@ def test_only_the_state_of_a_branch_has_a_cool_down():
     ]
 
 
-@pytest.mark.parametrize(
+@for_each(
     "cooldown",
     [[20, 10.0, 0.0], "none", [20, 10.0, 0.0, "sqrt"], [-1, 10.0, 0.0, "linear"], [1, 0, 0.0, "linear"],
      [1, 5, "0", "linear"], [1, 5, [[[0.0]]], "linear"], [1, 5, [0.0, 0.0], "linear"], 7],

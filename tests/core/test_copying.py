@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 import torch
+from cases import for_each
 from optimizers import make_optimizer, make_trainer
 from torch.utils.data import DataLoader
 
@@ -42,8 +43,8 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("shared", SHARED)
+@for_each("way", WAYS)
+@for_each("shared", SHARED)
 def test_a_training_is_shared_and_the_rest_is_copied(shared, way):
     original = WAYS[way](SHARED[shared])
     copied = private_copy(original)
@@ -178,8 +179,8 @@ def test_kept_objects_are_not_copied():
     assert copied[1] is optimizer
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("shared", SHARED)
+@for_each("way", WAYS)
+@for_each("shared", SHARED)
 def test_what_is_replaced_is_something_else_in_the_copy(shared, way):
     original, instead = WAYS[way](SHARED[shared]), [object()]
     copied = private_copy(original, replaced=[(SHARED[shared], instead)])

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 import torch
+from cases import for_each
 from drawn_events import StoppedError
 from ignite.engine import Engine, Events
 from optimizers import make_optimizer, values_of
@@ -16,6 +17,7 @@ from optimizers import make_optimizer, values_of
 from lehr.engine import OptimizerEvents
 from lehr.handlers import (
     ConstantScheduler,
+    ExponentialScheduler,
     LinearScheduler,
     ParamGroupScheduler,
     ParamScheduler,
@@ -167,8 +169,8 @@ def assert_landed(values, late, step_time, end_value=0.0):
     assert all(after <= before for before, after in itertools.pairwise(values[top:]))
 
 
-@pytest.mark.parametrize("curve", ["linear", "cosine", "1-sqrt", "quadratic"])
-@pytest.mark.parametrize("throughput", THROUGHPUTS)
+@for_each("curve", ["linear", "cosine", "1-sqrt", "quadratic"], one_in=4)
+@for_each("throughput", THROUGHPUTS)
 def test_the_last_step_before_the_deadline_is_at_the_end_value(throughput, curve):
     world = World(throughput)
     run = Run(world, curve=curve)
@@ -184,8 +186,8 @@ def test_the_last_step_before_the_deadline_is_at_the_end_value(throughput, curve
         assert 0.05 * len(run.values) <= cooldown <= 0.25 * len(run.values)
 
 
-@pytest.mark.parametrize("throughput", [slow, constant, fast, drifting_down, drifting_up])
-@pytest.mark.parametrize("resumes", [(0.2,), (0.5, 0.93), (0.86, 0.9, 0.95, 0.999)])
+@for_each("throughput", [slow, constant, fast, drifting_down, drifting_up], one_in=3)
+@for_each("resumes", [(0.2,), (0.5, 0.93), (0.86, 0.9, 0.95, 0.999)])
 def test_a_run_that_is_resumed_counts_the_time_that_it_used(throughput, resumes):
     world, state, values, used = World(throughput), None, [], 0.0
     unbroken = Run(World(throughput))
@@ -208,7 +210,7 @@ def test_a_run_that_is_resumed_counts_the_time_that_it_used(throughput, resumes)
     assert len(values) == pytest.approx(total, abs=1)
 
 
-@pytest.mark.parametrize("throughput", [slow, constant, fast, drifting_down, waves, with_a_pause])
+@for_each("throughput", [slow, constant, fast, drifting_down, waves, with_a_pause], one_in=5)
 def test_a_date_is_met_whatever_happens_before_it(throughput):
     world = World(throughput)
     begin = datetime(2026, 12, 1, 5, tzinfo=UTC)
@@ -319,6 +321,28 @@ def test_each_group_lands_from_its_own_value():
     assert trainer.state.param_history["lr"][-5:] == seen[-5:]
 
 
+def test_a_group_that_is_added_in_the_cooldown_lands_too():
+    def values_of_run(added):
+        world, optimizer, seen = World(constant), make_optimizer(), []
+
+        def train(engine, batch):
+            world.work()
+            seen.append(values_of(optimizer))
+            if added and engine.state.iteration == 95:
+                optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.25})
+
+        trainer = Engine(train)
+        scheduler = ExponentialScheduler(optimizer, "lr", gamma=0.999)
+        scheduler.attach(trainer, clock=TimeClock(budget=200, cooldown=8, curve="linear", now=world.now))
+        trainer.run([0] * 1000)
+        return seen
+
+    seen = values_of_run(added=True)
+    assert [first for first, *_ in seen] == [first for (first,) in values_of_run(added=False)]
+    assert len(seen[-2]) == 2
+    assert seen[-1] == [0.0, 0.0]
+
+
 def test_schedulers_of_one_clock_land_together():
     world = World(waves)
     optimizer = make_optimizer()
@@ -351,8 +375,8 @@ def test_a_landed_run_that_is_started_again_ends_at_once():
     assert len(again.values) == pytest.approx(50, abs=2)
 
 
-@pytest.mark.parametrize("stop", [1, 30, 290, 300, 330])
-@pytest.mark.parametrize("throughput", [constant, waves])
+@for_each("stop", [1, 30, 290, 300, 330], one_in=3)
+@for_each("throughput", [constant, waves])
 def test_a_resumed_run_writes_what_the_unbroken_one_writes(throughput, stop):
     def run_of(at):
         world = World(lambda time, step: round(throughput(37.0 * step, step), 3))
@@ -399,7 +423,7 @@ def test_a_run_that_ends_before_its_deadline_is_found():
     assert [one.code for one in check_plan(run.trainer, 40, 100)] == ["unforeseen"]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("options", "error", "message"),
     [
         ({"budget": "8 epochs"}, ValueError, "budget must be a time such as"),

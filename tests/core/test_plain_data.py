@@ -5,6 +5,7 @@ from collections import Counter, OrderedDict, deque
 
 import pytest
 import torch
+from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,7 +66,7 @@ def test_values_that_are_no_plain_data_are_refused(value):
         to_plain(value)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "data",
     [
         {},

@@ -202,8 +202,8 @@ def test_a_trainer_that_is_put_back_without_its_scheduler_is_noticed():
         trainer.run([0] * 10, max_epochs=3)
 
 
-@pytest.mark.parametrize("event", [Events.ITERATION_STARTED, Events.EPOCH_STARTED, Events.EPOCH_COMPLETED(every=2)])
-@pytest.mark.parametrize("stop", [3, 5, 8, 10, 12])
+@for_each("event", [Events.ITERATION_STARTED, Events.EPOCH_STARTED, Events.EPOCH_COMPLETED(every=2)])
+@for_each("stop", [3, 5, 8, 10, 12])
 def test_the_same_objects_can_go_back_to_a_checkpoint(event, stop):
     """In one process, after an error: as if it were a new one."""
     trainer = make_trainer()
@@ -280,7 +280,7 @@ def test_it_is_noticed_for_real_steps_too():
         trainer.run([0] * 10, max_epochs=3)
 
 
-@pytest.mark.parametrize("stop", range(1, 20))
+@for_each("stop", range(1, 20))
 def test_one_scheduler_may_be_attached_twice_and_is_counted_together(stop):
     def make():
         trainer = make_trainer()
@@ -347,9 +347,9 @@ def of_a_plateau(kind):
     )
 
 
-@pytest.mark.parametrize("event", [Events.EPOCH_STARTED, Events.ITERATION_STARTED])
-@pytest.mark.parametrize("kind", ["torch's", "ignore"])
-@pytest.mark.parametrize("stop", [4, 8, 12, 16])
+@for_each("event", [Events.EPOCH_STARTED, Events.ITERATION_STARTED])
+@for_each("kind", ["torch's", "ignore"])
+@for_each("stop", [4, 8, 12, 16])
 def test_a_plateau_has_the_metric_that_was_to_come(event, kind, stop):
     """The trainer's own metrics, of an epoch that was just evaluated: the next event is to read them."""
 
@@ -377,7 +377,7 @@ def test_a_plateau_has_the_metric_that_was_to_come(event, kind, stop):
     assert again.state_dict() == whole.state_dict()
 
 
-@pytest.mark.parametrize("stop", range(1, 24))
+@for_each("stop", range(1, 24))
 def test_an_epoch_that_is_begun_again_is_not_counted_twice_by_a_filter_of_ones_own(stop):
     def make():
         trainer = make_trainer()

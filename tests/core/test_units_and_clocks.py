@@ -3,6 +3,7 @@
 import warnings
 
 import pytest
+from cases import for_each
 from ignite.engine import Events
 from optimizers import make_optimizer, make_trainer
 from torch.utils.data import DataLoader
@@ -34,8 +35,8 @@ CLOCKS = {
 }
 
 
-@pytest.mark.parametrize("counts", CLOCKS)
-@pytest.mark.parametrize("clock", CLOCKS)
+@for_each("counts", CLOCKS)
+@for_each("clock", CLOCKS)
 def test_texts_need_the_unit_of_the_clock(counts, clock):
     more = {"total_time": "1 h"} if counts == "milliseconds" else {}
     run = RunLength(**NUMBERS, **more, counts=counts)
@@ -63,7 +64,7 @@ def decay(run, optimizer=None):
     return LinearScheduler(optimizer or make_optimizer(), "lr", "50%", start_value=1.0, end_value=0.0, run=run)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("run", "event", "counts"),
     [
         (EPOCHS, Events.ITERATION_STARTED, "steps"),
@@ -108,8 +109,8 @@ def ramp(run, optimizer):
     return BatchRamp(optimizer, DataLoader(range(100), batch_size=8), sizes, run=run)
 
 
-@pytest.mark.parametrize("make", [decay, ramp])
-@pytest.mark.parametrize(
+@for_each("make", [decay, ramp])
+@for_each(
     ("run", "call", "message"),
     [
         (TOKENS, lambda scheduler, optimizer: scheduler.apply(), "run must have counts='steps' where"),
@@ -172,8 +173,8 @@ ATTACHED = {
 }
 
 
-@pytest.mark.parametrize("now", ATTACHED)
-@pytest.mark.parametrize("before", ATTACHED)
+@for_each("now", ATTACHED)
+@for_each("before", ATTACHED)
 def test_a_run_that_resumes_with_another_clock_warns(before, now):
     def make(clock):
         trainer, scheduler = make_trainer(), LinearScheduler(make_optimizer(), "lr", 10**6)

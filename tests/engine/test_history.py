@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 from ignite.engine import Events
@@ -103,7 +104,7 @@ BAD_STATES = {
 }
 
 
-@pytest.mark.parametrize("state", BAD_STATES.values(), ids=BAD_STATES)
+@for_each("state", BAD_STATES.values(), ids=BAD_STATES)
 def test_a_broken_state_loads_nothing(state):
     history = ParamHistory({"lr": [[7.0]]})
     with pytest.raises((TypeError, ValueError), match="state"):

@@ -6,6 +6,7 @@ import weakref
 
 import pytest
 import torch
+from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 from ignite.engine import Engine, Events, create_supervised_trainer
@@ -303,7 +304,7 @@ def test_an_error_in_a_handler_of_a_step_stops_the_step():
     assert trainer.state.optimizer_steps == [0]
 
 
-@pytest.mark.parametrize("stop", range(1, 12))
+@for_each("stop", range(1, 12))
 def test_a_checkpoint_that_is_saved_when_a_step_has_completed_has_counted_it(stop):
     def make():
         trainer, optimizer = supervised(accumulation=2)

@@ -228,9 +228,14 @@ def held(group: dict[str, Any], name: str) -> float:
     return float(group[key][int(item)] if item else group[key])
 
 
+@pytest.mark.parametrize(
+    ("foreach", "prepared"),
+    [
+        (True, False),
+        *(pytest.param(*way, marks=pytest.mark.proof) for way in ((False, False), (False, True), (True, True))),
+    ],
+)
 @for_each("name", INSTALLED)
-@pytest.mark.parametrize("foreach", [False, True])
-@pytest.mark.parametrize("prepared", [False, True])
 def test_all_parameters_are_scheduled_at_once(name, foreach, prepared):
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Tanh(), torch.nn.Linear(8, 2))

@@ -20,7 +20,7 @@ FOLDER = gallery.FOLDER
 PICTURES = {Path(f"{picture.name}.png"): picture for picture in gallery.SCHEDULERS} | {
     Path("schedules", f"{picture.name}.png"): picture for pictures in gallery.SCHEDULES.values() for picture in pictures
 }
-each_picture = for_each("path", [path for path in PICTURES if (FOLDER / path).is_file()])
+each_picture = for_each("path", [path for path in PICTURES if (FOLDER / path).is_file()], one_in=6)
 
 
 @functools.cache

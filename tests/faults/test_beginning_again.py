@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from ignite.engine import Engine, Events
 from ignite.handlers import Checkpoint, FastaiLRFinder
 from logs import logged, logging_trainer
@@ -469,7 +470,7 @@ def plateaued(saver_event=None, first=False, evaluate_at=Events.EPOCH_COMPLETED)
 EPOCH, ITERATION = Events.EPOCH_COMPLETED, Events.ITERATION_COMPLETED
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("event", "first", "evaluate_at", "is_lost"),
     [
         (ITERATION(once=20), False, EPOCH, True),

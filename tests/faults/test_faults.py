@@ -301,8 +301,8 @@ def test_a_function_that_goes_wrong_once_is_asked_again(kind, fault):
 BY_METRIC = [name for name in CHOSEN if ALL[name]().metrics is not None]
 
 
-@pytest.mark.parametrize("bad", [None, "x", [1.0, 2.0], torch.zeros(2)], ids=["missing", "text", "list", "tensor"])
-@pytest.mark.parametrize("name", BY_METRIC)
+@for_each("bad", [None, "x", [1.0, 2.0], torch.zeros(2)], ids=["missing", "text", "list", "tensor"])
+@for_each("name", BY_METRIC)
 def test_a_metric_that_is_missing_or_no_number_counts_for_nothing(name, bad):
     rig = made(name)
     rig.fire(FAULT)
@@ -422,7 +422,7 @@ interruptible = pytest.mark.parametrize("name", [name for name in CHOSEN if ALL[
 
 @interruptible
 def test_an_interrupt_finds_an_event_done_or_not_begun(name):
-    interrupt_between_any_two_instructions(name, 40, seed=0)
+    interrupt_between_any_two_instructions(name, 15, seed=0)
 
 
 @pytest.mark.proof

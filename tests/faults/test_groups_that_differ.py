@@ -4,6 +4,7 @@ import warnings
 
 import pytest
 import torch
+from cases import for_each
 from ignite.engine import Engine
 
 from lehr.handlers import (
@@ -46,7 +47,7 @@ ONE_VALUE = {
 }
 
 
-@pytest.mark.parametrize("make", ONE_VALUE.values(), ids=ONE_VALUE)
+@for_each("make", ONE_VALUE.values(), ids=ONE_VALUE)
 def test_one_value_for_groups_that_differ_is_a_finding(make):
     [finding] = findings(make, optimizer_of(0.1, 0.001))
     assert finding.severity == "warning"

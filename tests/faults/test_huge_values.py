@@ -105,12 +105,12 @@ def try_schedule(name: str, kept: int) -> None:
 
 @for_each("name", SCHEDULERS)
 def test_a_scheduler_refuses_a_huge_value_in_few_words(name):
-    try_scheduler(name, 9)
+    try_scheduler(name, 27)
 
 
 @for_each("name", SCHEDULES)
 def test_a_schedule_refuses_a_huge_value_in_few_words(name):
-    try_schedule(name, 9)
+    try_schedule(name, 27)
 
 
 @pytest.mark.proof
@@ -206,10 +206,11 @@ CALLS: dict[str, Callable[[Any], Any]] = {
 
 
 @for_each("name", CALLS)
-def test_a_call_refuses_a_huge_value_in_few_words(name):
-    for what, value in HUGE.items():
+@pytest.mark.parametrize("kept", [9, pytest.param(1, marks=pytest.mark.proof)])
+def test_a_call_refuses_a_huge_value_in_few_words(name, kept):
+    for what in given_for([*CALLS].index(name), kept):
         try:
-            short(lambda value=value: CALLS[name](value))
+            short(lambda value=HUGE[what]: CALLS[name](value))
         except Exception as error:
             error.add_note(what)
             raise
@@ -350,10 +351,11 @@ DEEP = ("a deep list", "a deep dict", "a cyclic list", "a cyclic dict", "shared 
 
 
 @for_each("name", ALL)
-def test_a_deep_or_cyclic_state_loads_nothing(name):
+@pytest.mark.parametrize("kept", [6, pytest.param(1, marks=pytest.mark.proof)])
+def test_a_deep_or_cyclic_state_loads_nothing(name, kept):
     scheduler = ALL[name]().scheduler
     before = json.dumps(scheduler.state_dict())
-    for key, what in itertools.product(json.loads(before), DEEP):
+    for key, what in list(itertools.product(json.loads(before), DEEP))[[*ALL].index(name) % kept :: kept]:
         with pytest.raises((TypeError, ValueError), match="must") as raised:
             scheduler.load_state_dict({**json.loads(before), key: HUGE[what]})
         assert len(str(raised.value)) <= MOST

@@ -241,7 +241,7 @@ HOSTILE = {
     "merge keys": (MERGED, "'type' must be" if MERGED_ONCE else "merge keys must copy at most 100000 keys, given more"),
     "merge keys, one after another": (QUADRATIC, "merge keys must copy at most 100000 keys, given more"),
     "merge keys, many of one": (MANY, "merge keys must copy at most 100000 keys, given more"),
-    "many values": (f"[{'1,' * 1_000_000}]", "a text in YAML must have at most 100000 values and keys, given more"),
+    "many values": (f"[{'1,' * 110_000}]", "a text in YAML must have at most 100000 values and keys, given more"),
     "aliases": (LAUGHS, "must have at most 1000000 values in it, given more"),
     "a list in itself": ("&a [*a]", "must be nested at most 50 deep, given more"),
     "a mapping in itself": ("&a {type: *a}", "must be nested at most 50 deep, given more"),

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from ignite.engine import Engine, Events
 
 from lehr.handlers import ResumeWarning, configure_scheduler
@@ -47,7 +48,7 @@ CYCLES = {"type": "transformers.cosine_with_restarts", "num_cycles": 0}
 POLYNOMIAL = {"type": "transformers.polynomial", "power": 0.0, "lr_end": 0.1}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("config", "kwargs", "expected"),
     [
         # mmengine keeps the levels of a one-cycle in the param groups, where the last constructor wins.

@@ -6,6 +6,7 @@ import warnings
 
 import pytest
 import torch
+from cases import for_each
 from optimizers import make_optimizer, make_trainer, values_of
 from rigs import optimizer_of
 from torch.optim import lr_scheduler as peer
@@ -49,8 +50,8 @@ def fire(scheduler, events):
 # A param group that is added in mid-run.
 
 
-@pytest.mark.parametrize("name", ALL_OF_TORCH)
-@pytest.mark.parametrize("joins", [0, JOINS])
+@for_each("name", ALL_OF_TORCH)
+@for_each("joins", [0, JOINS])
 def test_a_group_that_is_added_trains_first_with_its_own_value(name, joins):
     scheduler = LRScheduler(ALL_OF_TORCH[name](optimizer_of(2, tensor=False)))
     fire(scheduler, joins)
@@ -77,8 +78,8 @@ MULTIPLICATIVE = [
 ]
 
 
-@pytest.mark.parametrize("name", MULTIPLICATIVE)
-@pytest.mark.parametrize("joins", [0, JOINS, 15])
+@for_each("name", MULTIPLICATIVE)
+@for_each("joins", [0, JOINS, 15])
 def test_a_group_that_is_added_keeps_its_ratio_to_the_others(name, joins):
     scheduler = LRScheduler(ALL_OF_TORCH[name](optimizer_of(1, tensor=False)))
     fire(scheduler, joins)
@@ -126,8 +127,8 @@ def joined(name, built_first):
     return LRScheduler(ALL_OF_TORCH[name](optimizer))
 
 
-@pytest.mark.parametrize("name", ALL_OF_TORCH)
-@pytest.mark.parametrize("built_first", [False, True])
+@for_each("name", ALL_OF_TORCH)
+@for_each("built_first", [False, True])
 def test_a_run_with_a_new_group_is_resumed_as_it_would_have_gone_on(name, built_first):
     scheduler = joined(name, built_first=False)
     fire(scheduler, JOINS)
@@ -180,10 +181,8 @@ def test_a_state_with_wrong_added_groups_loads_nothing(changed):
 # param_group_index.
 
 
-@pytest.mark.parametrize("name", ["StepLR", "OneCycleLR", "SequentialLR", "ReduceLROnPlateau"])
-@pytest.mark.parametrize(
-    "index", [1, -2, "body", lambda group: group["name"] == "body", Groups("body", added="ignore")]
-)
+@for_each("name", ["StepLR", "OneCycleLR", "SequentialLR", "ReduceLROnPlateau"])
+@for_each("index", [1, -2, "body", lambda group: group["name"] == "body", Groups("body", added="ignore")])
 def test_a_wrapped_scheduler_writes_the_selected_groups_alone(name, index):
     optimizer, plain = optimizer_of(3, tensor=False), optimizer_of(3, tensor=False)
     for group, called in zip(optimizer.param_groups, ("head", "body", "tail"), strict=True):
@@ -259,8 +258,8 @@ OF_LR = {
 }
 
 
-@pytest.mark.parametrize("lr", [torch.tensor(1), None, "0.1", True, torch.tensor([0.1, 0.2])], ids=repr)
-@pytest.mark.parametrize("kind", OF_LR)
+@for_each("lr", [torch.tensor(1), None, "0.1", True, torch.tensor([0.1, 0.2])], ids=repr)
+@for_each("kind", OF_LR)
 def test_a_learning_rate_that_is_not_a_number_is_named_with_its_group(kind, lr):
     optimizer = optimizer_of(2, tensor=False)
     wrapped = peer.ExponentialLR(optimizer, 0.5)
@@ -285,8 +284,8 @@ def test_a_learning_rate_of_nan_is_named_with_its_group(kind, lr):
 # States.
 
 
-@pytest.mark.parametrize("metric", [math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize(
+@for_each("metric", [math.nan, math.inf, -math.inf])
+@for_each(
     "make",
     [
         lambda optimizer: LRScheduler(of_wrapped_plateau(optimizer)),

@@ -1,5 +1,6 @@
 """The learning rates that a range test trains with, and which of the trainer's parts take part in it."""
 
+import functools
 import gc
 import logging
 import weakref
@@ -7,6 +8,7 @@ import weakref
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from ignite.engine import Engine, Events, create_supervised_trainer
 from ignite.handlers import ModelCheckpoint
 from torch import nn
@@ -332,7 +334,14 @@ def test_a_loss_that_is_no_number_from_the_beginning_gives_no_suggestion(finite)
     assert "<img" in result._repr_html_()
 
 
-@pytest.mark.parametrize(
+@functools.cache
+def run_of_bad_input():
+    """A run for all bad input, which leaves it as it is, and what is in it."""
+    run = whole_run()
+    return run, everything(run)
+
+
+@for_each(
     ("kwargs", "error", "message"),
     [
         ({"trainer": 3}, TypeError, "trainer must be an ignite Engine, given 3"),
@@ -373,8 +382,7 @@ def test_a_loss_that_is_no_number_from_the_beginning_gives_no_suggestion(finite)
 )
 def test_bad_input_is_told_and_changes_nothing(kwargs, error, message, monkeypatch):
     monkeypatch.setattr(trial_steps, "PATIENCE", 24)
-    run = whole_run()
-    before = everything(run)
+    run, before = run_of_bad_input()
     with pytest.raises(error, match=message) as caught:
         find_lr(kwargs.pop("trainer", run.trainer), kwargs.pop("loader", run.loader), **kwargs)
     assert len(str(caught.value)) <= 500

@@ -5,8 +5,9 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+from cases import few_by_default, for_each
 from forecast_runs import drawn_run, drawn_runs, law, schedule
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lehr.handlers.forecast import LossForecast, Run
@@ -56,7 +57,7 @@ def test_the_order_of_the_runs_does_not_matter(forecast, order):
 
 
 @given(st.floats(0.01, 100.0))
-@settings(max_examples=5)
+@few_by_default(2)
 def test_losses_in_another_unit(factor):
     runs = drawn_runs(noise=0.001)
     scaled = LossForecast.fit([Run(run.lrs, run.steps, run.losses * factor) for run in runs])
@@ -67,7 +68,7 @@ def test_losses_in_another_unit(factor):
 
 
 @given(st.floats(0.01, 10.0))
-@settings(max_examples=5)
+@few_by_default(2)
 def test_learning_rates_in_another_unit(factor):
     runs = drawn_runs(noise=0.001)
     scaled = LossForecast.fit([Run(run.lrs * factor, run.steps, run.losses) for run in runs])
@@ -243,7 +244,7 @@ CANNOT_TELL = {
 }
 
 
-@pytest.mark.parametrize("case", CANNOT_TELL)
+@for_each("case", CANNOT_TELL)
 def test_runs_that_cannot_tell_are_refused_with_the_run_to_add(case):
     runs, message = CANNOT_TELL[case]
     with pytest.raises(ValueError, match=message) as raised:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from ignite.engine import Engine, Events
 
 from lehr.engine import ParamHistory
@@ -90,7 +91,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("case", WRONG)
+@for_each("case", WRONG)
 def test_wrong_input_is_refused_with_what_to_do(case):
     schedule, steps, losses, error, message = WRONG[case]
     with pytest.raises(error, match=message) as raised:
@@ -214,7 +215,7 @@ WRONG_TABLES = {
 }
 
 
-@pytest.mark.parametrize("case", WRONG_TABLES)
+@for_each("case", WRONG_TABLES)
 def test_wrong_tables(tmp_path, case):
     text, message = WRONG_TABLES[case]
     with pytest.raises(ValueError, match=message):

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from cases import for_each
 from matplotlib import pyplot as plt
 
 from lehr.handlers.forecast import LRRangeTest
@@ -26,8 +27,8 @@ def noisy(loss, std, runs=3, seed=0):
     return loss + np.random.default_rng(seed).normal(0, std, (runs, len(loss)))
 
 
-@pytest.mark.parametrize("center", [-4.0, -3.0, -2.5])
-@pytest.mark.parametrize("std", [0.0, 0.05, 0.2])
+@for_each("center", [-4.0, -3.0, -2.5])
+@for_each("std", [0.0, 0.05, 0.2])
 def test_the_steepest_point_is_found_in_noise(center, std):
     losses = np.maximum(noisy(falling(center) + rising(center + 3), std), 0.01)
     found = suggest(LRS, losses, 100)
@@ -38,8 +39,8 @@ def test_the_steepest_point_is_found_in_noise(center, std):
     assert f"diverges from {found.diverges_at:.3g} on" in found.reason
 
 
-@pytest.mark.parametrize("seed", range(20))
-@pytest.mark.parametrize("runs", [1, 3])
+@for_each("seed", range(20))
+@for_each("runs", [1, 3])
 def test_noise_alone_suggests_nothing(seed, runs):
     found = suggest(LRS, noisy(np.full(100, 2.3), 0.1, runs, seed), 100)
     assert found.lr is None

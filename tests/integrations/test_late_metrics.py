@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from cases import for_each
-from optimizers import make_optimizer
+from optimizers import make_optimizer, values_of
 from torch_loops import IN_ONE_OPTIMIZER, LOSSES, begun, held
 
-from lehr.handlers import MetricScheduler, ReduceOnPlateauScheduler, as_torch_scheduler
+from lehr.handlers import MetricScheduler, ParamScheduler, ReduceOnPlateauScheduler, as_torch_scheduler
 from lehr.handlers.core.without_engine import metric_driven_parts
 from lehr.handlers.schedules import (
     Anneal,
@@ -54,6 +54,15 @@ def reduced():
 
 def phases():
     return Phases([Constant(0.1), Anneal(1.0, 0.0, 4)], flat=plateau())
+
+
+def test_a_value_that_was_loaded_is_written_again_as_it_was():
+    made = [as_torch_scheduler(ParamScheduler(make_optimizer(), "lr", schedule=HalvedAtEachReading())) for _ in "ab"]
+    for _ in range(3):
+        made[0].scheduler.optimizer.step()
+        made[0].step()
+    made[1].load_state_dict(made[0].state_dict())
+    assert values_of(made[1].scheduler.optimizer) == values_of(made[0].scheduler.optimizer)
 
 
 COMPOSED = {

@@ -1,13 +1,14 @@
 """``run_arguments`` computes the length of a run from the arguments of its trainer."""
 
 import pytest
+from cases import for_each
 from optimizers import make_optimizer
 
 from lehr.handlers import CosineDecayScheduler, dry_run
 from lehr.handlers.integrations.run_arguments import run_arguments
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("batches", "accumulation", "max_epochs", "max_steps", "expected"),
     [
         (10, 1, 3, None, (3, 10, None)),

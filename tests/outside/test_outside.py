@@ -53,15 +53,3 @@ def test_their_package_uses_public_names_alone():
                 assert not node.attr.startswith("_") or node.attr.endswith("__"), node.attr
             assert not isinstance(node, ast.Import) or "lehr" not in {name.name.split(".")[0] for name in node.names}
     assert imported == PUBLIC_MODULES
-
-
-def test_a_clone_named_lehr_does_not_shadow_the_installed_package(tmp_path):
-    """A folder ``lehr`` in the current folder, as a clone of the repository makes it."""
-    clone = tmp_path / "lehr"
-    for package in ("lehr", "engine", "handlers"):
-        (clone / package).mkdir(parents=True)
-        (clone / package / "__init__.py").write_text("raise AssertionError('the clone was imported')")
-    code = "import lehr, lehr.engine, lehr.handlers; print(lehr.__version__); print(lehr.handlers.__file__)"
-    version, file = run(tmp_path, "-c", code).splitlines()
-    assert version
-    assert not Path(file).is_relative_to(tmp_path)

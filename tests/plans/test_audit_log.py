@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 from ignite.engine import Engine, Events
@@ -159,8 +160,8 @@ def faults():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("rounding", ROUNDINGS)
-@pytest.mark.parametrize("fault", [name for name, (*_, words) in faults().items() if words])
+@for_each("rounding", ROUNDINGS)
+@for_each("fault", [name for name, (*_, words) in faults().items() if words])
 def test_a_fault_is_named(fault, rounding):
     steps, values, words = faults()[fault]
     found = audit(steps, ROUNDINGS[rounding](values))
@@ -233,9 +234,9 @@ def test_the_plan_may_be_too_short_to_tell():
     assert explanation(audit(steps[::10], PLANNED[::64][:40], PLANNED[:LENGTH])) == ""  # would reach 1 point
 
 
-@pytest.mark.parametrize("planned", SCHEDULES)
-@pytest.mark.parametrize("logged", [*SCHEDULES, lambda events: 0.3 * (1 - events / LENGTH) ** 0.9])
-@pytest.mark.parametrize("every", [1, 10])
+@for_each("planned", SCHEDULES, one_in=3)
+@for_each("logged", [*SCHEDULES, lambda events: 0.3 * (1 - events / LENGTH) ** 0.9])
+@for_each("every", [1, 10])
 def test_an_unrelated_schedule_is_not_explained(planned, logged, every):
     steps = np.arange(0, LENGTH, every)
     found = audit(steps, logged(steps), planned())
@@ -328,7 +329,7 @@ def test_a_plan_of_a_dry_run():
         audit_log(log, plan, name="momentum")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("kwargs", "error", "match"),
     [
         ({"plan": "lr"}, TypeError, "plan must be a Plan or an array of planned values, given 'lr'"),
@@ -444,7 +445,7 @@ def plan_of(values):
     return Plan({"lr": PlanColumn(values.reshape(-1, 1), ("group 0",))}, len(values) // 10, 10)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("other", "words"),
     [
         (lambda e: PLANNED[np.maximum(e - 1, 0)], "b is a, 1 iteration later"),

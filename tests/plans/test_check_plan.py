@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from cases import for_each
 from ignite.engine import Engine, EventEnum, Events, create_supervised_trainer
 from ignite.handlers.param_scheduler import CosineAnnealingScheduler as IgniteCosine
 from ignite.metrics import Average
@@ -392,7 +393,7 @@ def test_one_that_was_attached_in_mid_run_is_not_behind(setting):
 # illegal-value
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("kind", "param_name", "value", "rule"),
     [
         (torch.optim.SGD, "lr", -0.1, "at least 0"),

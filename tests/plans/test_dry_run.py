@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from ignite.engine import Events
 from optimizers import values_of
 from real_runs import COUNTING, WAYS, assert_as_planned, attach
@@ -206,10 +207,10 @@ def test_a_torch_scheduler_in_a_group_under_one_name():
     assert_as_planned(make, 3, 5)
 
 
-@pytest.mark.parametrize("kind", ["OneCycleLR", "CyclicLR"])
-@pytest.mark.parametrize("optimizer_type", [torch.optim.SGD, torch.optim.Adam])
-@pytest.mark.parametrize("concatenated", [False, True])
-@pytest.mark.parametrize("name", [None, "rate"])
+@for_each("kind", ["OneCycleLR", "CyclicLR"])
+@for_each("optimizer_type", [torch.optim.SGD, torch.optim.Adam])
+@for_each("concatenated", [False, True])
+@for_each("name", [None, "rate"])
 def test_the_momentum_that_a_torch_scheduler_cycles(kind, optimizer_type, concatenated, name):
     def make(training):
         optimizer = training.optimizer(2, optimizer_type)

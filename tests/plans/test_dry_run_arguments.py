@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from everything import Everything
 from ignite.engine import Events
 from optimizers import make_trainer, values_of
@@ -24,8 +25,8 @@ NUMBERS = [
 ]
 
 
-@pytest.mark.parametrize("name", ["max_epochs", "epoch_length", "gradient_accumulation_steps"])
-@pytest.mark.parametrize(("value", "error", "rule"), [*NUMBERS, (None, TypeError, "number")])
+@for_each("name", ["max_epochs", "epoch_length", "gradient_accumulation_steps"])
+@for_each(("value", "error", "rule"), [*NUMBERS, (None, TypeError, "number")])
 def test_numbers_are_whole_and_positive(name, value, error, rule):
     if name == "gradient_accumulation_steps" and value is None:
         return  # what the trainer has
@@ -87,7 +88,7 @@ METRICS = [
 ]
 
 
-@pytest.mark.parametrize(("metrics", "error", "text"), METRICS)
+@for_each(("metrics", "error", "text"), METRICS)
 def test_metrics_are_lists_of_numbers_by_name(metrics, error, text):
     everything = Everything(0)
     before = everything.seen()

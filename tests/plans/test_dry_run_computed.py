@@ -5,6 +5,8 @@ import sys
 import tracemalloc
 
 import pytest
+import torch
+from cases import few_by_default
 from drawn_events import FILTERS
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,8 +17,22 @@ from registry import CASES
 from test_dry_run_drawn import TRAINERS, joined, make_drawn
 
 from lehr.engine.optimizer_events import stepping_optimizers
-from lehr.handlers import CosineDecayScheduler, LinearScheduler, ParamScheduler, check_plan, dry_run
+from lehr.handlers import (
+    CosineDecayScheduler,
+    ExponentialScheduler,
+    LinearScheduler,
+    MetricScheduler,
+    ParamGroupScheduler,
+    ParamScheduler,
+    PhaseScheduler,
+    ReduceOnPlateauScheduler,
+    StateParamScheduler,
+    check_plan,
+    dry_run,
+)
+from lehr.handlers.core.all_events_at_once import can_write_at_once
 from lehr.handlers.plans.simulation import run
+from lehr.handlers.schedules import Anneal, Constant, Plateau, Product
 
 
 def planned(drawn, done, one_by_one):
@@ -82,7 +98,7 @@ COMPUTED = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=50)
+@few_by_default(15)
 @given(COMPUTED, DONE)
 def test_events_computed_together_have_the_values_and_findings_of_events_one_by_one(drawn, done):
     check(drawn, done)
@@ -100,6 +116,48 @@ class FromWeightDecay(ParamScheduler):
 
     def get_param(self):
         return self.optimizer.param_groups[0]["weight_decay"] * 2
+
+
+def test_which_schedulers_write_what_their_indices_alone_say():
+    def optimizer():
+        return make_optimizer(2)
+
+    def waiting():
+        made = ExponentialScheduler(optimizer(), "lr", gamma=0.5)
+        made.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))]})
+        return made
+
+    def absolute():
+        made = LinearScheduler(optimizer(), "lr", 4, start_value=0.0, end_value=1.0)
+        made.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))]})
+        return made
+
+    def after_its_event():
+        made = waiting()
+        made(None)
+        return made
+
+    def group(*members):
+        return ParamGroupScheduler(list(members))
+
+    plateau = ReduceOnPlateauScheduler(optimizer(), "lr", "loss")
+    own = FromWeightDecay(optimizer(), "lr")
+    expected = [
+        (True, absolute()),
+        (True, ExponentialScheduler(optimizer(), "lr", gamma=0.5)),
+        (True, after_its_event()),
+        (False, waiting()),
+        (False, own),
+        (False, plateau),
+        (False, MetricScheduler(optimizer(), "lr", "loss", Product([Anneal(1.0, 0.0, 9), Plateau()]))),
+        (False, PhaseScheduler(optimizer(), "lr", [Constant(0.1), Constant(0.2)])),
+        (True, group(absolute(), LinearScheduler(optimizer(), "momentum", 4, start_value=0.0, end_value=1.0))),
+        (False, group(absolute(), FromWeightDecay(optimizer(), "momentum"))),
+        (True, StateParamScheduler("rate", create_new=True, schedule=Constant(0.5))),
+        (False, StateParamScheduler("rate", create_new=True, schedule=Constant([0.5, 0.25]))),
+    ]
+    found = [(can_write_at_once(scheduler), scheduler) for _, scheduler in expected]
+    assert found == expected
 
 
 def test_a_scheduler_reads_what_another_one_writes():

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from cases import for_each
 from ignite.engine import EventEnum, Events, create_supervised_trainer
 from optimizers import make_optimizer, make_trainer, values_of
 from real_runs import COUNTING, KINDS, WAYS, Training, assert_as_planned, attach, bits
@@ -49,9 +50,9 @@ def counting(training, event, way, name=None, accumulation=1):
     training.reads[name or "lr"] = lambda: values_of(optimizer)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("kwargs", FILTERS.values(), ids=FILTERS)
-@pytest.mark.parametrize("way", [WAYS[0], pytest.param(WAYS[1], marks=pytest.mark.proof)])
+@for_each("way", WAYS, one_in=7)
+@for_each("kwargs", FILTERS.values(), ids=FILTERS)
+@for_each("kind", KINDS)
 def test_every_event_with_every_filter(kind, kwargs, way):
     event = kind(**kwargs) if kwargs else kind
     for accumulation in (1, 2):

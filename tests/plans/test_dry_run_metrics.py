@@ -1,6 +1,7 @@
 """What dry_run plans is what a real run does, bit for bit: what is driven by metrics and by evaluators."""
 
 import pytest
+from cases import for_each
 from ignite.engine import Events
 from optimizers import make_optimizer, make_trainer, values_of
 from real_runs import COUNTING, WAYS, Training, assert_as_planned, attach
@@ -26,9 +27,9 @@ def plateau_of(training, **kwargs):
     return ReduceOnPlateauScheduler(optimizer, "lr", "loss", **arguments)
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("values", [1, 2, 3, 6, 12, 24, 4, 8])
-@pytest.mark.parametrize("event", [Events.EPOCH_COMPLETED, Events.ITERATION_COMPLETED(every=4), Events.COMPLETED])
+@for_each("way", WAYS)
+@for_each("values", [1, 2, 3, 6, 12, 24, 4, 8])
+@for_each("event", [Events.EPOCH_COMPLETED, Events.ITERATION_COMPLETED(every=4), Events.COMPLETED])
 def test_a_plateau_of_the_trainers_metric(way, values, event):
     def make(training):
         attach(training, plateau_of(training, missing_policy="ignore"), event, way)
@@ -83,10 +84,10 @@ RUNNERS = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("runner", RUNNERS)
-@pytest.mark.parametrize("event", [Events.EPOCH_COMPLETED, Events.EPOCH_COMPLETED(every=2), Events.COMPLETED])
-@pytest.mark.parametrize("inner", [Events.COMPLETED, Events.EPOCH_COMPLETED])
+@for_each("way", WAYS)
+@for_each("runner", RUNNERS)
+@for_each("event", [Events.EPOCH_COMPLETED, Events.EPOCH_COMPLETED(every=2), Events.COMPLETED])
+@for_each("inner", [Events.COMPLETED, Events.EPOCH_COMPLETED])
 def test_a_plateau_of_an_evaluators_metric(way, runner, event, inner):
     def make(training):
         evaluator = training.evaluator()
@@ -100,9 +101,9 @@ def test_a_plateau_of_an_evaluators_metric(way, runner, event, inner):
     assert_as_planned(make, 6, 4, {"loss": METRICS[:6]})
 
 
-@pytest.mark.parametrize("kwargs", [{"every": 2}, {"once": 1}, {"after": 0}, {"before": 1}])
-@pytest.mark.parametrize("inner", [Events.STARTED, Events.EPOCH_STARTED, Events.EPOCH_COMPLETED, Events.COMPLETED])
-@pytest.mark.parametrize("way", WAYS)
+@for_each("kwargs", [{"every": 2}, {"once": 1}, {"after": 0}, {"before": 1}])
+@for_each("inner", [Events.STARTED, Events.EPOCH_STARTED, Events.EPOCH_COMPLETED, Events.COMPLETED])
+@for_each("way", WAYS)
 def test_an_evaluator_begins_at_its_first_epoch_each_time(kwargs, inner, way):
     def make(training):
         evaluator, optimizer = training.evaluator(), training.optimizer()

@@ -6,6 +6,7 @@ import warnings
 
 import pytest
 import torch
+from cases import for_each
 from drawn_events import EVENTS, StoppedError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -111,10 +112,10 @@ def test_a_run_resumed_anywhere(event, stop, accumulation, way, early):
 OWN = Events.EPOCH_STARTED(event_filter=lambda engine, event: event != 2)
 
 
-@pytest.mark.parametrize("event", [OWN, OWN | Events.ITERATION_COMPLETED])
-@pytest.mark.parametrize("stop", [1, 3, 4, 5, 8, 10, 12])
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("early", [False, True])
+@for_each("event", [OWN, OWN | Events.ITERATION_COMPLETED], one_in=5)
+@for_each("stop", [1, 3, 4, 5, 8, 10, 12])
+@for_each("way", WAYS)
+@for_each("early", [False, True])
 def test_events_that_cannot_be_counted(event, stop, way, early):
     def make(training):
         optimizer = training.optimizer()
@@ -126,8 +127,8 @@ def test_events_that_cannot_be_counted(event, stop, way, early):
     assert_the_rest_is_planned(make, stop, early=early)
 
 
-@pytest.mark.parametrize("stop", range(1, 20))
-@pytest.mark.parametrize("way", WAYS)
+@for_each("stop", range(1, 20), one_in=5)
+@for_each("way", WAYS)
 def test_what_is_saved_with_no_checkpoint_stands_where_it_stood(stop, way):
     def make(training):
         loader, state = DataLoader(torch.zeros(8), batch_size=2), training.trainer.state
@@ -142,8 +143,8 @@ def test_what_is_saved_with_no_checkpoint_stands_where_it_stood(stop, way):
     assert_the_rest_is_planned(make, stop)
 
 
-@pytest.mark.parametrize("stop", range(1, 20))
-@pytest.mark.parametrize("event", [Events.EPOCH_COMPLETED, Events.ITERATION_COMPLETED])
+@for_each("stop", range(1, 20), one_in=5)
+@for_each("event", [Events.EPOCH_COMPLETED, Events.ITERATION_COMPLETED])
 def test_metrics_go_on(stop, event):
     def make(training):
         optimizer = training.optimizer(2)
@@ -162,7 +163,7 @@ def test_metrics_go_on(stop, event):
     assert_the_rest_is_planned(make, stop, metrics={"loss": values})
 
 
-@pytest.mark.parametrize("stop", range(1, 20))
+@for_each("stop", range(1, 20), one_in=3)
 def test_a_phase_that_has_begun_does_not_begin_again(stop):
     def make(training):
         optimizer = training.optimizer()
@@ -175,10 +176,8 @@ def test_a_phase_that_has_begun_does_not_begin_again(stop):
     assert_the_rest_is_planned(make, stop)
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in RIGS if name.endswith("1 groups, float") and "with a function" not in name]
-)
-@pytest.mark.parametrize("stop", [3, 8])
+@for_each("stop", [3, 8], one_in=2)
+@for_each("name", [name for name in RIGS if name.endswith("1 groups, float") and "with a function" not in name])
 def test_torchs_schedulers_go_on(name, stop):
     def make(training):
         rig = RIGS[name]()

@@ -10,6 +10,7 @@ import matplotlib.image
 import numpy as np
 import pandas
 import pytest
+from cases import for_each
 from ignite.engine import Engine
 from optimizers import make_optimizer
 from registry import EXAMPLES
@@ -108,7 +109,7 @@ def test_the_lines_of_a_history_have_the_names_of_the_groups(axes):
     assert history.labels == {"lr": ["group 0", "head"], "momentum": ["group 0", "head"], "dropout": []}
 
 
-@pytest.mark.parametrize("example", EXAMPLES[::10], ids=lambda example: example.name)
+@for_each("example", EXAMPLES, lambda example: example.name, one_in=20)
 def test_a_scheduler_shows_its_repr_and_a_picture(example):
     scheduler = example(make_optimizer(3 if example.per_group else 1))
     html = scheduler._repr_html_()

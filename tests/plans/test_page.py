@@ -9,6 +9,7 @@ import re
 
 import numpy as np
 import pytest
+from cases import for_each
 from ignite.engine import Events
 from optimizers import make_optimizer, make_trainer
 
@@ -217,7 +218,7 @@ def test_findings_are_listed_and_marked_where_they_are(page):
     assert lines == [1, 31, 21]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("code", "where", "numbers", "expected"),
     [
         ("jump", "'lr': a scheduler", {"iteration": 7}, ("lr", 7)),
@@ -450,7 +451,7 @@ def test_a_file_is_replaced_when_the_page_is_complete(tmp_path, monkeypatch):
     assert sorted(os.listdir(tmp_path)) == ["link.html", "plan.html"]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("contents", "error", "match"),
     [
         ({"findings": "jump"}, TypeError, "findings must be those that check_plan returned, or None, given 'jump'"),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from ignite.engine import Engine, Events
 from optimizers import make_optimizer, make_trainer
 from real_runs import COUNTING
@@ -227,7 +228,7 @@ SPANS = {
 }
 
 
-@pytest.mark.parametrize("name", SPANS)
+@for_each("name", SPANS)
 def test_phases_are_those_of_the_iterations(name):
     make, event, expected = SPANS[name]
     plan = planned((make(make_optimizer()), event))

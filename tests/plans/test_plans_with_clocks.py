@@ -6,6 +6,7 @@ import random
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from ignite.engine import Engine, Events
 from optimizers import make_optimizer, values_of
 
@@ -64,8 +65,8 @@ def seconds(trainer):
     return TimeClock(now=now)
 
 
-@pytest.mark.parametrize("event", EVENTS)
-@pytest.mark.parametrize("lag", [0, 2])
+@for_each("event", EVENTS)
+@for_each("lag", [0, 2])
 def test_the_plan_is_what_training_writes(event, lag):
     trainer, scheduler, seen = training(event, lambda trainer: tokens(trainer, lag))
     plan = dry_run(trainer, 4, 6, gradient_accumulation_steps=3, amounts=AMOUNTS)
@@ -86,8 +87,8 @@ def test_the_plan_over_time_is_what_training_writes(event):
     assert len(set(seen)) > 3
 
 
-@pytest.mark.parametrize("event", EVENTS)
-@pytest.mark.parametrize("done", [1, 6, 8, 15])
+@for_each("event", EVENTS)
+@for_each("done", [1, 6, 8, 15])
 def test_a_resumed_run_goes_on_with_its_plan(event, done):
     first, saved, _ = training(event, tokens)
     state = {}

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from cases import for_each
 
 from lehr.engine import ParamHistory
 from lehr.handlers.plans import Plan, audit_log, read_log
@@ -116,7 +117,7 @@ FILES = {
 }
 
 
-@pytest.mark.parametrize("file", FILES)
+@for_each("file", FILES)
 def test_a_log_of_the_plan_is_as_planned(tmp_path, file):
     name, text = FILES[file]
     (tmp_path / name).write_text(text)
@@ -154,7 +155,7 @@ def test_what_lehr_writes(tmp_path):
     assert not audit_log(tmp_path / "history.csv", np.full((LENGTH, 2), 0.9), name="momentum")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("headings", "name", "column", "chosen"),
     [
         ("step,lr,learning_rate", "lr", None, ["lr", "learning_rate"]),
@@ -176,7 +177,7 @@ def test_which_column_is_meant(tmp_path, headings, name, column, chosen):
     assert list(read_log(tmp_path / "log.csv", name=name, column=column).columns) == chosen
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "match"),
     [
         ("", "log must have a log, given an empty file"),

@@ -142,7 +142,7 @@ def test_an_optimizer_without_groups():
     refused(PiecewiseLinear, ValueError, "the optimizer has none", optimizer=SimpleNamespace(param_groups=[]), **POINTS)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("cls", "kwargs", "error", "match"),
     [
         (CosineAnnealingScheduler, {**COSINE, "cycle_size": 1}, ValueError, "cycle_size must be .*2, given 1"),
@@ -286,7 +286,7 @@ def _cosine(optimizer, **kwargs):
     return CosineAnnealingScheduler(**{"optimizer": optimizer, "param_name": "lr", **COSINE, **kwargs})
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("schedulers", "durations", "error", "match"),
     [
         (lambda o: _cosine(o), [3], TypeError, "schedulers must be a list or tuple, given"),
@@ -385,11 +385,11 @@ def test_attaching():
     assert not hasattr(trainer.state, "param_history")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "error"),
     [(math.nan, ValueError), (math.inf, ValueError), ("0.1", TypeError), (None, TypeError), (1j, TypeError)],
 )
-@pytest.mark.parametrize("kind", ["function", "get_param"])
+@for_each("kind", ["function", "get_param"])
 def test_a_users_function_may_only_give_numbers(value, error, kind):
     class Own(ParamScheduler):
         def get_param(self):

@@ -32,8 +32,11 @@ ABSTRACT = {"BaseParamScheduler", "CyclicalScheduler", "Cyclical"}
 
 @for_each("module", MODULES)
 def test_examples_print_what_they_say(module):
-    results = doctest.testmod(importlib.import_module(module), optionflags=doctest.ELLIPSIS)
-    assert results.failed == 0
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    for test in doctest.DocTestFinder().find(importlib.import_module(module)):
+        if test.examples:  # a debugger is made for each
+            runner.run(test)
+    assert runner.summarize(verbose=False).failed == 0
 
 
 @for_each("name", PUBLIC)

@@ -4,6 +4,7 @@ import math
 import warnings
 
 import pytest
+from cases import for_each
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from legal_arguments import SCHEDULERS, arguments_of
@@ -18,11 +19,11 @@ ASKED_LATER = {"schedule", "lambda_obj", "scheduler_fn", "factor_fn", "scale_fn"
 
 @pytest.mark.filterwarnings("ignore:.* must be .*, but .* writes")
 @pytest.mark.hypothesis
-@pytest.mark.parametrize("name", SCHEDULERS)
+@for_each("name", SCHEDULERS)
 def test_each_argument_is_refused_by_name_or_is_legal(name):
     arguments = arguments_of(name)
 
-    @settings(max_examples=3 * len(arguments) * max(1, settings().max_examples // 25))
+    @settings(max_examples=(3 * settings().max_examples // 25 if settings().max_examples > 25 else 1) * len(arguments))
     @given(argument=st.sampled_from(arguments), value=anything)
     def check(argument, value):
         refused_or_legal(name, argument, value)

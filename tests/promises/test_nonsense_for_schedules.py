@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ignite.engine import Engine
@@ -25,11 +26,11 @@ FUNCTIONS = {"function", "factor_fn", "scale_fn"}  # of users, and asked at the 
 
 
 @pytest.mark.hypothesis
-@pytest.mark.parametrize("name", SCHEDULES)
+@for_each("name", SCHEDULES)
 def test_each_argument_is_refused_by_name_or_is_legal(name):
     arguments = [*inspect.signature(getattr(schedules, name)).parameters] or [None]  # a curve may take none
 
-    @settings(max_examples=2 * len(arguments) * max(1, settings().max_examples // 25))
+    @settings(max_examples=(2 * settings().max_examples // 25 if settings().max_examples > 25 else 1) * len(arguments))
     @given(argument=st.sampled_from(arguments), value=anything)
     def check(argument, value):
         if argument is not None:

@@ -51,7 +51,7 @@ def everything(rig):
         repr(rig.scheduler),
         str(torch_scheduler.state_dict()) if torch_scheduler else None,
         random.getstate(),
-        torch.get_rng_state().tolist(),
+        torch.get_rng_state().numpy().tobytes(),
     )
 
 
@@ -126,10 +126,10 @@ def test_making_and_asking_touches_nothing(make):
 @pytest.mark.parametrize(
     ("stop", "way"),
     [
-        (0, "torch"),
         (6, "json"),
         (17, "torch"),
-        *(pytest.param(stop, way, marks=pytest.mark.proof) for stop, way in ((0, "json"), (1, "torch"), (1, "json"))),
+        *(pytest.param(stop, way, marks=pytest.mark.proof) for stop, way in ((0, "torch"), (0, "json"))),
+        *(pytest.param(stop, way, marks=pytest.mark.proof) for stop, way in ((1, "torch"), (1, "json"))),
         *(pytest.param(stop, way, marks=pytest.mark.proof) for stop, way in ((6, "torch"), (17, "json"))),
     ],
 )

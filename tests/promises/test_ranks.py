@@ -22,7 +22,7 @@ import pytest
 import rank_program
 import torch
 from optimizers import make_optimizer
-from rank_program import CASES, DRIFTS, DRIVEN, TROUBLED, TROUBLES, awkward_metrics_of, metrics_of
+from rank_program import CASES, DRIFTS, DRIVEN, TROUBLES, awkward_metrics_of, metrics_of
 
 from lehr.handlers import CosineDecayScheduler, OneCycleScheduler, create_lr_scheduler_with_warmup
 from lehr.handlers.core.drift_check import _lines, _shown
@@ -81,7 +81,7 @@ def run_together(commands: Sequence[Sequence[str]], folder: Path, patience: floa
 def told(request, tmp_path_factory):
     """What each rank of a group tells."""
     folder, ranks = tmp_path_factory.mktemp(f"ranks-{request.param}"), range(request.param)
-    run_together([["-m", "rank_program", str(folder), str(rank), str(len(ranks))] for rank in ranks], folder)
+    run_together([["-m", "rank_program", str(folder), str(len(ranks))]], folder)
     return [json.loads((folder / f"report-{rank}.json").read_text()) for rank in ranks]
 
 
@@ -159,7 +159,7 @@ def test_a_metric_that_is_saved_before_it_is_read_is_that_of_each_rank(told):
 def test_a_metric_that_is_bad_on_one_rank_has_the_same_effect_on_all(told, case, trouble):
     refused = trouble in ("text", "huge") or case == "plateau that refuses"
     refused |= trouble == "missing" and case != "plateau that passes over"
-    for its_case, its_trouble, reduction, culprit in TROUBLED:
+    for its_case, its_trouble, reduction, culprit in rank_program.troubled_on(len(told)):
         if (its_case, its_trouble) == (case, trouble):
             metrics = reduced(rank_program.troubled_metrics_of(len(told), trouble, culprit), reduction)
             # An int that is too large is no number either, which several ranks say in those words.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from cases import for_each
 from relay import ALL
 from torch_schedulers import WITHOUT_TENSORS
 
@@ -64,8 +65,8 @@ def test_an_unchanged_schedule_goes_on_from_a_recorded_state(policy):
     assert failures == {}
 
 
-@pytest.mark.parametrize("policy", ["keep_step", "keep_value", "keep_fraction"])
-@pytest.mark.parametrize("name", OTHERS)
+@for_each("policy", ["keep_step", "keep_value", "keep_fraction"])
+@for_each("name", OTHERS)
 def test_an_adjusted_or_described_schedule_goes_on_from_a_recorded_state(name, policy):
     scheduler, recorded = OTHERS[name](), RECORDED[name]
     with warnings.catch_warnings():

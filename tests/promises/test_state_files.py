@@ -185,7 +185,7 @@ def _refuses_all_but_its_own(name: str, states: dict[str, Any]) -> None:
 @each_kind
 def test_the_state_of_another_kind_loads_nothing(name):
     kinds = {str([*_identity(saved(other)[0]), *saved(other)[0]]): other for other in ALL}
-    some = [*kinds.values()][[*ALL].index(name) % 9 :: 9]  # each is refused by a ninth of all, or by all below
+    some = [*kinds.values()][[*ALL].index(name) % 27 :: 27]  # each is refused by a few of all, or by all below
     _refuses_all_but_its_own(name, {other: saved(other)[0] for other in some} | _others())
 
 
@@ -273,7 +273,7 @@ def with_part(tree: Any, at: tuple[Any, ...], part: Any) -> Any:
 @each_kind
 def test_code_in_a_file_is_refused_and_does_not_run(name):
     for whole in saved(name):
-        for at in [*places(whole)][:: max(1, len([*places(whole)]) // 5)]:
+        for at in [*places(whole)][:: max(1, len([*places(whole)]) // 3)]:
             file = io.BytesIO()
             torch.save({"state": with_part(whole, at, Hostile())}, file)
             with pytest.raises(pickle.UnpicklingError, match="mark"):
@@ -484,7 +484,7 @@ def _try_mutations_of(name: str, number: int) -> None:
 
 @each_kind
 def test_a_state_with_anything_in_it_loads_completely_or_not_at_all(name):
-    _try_mutations_of(name, 2)
+    _try_mutations_of(name, 1)
 
 
 @pytest.mark.parametrize("name", ["configured: rules upon one another", "configured: torch in torch"])

@@ -1,6 +1,7 @@
 """Public names that are imported when they are first used: as if they had been imported at once."""
 
 import ast
+import functools
 import importlib
 import inspect
 import json
@@ -24,13 +25,83 @@ HEAVY = "print(sorted({'torch', 'ignite', 'numpy', 'matplotlib', 'yaml', 'plotly
 COMMANDS = ("list", "show", "plot", "simulate", "check", "diff", "convert", "audit")
 
 
-def printed(code):
+def printed(code, given=None):
     """What a new process prints, in which a warning is an error."""
     # ignite imports a part of torch that warns when it is imported
     warnings = ("-W", "error", "-W", "ignore:`torch.jit:DeprecationWarning")
-    done = subprocess.run([sys.executable, *warnings, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, *warnings, "-c", code], input=given, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+# Each is run in a process of its own, in which torch and ignite have been imported, and nothing of lehr.
+CODES = {
+    "a star": (
+        "from lehr.handlers import *; import lehr.handlers; print(set(lehr.handlers.__all__) <= set(globals()))"
+    ),
+    "submodules": "import lehr.handlers as h; print(h.schedules.Constant(1)(0), callable(h.plans.dry_run), h.dry_run)",
+    "packages": "import lehr; print(lehr.engine.ParamHistory, lehr.handlers.Groups)",
+    "functions": """
+import lehr.handlers.plans.dry_run, lehr.handlers.forecast.find_lr, lehr.handlers.plans.check_plan
+from lehr.handlers import dry_run, find_lr
+from lehr.handlers.plans import check_plan
+import lehr.handlers
+print(*(callable(one) for one in (dry_run, find_lr, check_plan, lehr.handlers.dry_run, lehr.handlers.plans.dry_run)))
+""",
+    "threads": """
+import threading, lehr.handlers
+names, found, start = lehr.handlers.__all__, [], threading.Barrier(8)
+def read(first):
+    start.wait()
+    found.append({name: getattr(lehr.handlers, name) for name in names[first:] + names[:first]})
+threads = [threading.Thread(target=read, args=(7 * number,)) for number in range(8)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(len(found), all(one == found[0] for one in found), len(found[0]) == len(names))
+""",
+    "drawing": """
+import sys, lehr.handlers, lehr.engine
+print([m for m in sys.modules if m.split(".")[0] in ("matplotlib", "click", "uniplot") or "handlers.cli" in m])
+""",
+    # A folder ``lehr`` in the current folder, as a clone of the repository makes it.
+    "a clone": """
+import os, tempfile
+with tempfile.TemporaryDirectory() as folder:
+    os.chdir(folder)
+    for package in ("lehr", "engine", "handlers"):
+        os.makedirs(f"lehr/{package}")
+        with open(f"lehr/{package}/__init__.py", "w") as file:
+            file.write("raise AssertionError('the clone was imported')")
+    import lehr, lehr.engine, lehr.handlers
+    print(bool(lehr.__version__), lehr.handlers.__file__.startswith(folder))
+""",
+}
+FORKS = """
+import json, os, sys, traceback, warnings, torch, ignite.engine
+warnings.filterwarnings("ignore", "This process .* is multi-threaded")  # NumPy has threads, which do nothing here
+assert not [name for name in sys.modules if name.split(".")[0] == "lehr"]
+printed = {}
+for name, code in json.load(sys.stdin).items():
+    reading, writing = os.pipe()
+    if not os.fork():
+        os.dup2(writing, 1)
+        try:
+            exec(compile(code, name, "exec"), {"__name__": "__main__"})
+        except BaseException:
+            traceback.print_exc(file=sys.stdout)
+        sys.stdout.flush()
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as output:
+        printed[name] = output.read()
+    os.wait()
+print(json.dumps(printed))
+"""
+
+
+@functools.cache
+def printed_by_codes():
+    return json.loads(printed(FORKS, json.dumps(CODES)))
 
 
 def imports_of(package):
@@ -85,14 +156,20 @@ def test_torch_loads_a_history_once_a_public_name_is_imported(names, tmp_path):
 
 
 def test_star_import():
-    code = "from lehr.handlers import *; import lehr.handlers; print(set(lehr.handlers.__all__) <= set(globals()))"
-    assert printed(code) == "True\n"
+    assert printed_by_codes()["a star"] == "True\n"
 
 
 def test_submodules_are_attributes_without_an_import_of_their_own():
-    code = "import lehr.handlers as h; print(h.schedules.Constant(1)(0), callable(h.plans.dry_run), h.dry_run)"
-    assert printed(code).startswith("1.0 True <function dry_run")
-    assert printed("import lehr; print(lehr.engine.ParamHistory, lehr.handlers.Groups)").count("class") == 2
+    assert printed_by_codes()["submodules"].startswith("1.0 True <function dry_run")
+    assert printed_by_codes()["packages"].count("class") == 2
+
+
+def test_what_draws_and_what_the_command_needs_is_imported_only_there():
+    assert printed_by_codes()["drawing"] == "[]\n"
+
+
+def test_a_clone_named_lehr_does_not_shadow_the_installed_package():
+    assert printed_by_codes()["a clone"] == "True False\n"
 
 
 @pytest.mark.parametrize("module", [lehr, lehr.handlers, lehr.handlers.config])
@@ -104,29 +181,11 @@ def test_an_unknown_name_is_an_attribute_error(module):
 
 
 def test_functions_stay_functions_after_their_modules_are_imported():
-    code = """
-import lehr.handlers.plans.dry_run, lehr.handlers.forecast.find_lr, lehr.handlers.plans.check_plan
-from lehr.handlers import dry_run, find_lr
-from lehr.handlers.plans import check_plan
-import lehr.handlers
-print(*(callable(one) for one in (dry_run, find_lr, check_plan, lehr.handlers.dry_run, lehr.handlers.plans.dry_run)))
-"""
-    assert printed(code) == "True True True True True\n"
+    assert printed_by_codes()["functions"] == "True True True True True\n"
 
 
 def test_threads_that_import_at_once():
-    code = """
-import threading, lehr.handlers
-names, found, start = lehr.handlers.__all__, [], threading.Barrier(8)
-def read(first):
-    start.wait()
-    found.append({name: getattr(lehr.handlers, name) for name in names[first:] + names[:first]})
-threads = [threading.Thread(target=read, args=(7 * number,)) for number in range(8)]
-[thread.start() for thread in threads]
-[thread.join() for thread in threads]
-print(len(found), all(one == found[0] for one in found), len(found[0]) == len(names))
-"""
-    assert printed(code) == "8 True True\n"
+    assert printed_by_codes()["threads"] == "8 True True\n"
 
 
 def test_schedules_import_numpy_alone():

@@ -6,6 +6,7 @@ from itertools import accumulate
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 from ignite.engine import Engine, Events
@@ -53,7 +54,7 @@ def milestones_of(sizes, run=None):
 RUN = RunLength(max_epochs=4, epoch_length=25, tokens_per_step=1000, samples_per_step=8)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("sizes", "run", "milestones"),
     [
         ([(0, 8), (10, 16), (20, 32)], None, [10, 20]),
@@ -133,7 +134,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("sizes", "run", "error", "match"), REFUSED)
+@for_each(("sizes", "run", "error", "match"), REFUSED)
 def test_illegal_thresholds_raise_an_error_before_the_first_step(sizes, run, error, match):
     with pytest.raises(error, match=match) as raised:
         BatchRamp(make_adam(), make_loader(), sizes, run=run)
@@ -173,8 +174,8 @@ def test_the_schedule_of_another_optimizer_is_refused():
 RULES = {"sqrt": [1, 2**0.5, 2], "linear": [1, 2, 4], None: [1, 1, 1]}
 
 
-@pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("kind", ["own", "schedule", "scheduler", "schedulers of groups"])
+@for_each("rule", RULES)
+@for_each("kind", ["own", "schedule", "scheduler", "schedulers of groups"])
 def test_the_rate_is_its_schedule_times_the_rule(rule, kind):
     optimizer = make_adam(2)
     plan = Anneal(0.3, 0.1, 30)

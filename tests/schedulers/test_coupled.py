@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 from ignite.engine import Engine, Events
@@ -133,7 +134,7 @@ def coupled_to_epochs(groups=2):
     return optimizer, loader, ParamGroupScheduler([lr, sizes, dropout], save_history=True)
 
 
-@pytest.mark.parametrize("stop", range(1, 24))
+@for_each("stop", range(1, 24))
 def test_values_that_no_checkpoint_saves_are_written_again_after_a_resume(stop):
     def make():
         optimizer, loader, scheduler = coupled_to_epochs()
@@ -224,8 +225,8 @@ def test_wrong_arguments_are_refused_by_name(schedule, function, error, match):
         Mapped(schedule, function)
 
 
-@pytest.mark.parametrize("leader", [Anneal(0.5, 0.0, 2), Plateau(initial_value=0.0)], ids=repr)
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), "0.1", None, True])
+@for_each("leader", [Anneal(0.5, 0.0, 2), Plateau(initial_value=0.0)], ids=repr)
+@for_each("value", [float("nan"), float("inf"), "0.1", None, True])
 def test_a_function_that_returns_no_number_is_an_error_and_nothing_is_written(leader, value):
     def function(lr):
         return value

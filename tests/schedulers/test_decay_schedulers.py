@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from optimizers import make_optimizer, values_of
 
 from lehr.handlers import (
@@ -133,7 +134,7 @@ def test_staircases_keep_their_steps_in_epochs():
         )
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("options", "error", "message"),
     [
         ({"begin": -1}, ValueError, "begin must be at least 0, given -1"),

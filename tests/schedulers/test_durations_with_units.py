@@ -8,6 +8,7 @@ import warnings
 
 import numpy as np
 import pytest
+from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 from legal_arguments import SCHEDULERS, SCHEDULES, arguments_of
@@ -68,8 +69,8 @@ WITH_ITS_OWN_TEXTS = {"BatchRamp"}
 CASES = [name for name in SCHEDULERS if name not in WITHOUT | TAKE_A_SCHEDULE | WITH_ITS_OWN_TEXTS]
 
 
-@pytest.mark.parametrize("unit", ["events", "steps", "%", "epochs", "tokens", "samples"])
-@pytest.mark.parametrize("name", CASES)
+@for_each("unit", ["events", "steps", "%", "epochs", "tokens", "samples"])
+@for_each("name", CASES)
 def test_each_scheduler_takes_its_durations_in_any_unit(name, unit):
     optimizer = make_optimizer()
     make = getattr(handlers, name)
@@ -100,7 +101,7 @@ def test_every_scheduler_with_a_duration_is_tested():
 NOT_AS_CONFIG = {"LambdaScheduler", "MultiplicativeScheduler", "create_lr_scheduler_with_warmup", "ConcatScheduler"}
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name not in NOT_AS_CONFIG])
+@for_each("name", [name for name in CASES if name not in NOT_AS_CONFIG])
 def test_config_and_state_of_a_scheduler_with_texts(name):
     optimizer = make_optimizer()
     numbers = {**SCHEDULERS[name](optimizer), **MORE.get(name, {})}
@@ -141,7 +142,7 @@ def test_schedules_with_texts_take_the_run_of_their_scheduler():
     assert relative.simulate(1).tolist() == [[0.05]]
 
 
-@pytest.mark.parametrize("name", [name for name in SCHEDULES if durations_of(getattr(all_schedules, name))])
+@for_each("name", [name for name in SCHEDULES if durations_of(getattr(all_schedules, name))])
 def test_each_schedule_waits_for_its_run(name):
     cls, numbers = getattr(all_schedules, name), SCHEDULES[name]
     textual = [key for key in numbers if key in durations_of(cls)]

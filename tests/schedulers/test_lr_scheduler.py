@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from cases import for_each
 from optimizers import make_optimizer, make_trainer, values_of
 from rigs import METRICS, optimizer_of
 from torch.optim import lr_scheduler as peer
@@ -26,7 +27,7 @@ def test_the_torch_scheduler_is_moved_by_its_public_step():
     assert scheduler.lr_scheduler is wrapped
 
 
-@pytest.mark.parametrize("kind", TORCH)
+@for_each("kind", TORCH)
 def test_values_that_other_code_writes_do_not_change_it(kind):
     optimizer, alone = optimizer_of(3, tensor=False), optimizer_of(3, tensor=False)
     scheduler, expected = LRScheduler(TORCH[kind](optimizer)), LRScheduler(TORCH[kind](alone))
@@ -38,8 +39,8 @@ def test_values_that_other_code_writes_do_not_change_it(kind):
             group["lr"] = float(event)
 
 
-@pytest.mark.parametrize("replace_step", [False, True])
-@pytest.mark.parametrize("kind", TORCH)
+@for_each("replace_step", [False, True])
+@for_each("kind", TORCH)
 def test_torch_does_not_warn_if_the_optimizer_did_not_step(kind, replace_step):
     """A warning would fail the test, since pytest raises warnings as errors."""
     optimizer = optimizer_of(1, tensor=False)

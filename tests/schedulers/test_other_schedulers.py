@@ -4,6 +4,7 @@ from unittest.mock import Mock
 
 import pytest
 import torch
+from cases import for_each
 from ignite.engine import Events
 from optimizers import make_optimizer, make_trainer
 
@@ -141,7 +142,7 @@ def test_fewer_epochs_than_the_trainer_has_run_are_refused_as_in_ignite():
         trainer.run([0] * 3, max_epochs=1)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "combine",
     [
         lambda two, **own: ConcatScheduler(two, [3], **own),
@@ -150,8 +151,8 @@ def test_fewer_epochs_than_the_trainer_has_run_are_refused_as_in_ignite():
     ],
     ids=["one after another", "a product", "side by side"],
 )
-@pytest.mark.parametrize("own", [False, True])
-@pytest.mark.parametrize("of_members", [False, True])
+@for_each("own", [False, True])
+@for_each("of_members", [False, True])
 def test_save_history_of_the_outer_scheduler_decides(combine, own, of_members):
     optimizer, trainer = make_optimizer(), make_trainer()
     two = [ExponentialScheduler(optimizer, "lr", gamma=gamma, save_history=of_members) for gamma in (0.9, 0.8)]

@@ -7,6 +7,7 @@ import signal
 
 import pytest
 import torch
+from cases import for_each
 from ignite.engine import Events
 from optimizers import make_optimizer, make_trainer, snapshot, values_of
 
@@ -178,9 +179,9 @@ def test_simulate_values_of_a_concatenation_returns_other_parameters_too():
         ConcatScheduler.simulate_values(3, members, [1], ["learning_rate"])
 
 
-@pytest.mark.parametrize("selected", [None, 1], ids=["all groups", "one group"])
-@pytest.mark.parametrize("lr", [0.5, torch.tensor(0.5)], ids=["a float", "a tensor"])
-@pytest.mark.parametrize("names", [["lr"], ["momentum", "lr", "lr"], ["weight_decay"], []])
+@for_each("selected", [None, 1], ids=["all groups", "one group"])
+@for_each("lr", [0.5, torch.tensor(0.5)], ids=["a float", "a tensor"])
+@for_each("names", [["lr"], ["momentum", "lr", "lr"], ["weight_decay"], []])
 def test_simulate_values_of_a_concatenation_returns_the_values_of_training(names, lr, selected):
     optimizer = torch.optim.SGD(
         [{"params": [torch.zeros(1)], "lr": lr * (1 + at), "weight_decay": 0.1 * at} for at in range(3)], momentum=0.9

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 from ignite.engine import Engine, Events
@@ -159,7 +160,7 @@ def test_values_depend_only_on_the_events_at_which_phases_began(starts, relative
         assert np.asarray(schedule(index)).tolist() == value.tolist()
 
 
-@pytest.mark.parametrize("stop", range(0, 30, 3))
+@for_each("stop", range(0, 30, 3))
 def test_the_events_at_which_phases_began_are_saved_and_loaded(stop):
     def run(scheduler, begin, end):
         rows = []
@@ -261,7 +262,7 @@ def test_wrong_arguments_are_refused_by_name():
         make(flat=Plateau()).observe(trainer)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("kwargs", "error", "match"),
     [
         ({"phases": [DECAY]}, ValueError, "phases must have 2 or more items"),
@@ -325,8 +326,8 @@ def test_a_config_makes_an_equal_scheduler():
     assert again.config() == config
 
 
-@pytest.mark.parametrize("event", [Events.EPOCH_STARTED(once=3), Events.EPOCH_COMPLETED(once=2)])
-@pytest.mark.parametrize("stop", range(7, 15))
+@for_each("event", [Events.EPOCH_STARTED(once=3), Events.EPOCH_COMPLETED(once=2)])
+@for_each("stop", range(7, 15))
 def test_an_epoch_that_starts_again_after_a_resume_begins_no_further_phase(event, stop):
     """A run that resumes in the middle of an epoch fires EPOCH_STARTED for this epoch a second time."""
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 from ignite.engine import Events
@@ -329,7 +330,7 @@ def test_it_is_plotted(axes):
 # Arguments that raise an error.
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("arguments", "error", "match"),
     [
         ({"mode": "low"}, ValueError, "mode must be one of 'min', 'max', given 'low'"),

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from cases import for_each
 from ignite.engine import Events
 from optimizers import make_trainer
 
@@ -138,7 +139,7 @@ def test_a_missing_attribute_causes_a_warning():
     assert trainer.state.rate == 1.0
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("make", "error", "match"),
     [
         (

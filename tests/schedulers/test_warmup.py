@@ -120,7 +120,7 @@ def test_a_plateau_of_torch_follows_a_warm_up():
     assert values_of(optimizer) == [0.5]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("change", "error", "match"),
     [
         ({"lr_scheduler": "cosine"}, TypeError, "lr_scheduler must be a ParamScheduler or a torch scheduler, given"),

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from relay import ALL
 from torch_schedulers import WITHOUT_TENSORS
 
@@ -67,7 +68,7 @@ def _described(scheduler: Any) -> Any:
     return {"get_param": f"{type(scheduler).__qualname__}.get_param", "schedule": planned}
 
 
-@pytest.mark.parametrize("name", RECORDED)
+@for_each("name", RECORDED)
 def test_an_example_is_the_same_schedule_as_the_recorded_text_and_as_saved_data(name):
     saved, own = RECORDED[name]["state"]["schedule"], _described(_scheduler_of(name))
     assert same_schedule(saved, own)
@@ -76,7 +77,7 @@ def test_an_example_is_the_same_schedule_as_the_recorded_text_and_as_saved_data(
     assert same_schedule(text_of(own), own)
 
 
-@pytest.mark.parametrize("name", RECORDED)
+@for_each("name", RECORDED)
 def test_a_recorded_text_with_another_number_is_another_schedule(name):
     saved, own = RECORDED[name]["state"]["schedule"], _described(_scheduler_of(name))
     numbers = [match for match in NUMBER.finditer(saved) if "0x" not in saved[match.start() - 2 : match.end()]]
@@ -85,7 +86,7 @@ def test_a_recorded_text_with_another_number_is_another_schedule(name):
         assert not same_schedule(changed, own), changed
 
 
-@pytest.mark.parametrize("name", RECORDED)
+@for_each("name", RECORDED)
 def test_saved_data_with_another_value_is_another_schedule(name):
     own = _described(_scheduler_of(name))
     text = json.dumps(own)
@@ -94,15 +95,16 @@ def test_saved_data_with_another_value_is_another_schedule(name):
         assert not same_schedule(changed, own), changed
 
 
-def test_two_schedules_of_the_examples_are_the_same_only_if_their_texts_are():
+@pytest.mark.parametrize("kept", [9, pytest.param(1, marks=pytest.mark.proof)])
+def test_two_schedules_of_the_examples_are_the_same_only_if_their_texts_are(kept):
     all_own = [_described(_scheduler_of(name)) for name in RECORDED]
     texts = [text_of(own) for own in all_own]
-    for own, text in zip(all_own, texts, strict=True):
-        for other, other_text in zip(all_own, texts, strict=True):
+    for at, (own, text) in enumerate(zip(all_own, texts, strict=True)):
+        for other, other_text in list(zip(all_own, texts, strict=True))[at % kept :: kept]:
             assert same_schedule(other, own) == (text == other_text)
 
 
-@pytest.mark.parametrize("name", [name for name in ALL if name in RECORDED])
+@for_each("name", [name for name in ALL if name in RECORDED])
 def test_a_description_is_plain_data_without_addresses(name):
     text = json.dumps(_described(_scheduler_of(name)), allow_nan=False)
     assert "0x" not in text
@@ -181,7 +183,7 @@ class Own(Schedule):
         return indices
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "description", "text"),
     [
         (np.float32(0.5), 0.5, "0.5"),
@@ -218,7 +220,7 @@ def test_an_overridden_get_param_is_described_with_its_schedule():
     assert not same_schedule("Mine.get_param", own)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("saved", "own"),
     [
         ("FunctionSchedule(function=registry.half)", FunctionSchedule(half)),
@@ -248,7 +250,7 @@ def test_the_same_schedule(saved, own):
     assert same_schedule(saved, own if isinstance(own, dict) else description_of(own))
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("saved", "own"),
     [
         ("FunctionSchedule(function=registry.half)", FunctionSchedule(abs)),

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
-import pytest
+from cases import for_each
 
 from lehr.handlers.schedules import (
     Anneal,
@@ -117,15 +117,15 @@ TABLE = {
 }
 
 
-@pytest.mark.parametrize("name", TABLE)
+@for_each("name", TABLE)
 def test_phases_begin_at_the_expected_events(name):
     schedule, expected = TABLE[name]
     found = [(segment.first_event, segment.name) for segment in phases_of(schedule)]
     assert found == expected
 
 
-@pytest.mark.parametrize("pct_start", np.linspace(0.1, 0.45, 15))
-@pytest.mark.parametrize("total_steps", [30, 47])
+@for_each("pct_start", np.linspace(0.1, 0.45, 15))
+@for_each("total_steps", [30, 47])
 def test_one_cycle_phases_begin_where_its_values_turn(pct_start, total_steps):
     schedule = OneCycle(1.0, total_steps, pct_start=pct_start, three_phase=True)
     values = schedule(np.arange(total_steps, dtype=float))

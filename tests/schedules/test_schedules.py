@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import cyclic, cyclical, one_cycle, piecewise, values
@@ -17,7 +18,9 @@ from lehr.handlers.schedules import (
     Cyclic,
     ExponentialDecay,
     FunctionSchedule,
+    Handover,
     InverseTimeDecay,
+    Linear,
     LinearCyclical,
     LinearInterpolation,
     MultiStepDecay,
@@ -27,10 +30,13 @@ from lehr.handlers.schedules import (
     PowerDecay,
     Product,
     Recursion,
+    Restarts,
+    Scaling,
     Schedule,
     Shift,
     SideBySide,
     StepDecay,
+    Turn,
     WarmupStableDecay,
 )
 from lehr.handlers.schedules.curves import blend
@@ -107,11 +113,14 @@ TABLE = [
     (WarmupStableDecay(1, 3, 0, 0, end_value=1, warmup_type="log"), [0, 0.5, np.log(3) / np.log(4), 1, 1]),
     (WarmupStableDecay(1, 0, 0, 3, decay_type="log"), [1, np.log(3) / np.log(4), 0.5, 0, 0]),
     (Recursion(0.5, ()), [0.5, 0.5, 0.5]),
+    (Recursion(1, [Turn(Scaling(LinearInterpolation([(0, 0.5), (2, 1)])), 1, 3)]), [1, 0.5, 0.75, 0.75]),
+    (Handover(Constant(1), 2, 4, 0), [1, 1, 0, 0.25, 0.5, 0.75, 1, 1]),
+    (Restarts(1, 0, [2, 4], restart_weights=[1, 0.5], curve=Linear()), [1, 0.5, 0.5, 0.375, 0.25, 0.125, 0, 0]),
     (Recursion([0.5, 0.25], ()), [[0.5, 0.25], [0.5, 0.25]]),
 ]
 
 
-@pytest.mark.parametrize(("schedule", "expected"), TABLE, ids=[str(schedule) for schedule, _ in TABLE])
+@for_each(("schedule", "expected"), TABLE, ids=[str(schedule) for schedule, _ in TABLE])
 def test_values_equal_the_table(schedule, expected):
     np.testing.assert_allclose(schedule(np.arange(len(expected))), expected, rtol=1e-6, atol=1e-12)
     np.testing.assert_allclose([schedule(event) for event in range(len(expected))], expected, rtol=1e-6, atol=1e-12)

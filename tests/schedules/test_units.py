@@ -4,6 +4,7 @@ import re
 from fractions import Fraction
 
 import pytest
+from cases import for_each
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -38,7 +39,7 @@ TEXTS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "amount", "unit"), TEXTS)
+@for_each(("text", "amount", "unit"), TEXTS)
 def test_a_text_has_an_exact_amount_and_a_unit(text, amount, unit):
     assert units.quantity("duration", text) == (amount, unit, text)
 
@@ -57,7 +58,7 @@ REFUSED += [
 ]
 
 
-@pytest.mark.parametrize("text", REFUSED)
+@for_each("text", REFUSED)
 def test_an_unreadable_text_raises_an_error_that_shows_it(text):
     with pytest.raises(ValueError, match=r"^warmup must .*given '") as caught:
         units.quantity("warmup", text)
@@ -111,7 +112,7 @@ EVENTS = [
 ]
 
 
-@pytest.mark.parametrize(("numbers", "duration", "events"), EVENTS)
+@for_each(("numbers", "duration", "events"), EVENTS)
 def test_a_duration_is_converted_to_events_by_the_run(numbers, duration, events):
     assert RunLength(**numbers).events_of(duration) == events
 
@@ -134,7 +135,7 @@ MISSING = [
 ]
 
 
-@pytest.mark.parametrize(("numbers", "duration", "text"), [(a, b, c) for a, b, c in MISSING if b != "9e15 steps"])
+@for_each(("numbers", "duration", "text"), [(a, b, c) for a, b, c in MISSING if b != "9e15 steps"])
 def test_an_error_names_the_missing_argument_of_the_run(numbers, duration, text):
     with pytest.raises(ValueError, match=text):
         RunLength(**numbers).events_of(duration, name="warmup")

@@ -5,6 +5,7 @@ import warnings
 
 import pytest
 import torch
+from cases import for_each
 from ignite.engine import Engine, Events
 from torch.optim.lr_scheduler import ExponentialLR, LambdaLR
 
@@ -68,7 +69,7 @@ RELATIVE = {
 }
 
 
-@pytest.mark.parametrize("make", RELATIVE.values(), ids=RELATIVE)
+@for_each("make", RELATIVE.values(), ids=RELATIVE)
 def test_relative_values_are_factors_of_each_groups_base_value(make):
     factors = make(sgd(1.0), False).simulate(9)[:, 0]
     optimizer = sgd(0.1, 0.001)
@@ -178,7 +179,7 @@ OWN = {
 }
 
 
-@pytest.mark.parametrize("make", OWN.values(), ids=OWN)
+@for_each("make", OWN.values(), ids=OWN)
 def test_an_added_group_continues_from_its_own_value(make):
     alone = make(sgd(0.1)).simulate(8)[:, 0]
     optimizer = sgd(0.1)
@@ -196,7 +197,7 @@ def test_an_added_group_continues_from_its_own_value(make):
     assert scheduler.event_index == 8
 
 
-@pytest.mark.parametrize("make", OWN.values(), ids=OWN)
+@for_each("make", OWN.values(), ids=OWN)
 def test_a_resumed_run_may_add_all_groups_before_the_scheduler(make):
     optimizer = sgd(0.1)
     scheduler = make(optimizer)

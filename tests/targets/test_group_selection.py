@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from cases import for_each
 from ignite.engine import Events
 from optimizers import make_optimizer, make_trainer, snapshot, values_of
 
@@ -54,8 +55,8 @@ def decayed():
     return optimizer
 
 
-@pytest.mark.parametrize("tensor", [False, True])
-@pytest.mark.parametrize("name", SELECTIONS)
+@for_each("tensor", [False, True])
+@for_each("name", SELECTIONS)
 def test_only_selected_groups_are_written(name, tensor):
     selection, chosen = SELECTIONS[name]
     optimizer = decayed()
@@ -98,7 +99,7 @@ def test_a_decay_starts_from_the_values_of_the_selected_groups():
     assert scheduler.simulate(3).tolist() == [[0.5, 2.5], [0.25, 1.25], [0.0, 0.0]]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("selection", "error", "match"),
     [
         ("neck", ValueError, "must be the name of a group, one of 'body', 'head', given 'neck'"),

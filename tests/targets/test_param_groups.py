@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from cases import for_each
 from optimizers import make_optimizer, values_of
 
 from lehr.handlers import OneCycleScheduler, ParamScheduler, PiecewiseLinear
@@ -16,7 +17,7 @@ def written(optimizer, name, value, index=None):
     return optimizer.param_groups
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("kind", "options", "name", "key", "expected"),
     [
         (torch.optim.SGD, {"momentum": 0.9}, "momentum", "momentum", 0.25),

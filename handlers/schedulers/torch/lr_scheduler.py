@@ -27,12 +27,12 @@ class LRScheduler(MetricDrivenScheduler):
     """Runs any scheduler of ``torch.optim.lr_scheduler`` at the events of an engine.
 
     At event i, counting from 0, it writes the learning rate of step i of a plain torch loop, which calls
-    ``scheduler.step()`` once after each optimizer step. It steps the torch scheduler at each event except the first. The
-    torch scheduler does not see learning rates that other code writes, so a warm-up can come before it.
+    ``scheduler.step()`` once after each optimizer step. It steps the torch scheduler at each event except the first.
+    The torch scheduler does not see learning rates that other code writes, so a warm-up can come before it.
 
     A step calls the public ``step()``. For most of torch's own classes, a step calls only ``get_lr()``, and sets what
-    ``step()`` would set, such as ``last_epoch`` and ``get_last_lr()``, because this takes less time. The scheduler always
-    steps a class that is derived from one of torch's by its ``step()``.
+    ``step()`` would set, such as ``last_epoch`` and ``get_last_lr()``, because this takes less time. A class that is
+    derived from one of torch's is always stepped by its ``step()``.
 
     A ``ReduceLROnPlateau`` receives the latest metric at each event except the first. To reduce the learning rate as
     soon as an evaluator is done, use :class:`ReduceLROnPlateauScheduler`.
