@@ -289,8 +289,7 @@ class ParamGroups(Target):
                 group that was added later does not have the parameter.
         """
         groups = self.groups()
-        if isinstance(value, memoryview):
-            value = value.tolist()
+        value = value.tolist() if isinstance(value, memoryview) else value
         if self._hold_floats(groups):
             if type(value) is float:
                 return partial(_put_float, groups, self.key, value)
@@ -318,8 +317,8 @@ class ParamGroups(Target):
         if not groups or self.optimizer.param_groups is not groups or len(groups) != self._num_looked_up:
             return None
         indices = range(len(groups)) if self._writes_all else self._indices
-        more = indices if len(indices) > 1 else None
-        return FloatGroups(self.optimizer, groups, len(groups), self.key, indices[0], more)
+        first, more = indices[0], indices if len(indices) > 1 else None
+        return FloatGroups(self.optimizer, groups, len(groups), self.key, first, more)
 
     def _put(self, groups: list[Group], held: list[Any], values: Iterable[float]) -> None:
         filled = None
@@ -349,9 +348,8 @@ class ParamGroups(Target):
     def _refuse_shared(self, held: list[Any], values: Iterable[Any]) -> None:
         if not any(is_tensor(old) for old in held):
             return
-        owned = [
-            id(held) for held in self._held_by(group for group in self.optimizer.param_groups if self.key in group)
-        ]
+        having = (group for group in self.optimizer.param_groups if self.key in group)
+        owned = list(map(id, self._held_by(having)))
         if len(set(owned)) == len(owned):  # the usual case, and fast to check
             return
         owners, written = Counter(owned), Counter(map(id, held))

@@ -131,4 +131,4 @@ def test_the_default_event_equals_that_of_ignite(trainer):
 
 def test_a_late_default_event_of_a_state_is_told_of(trainer, caplog):
     LambdaStateScheduler(lambda event_index: 0.5, "rate", create_new=True).attach(trainer)
-    assert "attached to ITERATION_COMPLETED: engine.state.rate is None in the iterations before" in caplog.text
+    assert "attached to ITERATION_COMPLETED: engine.state.rate is None until its first event" in caplog.text
