@@ -23,7 +23,7 @@ class Anneal(Schedule):
         value(i) = start_value + (end_value - start_value) * curve(p / ceil(p))      beyond="stretch"
 
     Args:
-        start_value: value at event 0; a float, or a list of G floats, one for each parameter group.
+        start_value: value at event 0; a float, or a list of G floats, one for each param group.
         end_value: value at event ``duration``; a float, or a list of G floats.
         duration: events from the start value to the end value, at least 0, not necessarily whole; with 0, event 0 has
             the end value.

@@ -176,7 +176,7 @@ def duration(name: str, value: object, *, at_least: float | None = None, above: 
 
 
 def number_or_numbers(name: str, value: object) -> float | tuple[float, ...]:
-    """Return one finite float for all parameter groups, or a tuple with one float for each parameter group.
+    """Return one finite float for all param groups, or a tuple with one float for each param group.
 
     >>> number_or_numbers("max_value", [0.1, 1])
     (0.1, 1.0)
@@ -188,7 +188,7 @@ def number_or_numbers(name: str, value: object) -> float | tuple[float, ...]:
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         values = tuple(number(f"{name}[{group}]", item) for group, item in enumerate(value))
         if not values:
-            raise ValueError(f"{name} must have one value per parameter group, given {shown(value)}")
+            raise ValueError(f"{name} must have one value per param group, given {shown(value)}")
         return values
     return number(name, value)
 
@@ -365,7 +365,7 @@ def loaded_float(saved: Any) -> Any:
 
 
 def groups_of(*values: Any) -> int | None:
-    """Return the length of the first tuple among ``values``, which has one value per parameter group; or None."""
+    """Return the length of the first tuple among ``values``, which has one value per param group; or None."""
     for value in values:
         if type(value) is tuple:
             return len(value)
@@ -373,7 +373,7 @@ def groups_of(*values: Any) -> int | None:
 
 
 def same_groups(counts: Mapping[str, int | None]) -> None:
-    """Check that arguments have values for the same number of parameter groups. A count of None fits any number."""
+    """Check that arguments have values for the same number of param groups. A count of None fits any number."""
     given = {name: count for name, count in counts.items() if count is not None}
     if len(set(given.values())) > 1:
         shown_counts = " and ".join(f"{name} with {count}" for name, count in given.items())

@@ -49,7 +49,7 @@ class Schedule(TakesTexts, ABC):
     implements one method: :meth:`values` computes the formula.
 
     Shapes: if ``i`` is an int, ``schedule(i)`` is a float. If ``indices`` is an array ``(n,)``, ``schedule(indices)``
-    is a float64 array ``(n,)``. A schedule with one value for each of G parameter groups adds an axis: the shapes are
+    is a float64 array ``(n,)``. A schedule with one value for each of G param groups adds an axis: the shapes are
     ``(G,)`` and ``(n, G)``.
 
     Example:
@@ -123,7 +123,7 @@ class Schedule(TakesTexts, ABC):
 
     @property
     def groups(self) -> int | None:
-        """The number of parameter groups for which the schedule has values; None if all groups have the same value."""
+        """The number of param groups for which the schedule has values; None if all groups have the same value."""
         return fields.groups_of(self)
 
     @property
@@ -220,7 +220,7 @@ def schedules_field(at_least: int = 1, groups: fields.Groups | None = None) -> A
 
 
 def common_groups(parts: Iterable[Any]) -> int | None:
-    """Return the number of parameter groups for which schedules or rules have values; None if all groups share values.
+    """Return the number of param groups for which schedules or rules have values; None if all groups share values.
 
     Raises:
         ValueError: the schedules have values for different numbers of groups.

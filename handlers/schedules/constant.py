@@ -17,7 +17,7 @@ class Constant(Schedule):
     """The same value at every event: ``value(i) = value``.
 
     Args:
-        value: a float, or a list of G floats, one for each parameter group.
+        value: a float, or a list of G floats, one for each param group.
 
     Shapes: ``(n,)``, or ``(n, G)``.
 
@@ -52,7 +52,7 @@ class PiecewiseConstant(Schedule):
 
     Args:
         constants: the values, one more than the milestones; each value is a float, or a list of G floats, one for each
-            parameter group.
+            param group.
         milestones: the event indices at which the next value begins, in rising order.
 
     Shapes: ``(n,)``, or ``(n, G)`` if a value is a list.

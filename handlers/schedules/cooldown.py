@@ -25,7 +25,7 @@ class Cooldown(Wrapper):
         begin: the event at which the cool-down begins, at least 0.
         duration: events of the cool-down, above 0.
         end_value: value at the end of the cool-down and after it; a float, or a list of G floats, one for each
-            parameter group.
+            param group.
         curve: the curve of the cool-down.
 
     Shapes: the shape of ``schedule``, or ``(n, G)`` if ``end_value`` is a list.

@@ -33,7 +33,7 @@ class Cyclic(Schedule):
         value = max_value - (max_value - base_value) * height * scale
 
     Args:
-        base_value: the lower bound; a float, or a list of G floats, one for each parameter group.
+        base_value: the lower bound; a float, or a list of G floats, one for each param group.
         max_value: the upper bound of the first cycle; a float, or a list of G floats.
         step_size_up: events from the lower to the upper bound, at least 1, not necessarily whole.
         step_size_down: events from the upper to the lower bound, at least 1, not necessarily whole; None for

@@ -18,7 +18,7 @@ class Decay(Schedule):
     """An initial value times a factor, which a subclass defines: ``value(i) = initial_value * factor(i)``.
 
     Args:
-        initial_value: a float, or a list of G floats, one for each parameter group.
+        initial_value: a float, or a list of G floats, one for each param group.
 
     Shapes: ``(n,)``, or ``(n, G)`` if ``initial_value`` is a list.
 
@@ -57,7 +57,7 @@ class ExponentialDecay(GammaDecay):
     """A decay by a factor at every event: ``value(i) = initial_value * gamma ** (i / decay_events)``.
 
     Args:
-        initial_value: value at event 0; a float, or a list of G floats, one for each parameter group.
+        initial_value: value at event 0; a float, or a list of G floats, one for each param group.
         gamma: the factor of the value in ``decay_events`` events.
         decay_events: events in which the value is multiplied by ``gamma``, above 0.
         staircase: whether to decay in steps, every ``decay_events`` events; the exponent is then
@@ -99,7 +99,7 @@ class StepDecay(GammaDecay):
     """A decay by a factor at each step: ``value(i) = initial_value * gamma ** floor(i / step_size)``.
 
     Args:
-        initial_value: value at event 0; a float, or a list of G floats, one for each parameter group.
+        initial_value: value at event 0; a float, or a list of G floats, one for each param group.
         gamma: the factor of the value at each step.
         step_size: events from one step to the next, above 0. With 2.5, for example, the steps are at events 3, 5, 8,
             10, ...
@@ -127,7 +127,7 @@ class MultiStepDecay(GammaDecay):
     """A decay by a factor at given events: ``value(i) = initial_value * gamma ** (milestones that are <= i)``.
 
     Args:
-        initial_value: value before the first milestone; a float, or a list of G floats, one for each parameter group.
+        initial_value: value before the first milestone; a float, or a list of G floats, one for each param group.
         gamma: the factor of the value at each milestone.
         milestones: the event indices at which ``gamma`` is applied, in rising order. A milestone that is listed twice
             counts twice.
@@ -163,7 +163,7 @@ class PowerDecay(Decay):
     With ``power=0.5``, this is known as inverse square root decay.
 
     Args:
-        initial_value: value at event 0; a float, or a list of G floats, one for each parameter group.
+        initial_value: value at event 0; a float, or a list of G floats, one for each param group.
         timescale: the event at which the value is ``initial_value * 2 ** -power``, above 0.
         power: the exponent, at least 0. With a larger exponent, the value falls faster.
 
@@ -193,7 +193,7 @@ class InverseTimeDecay(Decay):
     """A decay as the inverse of time: ``value(i) = initial_value / (1 + decay_rate * i ** exponent / decay_events)``.
 
     Args:
-        initial_value: value at event 0; a float, or a list of G floats, one for each parameter group.
+        initial_value: value at event 0; a float, or a list of G floats, one for each param group.
         decay_rate: the speed of the decay, at least 0.
         decay_events: the number of events to which ``decay_rate`` refers, above 0.
         exponent: the power of time, at least 0.

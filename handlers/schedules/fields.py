@@ -1,6 +1,6 @@
 """Dataclass fields for schedules. Each field checks its argument when the schedule is constructed.
 
-A field also says how its argument is converted from epochs to events (``unit``), and for how many parameter groups the
+A field also says how its argument is converted from epochs to events (``unit``), and for how many param groups the
 argument has values (``groups``).
 """
 
@@ -43,7 +43,7 @@ def argument(
 
 
 def value(default: Any = REQUIRED) -> Any:
-    """Return a field for a value of the hyper-parameter: a float, or a list with one for each parameter group."""
+    """Return a field for a value of the hyper-parameter: a float, or a list with one for each param group."""
     return argument(arguments.number_or_numbers, default, groups=arguments.groups_of)
 
 
@@ -143,7 +143,7 @@ def _dataclasses_in(values: Iterable[Any]) -> list[Any]:
 
 
 def groups_of(owner: Any) -> int | None:
-    """Return the number of parameter groups for which a dataclass has values; None if all groups share one value."""
+    """Return the number of param groups for which a dataclass has values; None if all groups share one value."""
     known = _FIELDS_WITH_GROUPS.get(type(owner))
     if known is None:
         fields = _checked_fields(owner)

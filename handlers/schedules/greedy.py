@@ -47,7 +47,7 @@ class Greedy(StatefulSchedule):
     starts again from its initial value.
 
     Args:
-        initial_value: the first value; a float, or a list of G floats, one for each parameter group.
+        initial_value: the first value; a float, or a list of G floats, one for each param group.
         mode: ``"min"`` if a smaller metric is better, ``"max"`` if a larger metric is better.
         factor: the factor of a fall, above 0 and less than 1.
         patience: the number of metrics in a row that change nothing, at least 0.

@@ -29,7 +29,7 @@ class Handover(Wrapper):
         schedule: the other schedule.
         begin: the event at which the handover begins, at least 0.
         duration: events of the handover, above 0.
-        start_value: value at ``begin``; a float, or a list of G floats, one for each parameter group.
+        start_value: value at ``begin``; a float, or a list of G floats, one for each param group.
 
     Shapes: the shape of ``schedule``, or ``(n, G)`` if ``start_value`` is a list.
 

@@ -51,7 +51,7 @@ class LinearInterpolation(Schedule):
 
     Args:
         milestones_values: at least one pair (milestone, value). A milestone is an event index, an int; the milestones
-            rise. A value is a float, or a list of G floats, one for each parameter group.
+            rise. A value is a float, or a list of G floats, one for each param group.
 
     Shapes: ``(n,)``, or ``(n, G)`` if one of the values is a list.
 

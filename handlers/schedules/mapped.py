@@ -13,7 +13,7 @@ from .wrapper import Wrapper
 
 @dataclass(frozen=True)
 class Mapped(Wrapper):
-    """A function of the values of another schedule: ``value(i) = function(schedule(i))``, for each parameter group.
+    """A function of the values of another schedule: ``value(i) = function(schedule(i))``, for each param group.
 
     You can couple one parameter to another with it, such as the weight decay or the batch size to the learning rate.
     The schedulers of both parameters must run at the same events, as in a :class:`~lehr.handlers.ParamGroupScheduler`.

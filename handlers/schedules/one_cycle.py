@@ -32,7 +32,7 @@ class OneCycle(Schedule):
         three phases:  0: max_value,  pN - 1: base_value,  2pN - 2: max_value,  N - 1: max_value
 
     Args:
-        max_value: the highest value; a float, or a list of G floats, one for each parameter group.
+        max_value: the highest value; a float, or a list of G floats, one for each param group.
         total_steps: N, the events in the cycle, at least 1.
         pct_start: p in [0, 1], the fraction of the cycle before the peak.
         anneal_strategy: ``"cos"`` or ``"linear"``.

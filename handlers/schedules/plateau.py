@@ -85,7 +85,7 @@ class Plateau(StatefulSchedule):
         threshold_mode: ``"rel"`` or ``"abs"``. Use ``"abs"`` for a metric that may be negative, such as some losses,
             because a negative metric counts as an improvement with ``"rel"`` even if it is slightly worse.
         cooldown: the number of metrics after a reduction that are not counted.
-        min_value: the lower bound of the value; a float, or a list of G floats, one for each parameter group.
+        min_value: the lower bound of the value; a float, or a list of G floats, one for each param group.
         eps: a reduction by ``eps`` or less is not made; a float, or a list of G floats.
         initial_value: the value before the first reduction; a float, or a list of G floats. The default of 1 makes the
             plateau a factor for another schedule. None if a scheduler sets the value later.

@@ -62,7 +62,7 @@ class Recursion(Schedule):
     events until the last turn has ended.
 
     Args:
-        initial_value: the value before the first change; a float, or a list of G floats, one for each parameter group.
+        initial_value: the value before the first change; a float, or a list of G floats, one for each param group.
         turns: the rules and their events. At one event, the rules are applied in this order.
         start: the event of the turns at which this schedule is at its event 0.
 

@@ -37,7 +37,7 @@ class Rule(ABC):
 
     @property
     def groups(self) -> int | None:
-        """The number of parameter groups for which the rule has values; None if all groups have the same value."""
+        """The number of param groups for which the rule has values; None if all groups have the same value."""
         return fields.groups_of(self)
 
     @abstractmethod
@@ -94,7 +94,7 @@ class Approach(Rule):
 
     Args:
         weights: a schedule of weights from 1 to 0.
-        end_value: the end value; a float, or a list of G floats, one for each parameter group.
+        end_value: the end value; a float, or a list of G floats, one for each param group.
         base_value: the value to which rising weights lead back; a float, or a list of G floats.
         restarts: the steps at which the value is set to one of ``restart_values``.
         restart_values: a value for each of ``restarts``; each value is a float, or a list of G floats.

@@ -1,4 +1,4 @@
-"""The schedule :class:`SideBySide`, which combines schedules of different parameter groups into one row of values."""
+"""The schedule :class:`SideBySide`, which combines schedules of different param groups into one row of values."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from .base import Array, Schedule, Value, schedules_field
 
 @dataclass(frozen=True)
 class SideBySide(Schedule):
-    """The values of several schedules in one row, for different parameter groups.
+    """The values of several schedules in one row, for different param groups.
 
     ``value(i) = [schedules[0](i), schedules[1](i), ...]``
 

@@ -37,7 +37,7 @@ class LiveSchedule(Schedule):
 
     @abstractmethod
     def value(self, index: int) -> float | Sequence[float]:
-        """Return the value at an event: a number, or a sequence with one number for each parameter group."""
+        """Return the value at an event: a number, or a sequence with one number for each param group."""
 
     @property
     def is_pure(self) -> bool:
@@ -66,7 +66,7 @@ class LiveSchedule(Schedule):
 class FunctionSchedule(LiveSchedule):
     """A schedule that calls a Python function for each value.
 
-    The function takes the event index, an int. It returns a number, or a list with one number for each parameter group.
+    The function takes the event index, an int. It returns a number, or a list with one number for each param group.
     The schedule calls the function only when the event comes, so the value may depend on training. If the value is a
     formula that works on arrays, subclass :class:`Schedule` instead.
 

@@ -32,7 +32,7 @@ class WarmupStableDecay(Schedule):
     A warm-up uses the same curves backwards, so a ``"log"`` warm-up rises with ``log(i + 1)``.
 
     Args:
-        peak_value: value of the stable phase; a float, or a list of G floats, one for each parameter group.
+        peak_value: value of the stable phase; a float, or a list of G floats, one for each param group.
         num_warmup_events: w, the events of the warm-up, at least 0.
         num_stable_events: s, the events of the stable phase, at least 0.
         num_decay_events: d, the events of the decay, at least 0.

@@ -29,7 +29,7 @@ class Window(Wrapper):
         end: the first event after the window, more than ``begin``. From then on, the value of event ``end - 1`` is
             kept. None for no end.
         interval: events from one change of the value to the next, at least 1.
-        before: the value before the window; a float, or a list of G floats, one for each parameter group. None for the
+        before: the value before the window; a float, or a list of G floats, one for each param group. None for the
             first value of the other schedule.
 
     Shapes: the shape of ``schedule``, or ``(n, G)`` if ``before`` is a list.

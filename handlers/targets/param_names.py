@@ -39,7 +39,10 @@ def _no_number(param_name: str, groups: list[Group]) -> str:
     for at, group in enumerate(groups):
         if param_name in group and param_name != "params" and not _is_number(group[param_name]):
             given = arguments.shown(group[param_name])[:100]
-            return f"; its value must be a float or a floating-point tensor of one number, given {given} in group {at}"
+            return (
+                "; its value must be a float or a floating-point tensor of one number, "
+                f"given {given} in param group {at}"
+            )
     return ""
 
 
