@@ -36,8 +36,8 @@ class ChainedScheduler(ParamScheduler):
 
     Raises:
         TypeError: ``schedulers`` is not a list or tuple of schedulers.
-        ValueError: ``schedulers`` is empty; the schedulers differ in optimizer, param name or groups; an initial value is
-            0.
+        ValueError: ``schedulers`` is empty; the schedulers differ in optimizer, param name or groups; an initial value
+            is 0.
 
     Deviations from torch 2.13's ChainedScheduler: a scheduler that computes absolute values, such as
     ``CosineAnnealingWarmRestarts``, is a factor like the others. In torch, such a scheduler overwrites the values of
