@@ -141,7 +141,7 @@ def test_a_group_that_was_added_has_the_values_of_torchs_own_loop(groups, events
         expected.step()
     fresh = optimizer_of(groups, tensor=False)
     resumed = LRScheduler(peer.ExponentialLR(fresh, 0.5))
-    with pytest.raises(ValueError, match=f"the state of a torch scheduler of {groups} param groups"):
+    with pytest.raises(ValueError, match=f"state_dict must be for {groups} param groups"):
         resumed.load_state_dict(scheduler.state_dict())
     fresh.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 8.0})
     resumed.load_state_dict(scheduler.state_dict())

@@ -283,10 +283,7 @@ class TorchSteps(StatefulSchedule):
         present, first = len(self.wrapped.optimizer.param_groups), len(self._initial[1])
         fits = not wrapped or first <= len(rates) == len(momenta or rates) <= present
         if not fits or first + len(added) > present:
-            raise ValueError(
-                f"state_dict must be the state of a torch scheduler of {present} param groups, given learning rates "
-                f"{arguments.shown(rates)}"
-            )
+            raise ValueError(f"state_dict must be for {present} param groups, given rates {arguments.shown(rates)}")
         saved = state_dict["configuration"]
         same = isinstance(saved, str) and same_text(saved, self.configuration)
         if not same:
@@ -320,6 +317,4 @@ class TorchSteps(StatefulSchedule):
         try:
             self.wrapped.load_state_dict(wrapped)
         except Exception as error:
-            raise ValueError(
-                f"state_dict must have the attributes of this torch scheduler, given {arguments.shown(wrapped)}"
-            ) from error
+            raise ValueError(f"state_dict must fit this torch scheduler, given {arguments.shown(wrapped)}") from error
