@@ -296,6 +296,9 @@ def driven_events() -> Iterator[Row]:
         lambda optimizer: in_torch.StepLR(optimizer, 10**6),
         lambda optimizer: in_torch.CosineAnnealingLR(optimizer, 10**6),
         lambda optimizer: in_torch.OneCycleLR(optimizer, 0.1, 10**9),  # with the momentum
+        lambda optimizer: in_torch.SequentialLR(
+            optimizer, [in_torch.LinearLR(optimizer), in_torch.CosineAnnealingLR(optimizer, 10**6)], [10]
+        ),
     ):
         for groups in SIZES:
             name = type(make(optimizer_of(1))).__name__

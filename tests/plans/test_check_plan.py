@@ -651,8 +651,9 @@ def test_a_short_rest_or_the_last_of_several_steps_is_well(setting, make):
 def test_what_falls_to_nothing_by_iterations_looks_like_epochs(setting, make):
     scheduler = make(setting.optimizer)
     handle = scheduler.attach(setting.trainer)
-    (finding,) = check_plan(setting.trainer, 90, 20)
+    finding, *others = check_plan(setting.trainer, 90, 20)
     assert (finding.code, finding.severity) == ("unit-mismatch", "warning")
+    assert [one.code for one in others] == ["faster-scheduler"] * isinstance(scheduler, LRScheduler)
     assert finding.numbers["events"] == 1800
     assert "look like epochs" in finding.message
     handle.remove()

@@ -80,6 +80,23 @@ DRAWN = {
         [peer.LinearLR(optimizer, draw.uniform(0.01, 1)), peer.CosineAnnealingLR(optimizer, draw.randint(2, EVENTS))],
         [draw.randint(1, 10)],
     ),
+    "SequentialLR of three, with a momentum": lambda draw, optimizer: peer.SequentialLR(
+        optimizer,
+        [
+            peer.LinearLR(optimizer, draw.uniform(0.01, 1)),
+            peer.OneCycleLR(optimizer, 0.5, 3 * EVENTS),
+            peer.ExponentialLR(optimizer, 0.9),
+        ],
+        sorted(draw.sample(range(1, EVENTS), k=2)),
+    ),
+    "SequentialLR of schedulers that step otherwise": lambda draw, optimizer: peer.SequentialLR(
+        optimizer,
+        [peer.ExponentialLR(optimizer, 0.9), peer.CosineAnnealingWarmRestarts(optimizer, draw.randint(1, 9))],
+        [draw.randint(1, 10)],
+    ),
+    "ChainedScheduler": lambda draw, optimizer: peer.ChainedScheduler(
+        [peer.ConstantLR(optimizer, 0.1, 3), peer.ExponentialLR(optimizer, draw.uniform(0.5, 1))], optimizer
+    ),
 }
 MAY_BEGIN_LATER = tuple(DRAWN)[:9]
 
@@ -222,22 +239,24 @@ def stepping_after(events, wrapped):
     return scheduler
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in DRAWN if name not in ("CosineAnnealingWarmRestarts", "SequentialLR")]
-)
+OTHERS = ("CosineAnnealingWarmRestarts", "SequentialLR of schedulers that step otherwise", "ChainedScheduler")
+
+
+@pytest.mark.parametrize("name", [name for name in DRAWN if name not in OTHERS])
 def test_a_class_of_torchs_own_is_stepped_by_its_get_lr(name, steps):
     wrapped = DRAWN[name](random.Random(0), make_optimizer(2))
-    scheduler = LRScheduler(wrapped)
+    scheduler, milestones = LRScheduler(wrapped), getattr(wrapped, "_milestones", [])
     scheduler(None)
     scheduler(None)  # the optimizer holds the float of the target from now on
     steps.clear()
-    for _ in range(5):
+    for _ in range(20):
         scheduler(None)
-    assert steps == []
-    assert wrapped.last_epoch == 6
+    assert len(steps) == sum(2 <= milestone < 22 for milestone in milestones)
+    assert wrapped.last_epoch == 21
+    steps.clear()
     scheduler.optimizer.param_groups[1]["lr"] = 8.0
     scheduler(None)
-    assert steps == [wrapped]
+    assert len(steps) == 1
 
 
 def test_an_overridden_step_is_called(steps):

@@ -1,26 +1,33 @@
 """The steps of a torch scheduler: by its ``get_lr()`` alone where that is enough, and else by its ``step()``."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
+from torch.optim.lr_scheduler import SequentialLR
 
 from lehr.handlers.targets.group_selection import Group
 
 from .optimizer_values import OtherValues, has_stepped, momentum_of, set_momentum
 from .remembered_states import TorchProgress
 
-STEP = TorchLRScheduler.step  # as it is before any program replaces it
+STEP, STEP_IN_SEQUENCE = TorchLRScheduler.step, SequentialLR.step  # as they are before any program replaces them
 
 
 def may_step_by_get_lr(scheduler: TorchLRScheduler) -> bool:
     """Whether a scheduler is of a class of torch's own whose ``step()`` is that of torch's base class.
 
     That ``step()`` counts, calls ``get_lr()`` and writes what it returns. A user's own class may rely on each of these.
+    The same holds for a ``SequentialLR`` of such schedulers, whose ``step()`` is that of the present one.
     """
     cls, own = type(scheduler), vars(scheduler)
-    is_unchanged = cls.step is STEP and "step" not in own and not own.get("verbose", False)
-    return cls.__module__.startswith("torch.") and is_unchanged
+    if not cls.__module__.startswith("torch.") or "step" in own or own.get("verbose", False):
+        return False
+    if isinstance(scheduler, SequentialLR):
+        inner = scheduler._schedulers
+        return cls.step is STEP_IN_SEQUENCE and all(type(one).step is STEP and may_step_by_get_lr(one) for one in inner)
+    return cls.step is STEP
 
 
 def step_by_get_lr(scheduler: TorchLRScheduler, progress: TorchProgress) -> bool:
@@ -33,9 +40,16 @@ def step_by_get_lr(scheduler: TorchLRScheduler, progress: TorchProgress) -> bool
         progress: its progress, which moves on by one step.
 
     Returns:
-        Whether the step was taken. If not, nothing has changed: another writer has written to the optimizer, or a
-        learning rate is a tensor.
+        Whether the step was taken. If not, nothing has changed: another writer has written to the optimizer, a learning
+        rate is a tensor, or the next scheduler of a ``SequentialLR`` begins.
     """
+    sequence: Any = None
+    if type(scheduler) is SequentialLR:
+        sequence, index = scheduler, scheduler.last_epoch + 1
+        at = bisect_right(scheduler._milestones, index)
+        if at and scheduler._milestones[at - 1] == index:
+            return False
+        scheduler = scheduler._schedulers[at]
     groups, rates, momenta = scheduler.optimizer.param_groups, progress.rates, progress.momenta
     if len(groups) != len(rates):
         return False
@@ -60,6 +74,8 @@ def step_by_get_lr(scheduler: TorchLRScheduler, progress: TorchProgress) -> bool
     finally:
         scheduler._get_lr_called_within_step = False
     scheduler._last_lr = rates[:]
+    if sequence is not None:
+        sequence.last_epoch, sequence._last_lr = index, scheduler._last_lr
     progress.rates, progress.momenta, progress.position, progress.lost = rates, momenta, progress.position + 1, False
     return True
 
