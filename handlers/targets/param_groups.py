@@ -7,7 +7,7 @@ from functools import partial
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from lehr.engine.loaded_types import is_tensor
+from lehr.engine.loaded_types import is_tensor, tensor_type
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.arguments import shown
 
@@ -314,10 +314,10 @@ class ParamGroups(Target):
         return FloatGroups(self.optimizer, groups, len(groups), self.key, indices[0], more)
 
     def _put(self, groups: list[Group], held: list[Any], values: Iterable[float]) -> None:
-        filled = None
+        filled, tensor = None, tensor_type()
         # torch.compile runs this loop as it is, since repeat() has no end; a graph of one fill would cost more.
         for group, old, new in zip(groups, held, values):  # noqa: B905
-            if is_tensor(old):
+            if isinstance(old, tensor):
                 if old is not filled:  # groups with one value may share a tensor
                     (old.detach() if old.requires_grad else old).fill_(new)
                 filled = old
@@ -339,7 +339,8 @@ class ParamGroups(Target):
         self._refuse_shared(self._held_by(self.groups()), values)
 
     def _refuse_shared(self, held: list[Any], values: Iterable[Any]) -> None:
-        if not any(is_tensor(old) for old in held):
+        tensor_class = tensor_type()
+        if not any(isinstance(old, tensor_class) for old in held):
             return
         owned = [
             id(held) for held in self._held_by(group for group in self.optimizer.param_groups if self.key in group)
@@ -349,7 +350,7 @@ class ParamGroups(Target):
         owners, written = Counter(owned), Counter(map(id, held))
         of_tensor: dict[int, Any] = {}
         for tensor, value in zip(held, values):  # noqa: B905 -- repeat() has no end
-            if is_tensor(tensor) and (
+            if isinstance(tensor, tensor_class) and (
                 owners[id(tensor)] > written[id(tensor)] or of_tensor.setdefault(id(tensor), value) != value
             ):
                 raise ValueError(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lehr.engine.loaded_types import is_tensor
+from lehr.engine.loaded_types import tensor_type
 from lehr.handlers.schedules.base import Array
 
 if TYPE_CHECKING:
@@ -19,11 +19,12 @@ def as_held(held: Sequence[Any], values: Any) -> Any:
         held: the number or tensor of each group.
         values: a number, a list with one for each group, or a table ``(events, groups)``.
     """
-    if not any(map(is_tensor, held)):
+    tensor = tensor_type()
+    if not any(isinstance(one, tensor) for one in held):
         return values
     import torch
 
-    dtypes = [one.dtype if is_tensor(one) else torch.float64 for one in held]
+    dtypes = [one.dtype if isinstance(one, tensor) else torch.float64 for one in held]
     if not any(dtype is not torch.float64 for dtype in dtypes):
         return values
     if isinstance(values, np.ndarray):
