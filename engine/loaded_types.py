@@ -24,13 +24,18 @@ def loaded_types(*names: str) -> tuple[type[Any], ...]:
     return tuple(cls for cls in found if cls is not None)
 
 
+def tensor_type() -> Any:
+    """The class of tensors; where torch is not imported, an empty tuple, of which nothing is an instance."""
+    return getattr(sys.modules.get("torch"), "Tensor", ())
+
+
 def is_tensor(value: object) -> "TypeIs[torch.Tensor]":
-    """Whether a value is a tensor of torch.
+    """Whether a value is a tensor of torch. For many values, ask :func:`tensor_type` once.
 
     >>> is_tensor(0.5)
     False
     """
-    return isinstance(value, getattr(sys.modules.get("torch"), "Tensor", ()))
+    return isinstance(value, tensor_type())
 
 
 def is_engine(value: object) -> "TypeIs[Engine]":

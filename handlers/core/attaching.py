@@ -16,9 +16,9 @@ from lehr.engine.optimizer_events import OptimizerEvents, is_step_event
 from lehr.engine.plain_loop import PlainLoop
 from lehr.handlers.schedules.arguments import shown, shown_text
 
+from .clocks.amounts import count_events_again, read_with_strides
 from .clocks.choosing_handlers import checked_clock, handler_with_clock
 from .clocks.clock import Clock
-from .clocks.counting_handlers import count_events_again, read_with_strides
 from .clocks.landing import follow_trunk
 from .clocks.time_clock import TimeClock
 from .given_units import refuse_other_clock

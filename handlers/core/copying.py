@@ -7,7 +7,7 @@ from functools import partial
 from types import MethodType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lehr.engine.loaded_types import is_tensor, loaded_types
+from lehr.engine.loaded_types import is_tensor, loaded_types, tensor_type
 from lehr.handlers.schedules.arguments import shortened, shown
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ def private_copy(thing: T, kept: Iterable[object] = (), replaced: Sequence[tuple
     """
     memo: dict[int, Any] = {id(part): part for part in kept} | {id(part): instead for part, instead in replaced}
     reached = [part for part in reachable_from(thing, memo) if id(part) not in memo]
-    shared, optimizers = _shared_types(), loaded_types("torch.optim.Optimizer")
+    shared, optimizers, tensor = _shared_types(), loaded_types("torch.optim.Optimizer"), tensor_type()
     memo |= {id(part): part for part in reached if _is_shared(part, shared)}
     # clone() copies only the numbers of a view; deepcopy copies all memory of its base tensor.
-    memo |= {id(part): part.clone() for part in reached if is_tensor(part) and not _is_shared(part, shared)}
+    memo |= {id(part): part.clone() for part in reached if isinstance(part, tensor) and not _is_shared(part, shared)}
     try:
         for part in reached:
             if isinstance(part, optimizers):

@@ -2,6 +2,7 @@
 
 import weakref
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from lehr.handlers.schedules import arguments
@@ -42,14 +43,19 @@ def _metric_of(engine: "Engine", metric_name: str, reduction: str) -> tuple[floa
 
 
 def _is_alone() -> bool:
+    return bool(_distributed().get_world_size() == 1)
+
+
+@cache
+def _distributed() -> Any:
+    """Return ``ignite.distributed``, which only a run imports."""
     import ignite.distributed as idist
 
-    return bool(idist.get_world_size() == 1)
+    return idist
 
 
 def _reduced(metric: object, reduction: str) -> tuple[float | None, list[int]]:
     """Combine the values in the order of the ranks, so that the result is bit-identical on each rank."""
-    import ignite.distributed as idist
     import torch
 
     status, value = 0.0, 0.0
@@ -61,7 +67,7 @@ def _reduced(metric: object, reduction: str) -> tuple[float | None, list[int]]:
         except TypeError:  # raise it later: the other ranks wait in all_gather
             status = 2.0
     mine = torch.tensor([[status, value]], dtype=torch.float64)
-    gathered: Any = idist.all_gather(mine)
+    gathered: Any = _distributed().all_gather(mine)
     table = gathered.cpu()[:1] if reduction == "rank0" else gathered.cpu()
     found = table[:, 0].tolist()
     if 2.0 in found:
@@ -146,7 +152,7 @@ class MetricFeed:
 
 def _present_metrics(engine: "Engine", ranks: list[int]) -> str:
     """Return the metrics of an engine that have a value, for the error of one that has none on some of the ranks."""
-    if ranks and _rank() not in ranks:  # the metrics here have it
+    if ranks and _distributed().get_rank() not in ranks:  # the metrics here have it
         return "on every rank"
     metrics = getattr(engine.state, "metrics", None) or {}
     return arguments.shown(sorted(str(name) for name, value in metrics.items() if value is not None))
@@ -154,15 +160,11 @@ def _present_metrics(engine: "Engine", ranks: list[int]) -> str:
 
 def _missing_where(engine: "Engine", name: str, ranks: list[int]) -> str:
     """On which ranks a metric is missing, and that it is None here rather than not there."""
-    is_none = name in (getattr(engine.state, "metrics", None) or {}) and (not ranks or _rank() in ranks)
+    is_none = name in (getattr(engine.state, "metrics", None) or {}) and (
+        not ranks or _distributed().get_rank() in ranks
+    )
     where = f"; it is missing on rank {arguments.shown_text(', '.join(map(str, ranks)), 100)}" if ranks else ""
     return f"{', which is None' if is_none else ''}{where}"
-
-
-def _rank() -> int:
-    import ignite.distributed as idist
-
-    return idist.get_rank()
 
 
 def no_engine() -> None:

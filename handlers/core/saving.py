@@ -46,7 +46,6 @@ RARE_ENTRIES = {"stretch", "cooldown", "unfinished", "readings", "landing", "cou
 
 def state_of(scheduler: Any) -> dict[str, Any]:
     """Return the state of a scheduler as plain data."""
-    from .clocks.clock import amount_of
     from .resuming import unfinished_event
 
     planned = scheduler._planned
@@ -65,6 +64,8 @@ def state_of(scheduler: Any) -> dict[str, Any]:
     if (counted := counted_unit(scheduler)) is not None:
         state["counts"] = counted
     if scheduler._readings:
+        from .clocks.clock import amount_of
+
         state["readings"] = [amount_of(clock_of(scheduler), reading) for reading in scheduler._readings]
     if scheduler._landing is not None:
         state["landing"] = scheduler._landing.state_dict()

@@ -17,6 +17,7 @@ from lehr.handlers.schedules.base import Array
 from lehr.handlers.targets.target import Location, Target, Value
 
 from . import as_config, saving
+from .clocks.amounts import apply_amount
 from .copying import private_copy
 from .get_param import GetParam, value_of_schedule
 from .given_units import checked_reader
@@ -191,8 +192,6 @@ class BaseParamScheduler(SimulateValues, WithoutTorchNames, ABC):
         if amount is None and self._written_at is None:
             self(None)
         else:
-            from .clocks.counting_handlers import apply_amount
-
             apply_amount(self, 1 if amount is None else amount)
 
     def apply_at_steps(self) -> "RemovableHandle":

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from lehr.engine.loaded_types import is_tensor
+from lehr.engine.loaded_types import is_tensor, tensor_type
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.arguments import shown
 
@@ -321,10 +321,10 @@ class ParamGroups(Target):
         return FloatGroups(self.optimizer, groups, len(groups), self.key, first, more)
 
     def _put(self, groups: list[Group], held: list[Any], values: Iterable[float]) -> None:
-        filled = None
+        filled, tensor = None, tensor_type()
         # ``repeat()`` has no end, so ``torch.compile`` does not compile this loop. Compiling it would cost more time.
         for group, old, new in zip(groups, held, values):  # noqa: B905
-            if is_tensor(old):
+            if isinstance(old, tensor):
                 if old is not filled:  # groups with one value may share a tensor
                     (old.detach() if old.requires_grad else old).fill_(new)
                 filled = old
@@ -346,7 +346,8 @@ class ParamGroups(Target):
         self._refuse_shared(self._held_by(self.groups()), values)
 
     def _refuse_shared(self, held: list[Any], values: Iterable[Any]) -> None:
-        if not any(is_tensor(old) for old in held):
+        tensor_class = tensor_type()
+        if not any(isinstance(old, tensor_class) for old in held):
             return
         having = (group for group in self.optimizer.param_groups if self.key in group)
         owned = list(map(id, self._held_by(having)))
@@ -355,7 +356,7 @@ class ParamGroups(Target):
         owners, written = Counter(owned), Counter(map(id, held))
         of_tensor: dict[int, Any] = {}
         for tensor, value in zip(held, values):  # noqa: B905 -- repeat() has no end
-            if is_tensor(tensor) and (
+            if isinstance(tensor, tensor_class) and (
                 owners[id(tensor)] > written[id(tensor)] or of_tensor.setdefault(id(tensor), value) != value
             ):
                 raise ValueError(

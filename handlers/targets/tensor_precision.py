@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lehr.engine.loaded_types import is_tensor
+from lehr.engine.loaded_types import tensor_type
 from lehr.handlers.schedules.base import Array
 
 if TYPE_CHECKING:
@@ -19,11 +19,14 @@ def as_held(held: Sequence[Any], values: Any) -> Any:
         held: the number or tensor that each group holds.
         values: a number, a list with one number for each group, or an array ``(events, groups)``.
     """
-    if {float}.issuperset(map(type, held)) or not any(map(is_tensor, held)):  # the usual case, and quick to see
+    if {float}.issuperset(map(type, held)):  # the usual case, and quick to see
+        return values
+    tensor = tensor_type()
+    if not any(isinstance(one, tensor) for one in held):
         return values
     import torch
 
-    dtypes = [one.dtype if is_tensor(one) else torch.float64 for one in held]
+    dtypes = [one.dtype if isinstance(one, tensor) else torch.float64 for one in held]
     if not any(dtype is not torch.float64 for dtype in dtypes):
         return values
     if isinstance(values, np.ndarray):

@@ -9,8 +9,9 @@ from lehr.engine.optimizer_events import OptimizerEvents, is_step_event
 from lehr.handlers.core.attached_engines import is_attached
 from lehr.handlers.schedules import arguments
 
+from .amounts import check_counts_amounts
 from .clock import Clock, EventClock
-from .counting_handlers import AtIterations, AtStarts, AtSteps, AtTimes, BatchCounter, Clocked, check_counts_amounts
+from .counting_handlers import AtIterations, AtStarts, AtSteps, AtTimes, BatchCounter, Clocked
 from .landing import check_can_land, landing_handlers
 from .time_clock import TimeClock
 

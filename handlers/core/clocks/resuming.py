@@ -9,8 +9,8 @@ from lehr.handlers.core.resuming.policy import ResumeWarning
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.units import EVENTS
 
+from .amounts import AMOUNTS
 from .clock import Clock
-from .counting_handlers import AMOUNTS
 from .time_clock import TimeClock
 
 
