@@ -96,8 +96,7 @@ checks: .venv/package
 proof: .venv/package ## the slow tests: whole cross products, runs that are killed, many more drawn inputs
 	$(PYTEST) -m proof
 	HYPOTHESIS_PROFILE=hundred $(PYTEST) -m "hypothesis and not proof"
-	HYPOTHESIS_PROFILE=proof $(PYTEST) tests/promises/test_nonsense.py tests/promises/test_nonsense_for_schedules.py \
-		tests/promises/test_bad_input.py
+	HYPOTHESIS_PROFILE=proof $(PYTEST) tests/promises/test_nonsense.py tests/promises/test_nonsense_for_schedules.py
 
 integrations: .venv-integrations/package ## train in Lightning, Hugging Face, accelerate, skorch and DDP; look at pages in Chromium: four minutes
 	$(INTEGRATIONS)/pytest -m integrations tests/integrations/frameworks tests/plans/test_page_in_browser.py tests/plans/test_read_log.py

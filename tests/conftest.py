@@ -16,7 +16,7 @@ matplotlib.use("Agg")
 
 # One seed for all: a failure on one machine is a failure on every other. Shared machines make deadlines lie.
 settings.register_profile(
-    "lehr", deadline=None, derandomize=True, max_examples=25, suppress_health_check=[HealthCheck.too_slow]
+    "lehr", deadline=None, derandomize=True, max_examples=12, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile(
     "proof", deadline=None, derandomize=True, max_examples=1000, suppress_health_check=[HealthCheck.too_slow]

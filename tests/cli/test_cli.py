@@ -222,7 +222,7 @@ def test_without_metrics_a_message_says_that_none_arrive(name, verb):
 # Pictures.
 
 
-@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("groups", [1, pytest.param(2, marks=pytest.mark.proof)])
 def test_files_are_pictures(tmp_path, groups):
     args = ["plot", "torch.OneCycleLR", "max_lr=0.1", "total_steps=50", "--initial", "momentum=0.9"]
     for ending in ("png", "PNG", "svg", "pdf") if groups == 1 else ("png",):

@@ -496,9 +496,10 @@ def composed_schedule(pick, n, depth):
     )()
 
 
-def test_the_phases_of_drawn_schedules_have_their_values():
+@pytest.mark.parametrize("number", [100, pytest.param(400, marks=pytest.mark.proof)])
+def test_the_phases_of_drawn_schedules_have_their_values(number):
     drawn, events = random.Random(3), np.arange(80)
-    for _ in range(400):
+    for _ in range(number):
         schedule, group = composed_schedule(drawn.choice, drawn.randint, drawn.randint(0, 3)), drawn.randrange(2)
         expected = schedule(events)
         for total in (math.inf, 80):

@@ -270,7 +270,9 @@ def assert_state_goes_on(name, options, trained):
 
 
 @for_each("name", OPTIONS)
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64, torch.complex64], ids=str)
+@pytest.mark.parametrize(
+    "dtype", [pytest.param(torch.bfloat16, marks=pytest.mark.proof), torch.float64, torch.complex64], ids=str
+)
 def test_other_dtypes(name, dtype):
     for options in OPTIONS[name]:
         optimizer, reference = make_optimizer(name, options, dtype), make_optimizer(name, options, dtype)

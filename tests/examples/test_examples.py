@@ -2,10 +2,12 @@
 
 import csv
 import re
+import runpy
 from pathlib import Path
 
 import matplotlib.image
 import pytest
+from matplotlib import pyplot
 from scripts import run_python
 
 from lehr.handlers import OneCycleScheduler
@@ -32,8 +34,15 @@ def accuracies_in(printed):
     return [float(number) for number in re.findall(r"test accuracy:? (0\.\d{4})", printed)]
 
 
-def test_1_finds_the_mistakes_and_mends_them(learn):
-    printed = learn("lesson01_see_the_plan", "see_the_plan/plan.png")
+@pytest.mark.parametrize("in_a_process", [False, pytest.param(True, marks=pytest.mark.proof)])
+def test_1_finds_the_mistakes_and_mends_them(in_a_process, learn, repository, tmp_path, monkeypatch, capsys):
+    if in_a_process:
+        printed = learn("lesson01_see_the_plan", "see_the_plan/plan.png")
+    else:
+        monkeypatch.chdir(tmp_path)
+        runpy.run_path(str(repository / "examples" / "lesson01_see_the_plan.py"), run_name="__main__")
+        printed = capsys.readouterr().out
+        pyplot.close("all")
     wrong, right = printed.split("lr at the first iteration of each epoch:")[1:]
     assert re.findall(r"^(?:error|warning): (\S+): ", wrong, re.M) == ["write-conflict", "end-not-reached"]
     assert "\nnothing found\n" in right

@@ -513,10 +513,6 @@ def interrupt_a_training(folder: Any, interrupts: int) -> None:
             child.kill()
 
 
-def test_a_training_that_is_interrupted_saves_a_consistent_checkpoint(tmp_path):
-    interrupt_a_training(tmp_path, 10)
-
-
 @pytest.mark.proof
 def test_a_training_that_is_interrupted_hundreds_of_times_saves_consistent_checkpoints(tmp_path):
     interrupt_a_training(tmp_path, 120)

@@ -43,6 +43,7 @@ from lehr.handlers import (
 )
 from lehr.handlers.cli.commands import lehr as command
 from lehr.handlers.cli.simulation import heading_of
+from lehr.handlers.config import files
 from lehr.handlers.core.keep_random_state import calls_user_code
 from lehr.handlers.schedules import Assignment, Constant, Mapped, Plateau
 
@@ -257,8 +258,28 @@ HOSTILE = {
 }
 
 
-@for_each("name", HOSTILE)
+def test_a_file_with_many_values_is_refused_while_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "MAX_NODES", 1000)
+    (tmp_path / "plan.yaml").write_text(f"[{'1,' * 1000}]")
+    with pytest.raises(ValueError, match="a text in YAML must have at most 1000 values and keys, given more"):
+        configure_scheduler(make_optimizer(), tmp_path / "plan.yaml")
+
+
+READ_SLOWLY = ("many values", "merge keys, one after another")
+
+
+@for_each("name", [name for name in HOSTILE if name not in READ_SLOWLY])
 def test_a_hostile_file_is_refused_at_once(name, tmp_path):
+    refused_at_once(name, tmp_path)
+
+
+@pytest.mark.proof
+@for_each("name", READ_SLOWLY)
+def test_a_hostile_file_that_is_read_slowly_is_refused(name, tmp_path):
+    refused_at_once(name, tmp_path)
+
+
+def refused_at_once(name, tmp_path):
     content, message = HOSTILE[name]
     (tmp_path / "plan.yaml").write_text(content)
     start = time.process_time()

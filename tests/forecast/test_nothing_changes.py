@@ -55,9 +55,9 @@ def after_a_resume(run):
 @pytest.mark.parametrize(
     ("point", "accumulation"),
     [
-        (before_the_first, 1),
         (in_mid_epoch, 4),
         (after_a_resume, 4),
+        pytest.param(before_the_first, 1, marks=pytest.mark.proof),
         pytest.param(after_an_epoch, 1, marks=pytest.mark.proof),
         pytest.param(in_mid_epoch, 1, marks=pytest.mark.proof),
     ],

@@ -16,7 +16,7 @@ PUBLIC = {
 }
 peer = SimpleNamespace(**PUBLIC)
 EVENTS = 40
-few = settings(max_examples=max(1, settings().max_examples // 8))  # for what takes an engine's run of every kind
+few = settings(max_examples=max(2, settings().max_examples // 8))  # for what takes an engine's run of every kind
 
 
 def assert_close(ours, theirs):

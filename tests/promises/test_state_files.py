@@ -535,7 +535,7 @@ def _history_loads_all_or_nothing(state: Any, max_events: int | None) -> None:
         assert repr(column)
 
 
-@settings(suppress_health_check=list(HealthCheck), max_examples=150)
+@settings(suppress_health_check=list(HealthCheck), max_examples=40)
 @given(state=mutations_of(_history().state_dict()), max_events=st.none() | st.just(4))
 def test_a_history_with_anything_in_it_loads_completely_or_not_at_all(state, max_events):
     _history_loads_all_or_nothing(state, max_events)
