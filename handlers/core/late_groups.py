@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 from lehr.handlers.schedules import Schedule, arguments
 from lehr.handlers.schedules.late_groups import JoinedGroups
 from lehr.handlers.targets.param_groups import ParamGroups
+from lehr.handlers.targets.target import Value
+
+from .copying import private_copy
 
 
 class JoinedGroup(NamedTuple):
@@ -50,6 +53,21 @@ def joining_groups(
         else:
             joining.append(JoinedGroup(event_index, held[at], reference_value or base_value))
     return joining
+
+
+def joined_groups(scheduler: Any) -> Sequence[JoinedGroup]:
+    """Return the groups that have joined a scheduler, and the groups that join it at its next event."""
+    if not scheduler._admits or scheduler._base is None:
+        return ()
+
+    def value_of_first(joined: Sequence[JoinedGroup]) -> Value:
+        schedule = private_copy(scheduler._schedule_of_first(joined))
+        return scheduler._value_of(schedule, scheduler._event_index)  # type: ignore[no-any-return]
+
+    joined: Sequence[JoinedGroup] = scheduler._base.with_new_groups(
+        scheduler._joined, scheduler._target, scheduler._event_index, value_of_first
+    )
+    return joined
 
 
 def as_joined_groups(name: str, saved: Any) -> list[JoinedGroup]:

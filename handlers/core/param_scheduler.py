@@ -18,8 +18,7 @@ from lehr.handlers.targets.target import Location, Value
 
 from . import base_values
 from .base_values import BaseValues
-from .copying import private_copy
-from .late_groups import JoinedGroup
+from .late_groups import JoinedGroup, joined_groups
 from .resuming.adjustment import Adjustment
 from .saving import check_plateau_values, finite_values
 from .scheduler import NOTHING_READ, BaseParamScheduler
@@ -183,7 +182,7 @@ class ParamScheduler(BaseParamScheduler):
         """Let groups that were added continue from their own values; return whether groups were added."""
         if not self._admits or len(self.optimizer.param_groups) == self._num_groups_seen:
             return False
-        joined = self._joined_with_new()
+        joined = joined_groups(self)
         if is_new := len(joined) > len(self._joined):
             self._joined = joined
             if self._base is not None and not self._base.values:
@@ -191,15 +190,6 @@ class ParamScheduler(BaseParamScheduler):
             self._follow(self._schedule_of_first(joined))
         self._num_groups_seen = len(self.optimizer.param_groups)
         return is_new
-
-    def _joined_with_new(self) -> Sequence[JoinedGroup]:
-        if not self._admits or self._base is None:
-            return ()
-
-        def value_of_first(joined: Sequence[JoinedGroup]) -> Value:
-            return self._value_of(private_copy(self._schedule_of_first(joined)), self._event_index)
-
-        return self._base.with_new_groups(self._joined, self._target, self._event_index, value_of_first)
 
     def _schedule_of_first(self, joined: Sequence[JoinedGroup]) -> Schedule:
         """Return the schedule of the first groups; if all groups joined later, that of the first group that joined."""
@@ -349,7 +339,7 @@ class ParamScheduler(BaseParamScheduler):
         Raises:
             TypeError, ValueError: see :meth:`BaseParamScheduler.simulate`.
         """
-        if self._admits and len(joined := self._joined_with_new()) > len(self._joined):
+        if self._admits and len(joined := joined_groups(self)) > len(self._joined):
             simulated = copy(self)
             simulated._joined = joined
             simulated._follow(self._schedule_of_first(joined))
