@@ -274,12 +274,10 @@ class ParamGroups(Target):
         is_known = all_groups is self._float_groups and len(all_groups) == self._num_looked_up
         if is_known and type(groups[0].get(self.key)) is float:
             if type(value) is float:
-                _put_float(groups, self.key, value)
-                return
+                return _put_float(groups, self.key, value)
             if len(value) == len(groups):  # type: ignore[arg-type]
-                _put_floats(groups, self.key, value)  # type: ignore[arg-type]
-                return
-        self.check(value, engine)()
+                return _put_floats(groups, self.key, value)  # type: ignore[arg-type]
+        return self.check(value, engine)()
 
     def check(self, value: Value, engine: "Engine | None" = None) -> Callable[[], None]:
         """Return a function that writes the value to all groups, or raise an error if this is impossible.
