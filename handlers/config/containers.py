@@ -7,7 +7,7 @@ from typing import Any
 from lehr.handlers.schedules import arguments
 
 MOST_LEVELS = 50
-MOST_VALUES = 1_000_000  # values in the whole config
+MOST_VALUES = 1_000_000  # a config may contain this many values
 SIMPLE = (str, int, float, bool, type(None), bytes)
 
 

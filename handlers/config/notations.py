@@ -32,11 +32,11 @@ class Spelling:
 # The key of this table is the key that names the type.
 SPELLINGS = {
     "type": Spelling(("args", "kwargs", "params")),
-    "_target_": Spelling(ignored=("_partial_", "_convert_", "_recursive_")),  # Hydra
-    "class_path": Spelling(("init_args", "dict_kwargs")),  # Lightning's command line, jsonargparse
+    "_target_": Spelling(ignored=("_partial_", "_convert_", "_recursive_")),  # Hydra uses this key
+    "class_path": Spelling(("init_args", "dict_kwargs")),  # Lightning's command line uses this key
     "class": Spelling(("params", "kwargs")),
-    "_component_": Spelling(),  # torchtune
-    "_CLASS_": Spelling(ignored=("type",)),  # OLMo-core
+    "_component_": Spelling(),  # torchtune uses this key
+    "_CLASS_": Spelling(ignored=("type",)),  # OLMo-core uses this key
     # Keras saves objects in this form.
     "class_name": Spelling(("config", "params"), keras.OF_SAVED),
 }

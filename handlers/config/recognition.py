@@ -81,7 +81,7 @@ def _shares_arguments(dialect: str, entry: Mapping[str, Any]) -> bool:
 
 
 def _fits(dialect: str, entry: Mapping[str, Any]) -> bool:
-    """Return whether a library has the type of an entry with all its arguments, and requires no others."""
+    """Return whether a library's type of this name accepts the arguments of an entry and requires no others."""
     row = TYPES[dialect].get(entry["type"])
     if row is None:
         return False

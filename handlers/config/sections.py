@@ -19,10 +19,10 @@ RUN_OF_FILE = {
 }
 BESIDE_LR_CONFIG = {"total_epochs": "max_epochs", "total_iters": "total_steps"}
 
-# The schedules in sections of these keys are not of parameters of an optimizer.
+# Sections with these keys have schedules, but their values are not in the optimizer.
 OTHER_SECTIONS = ("sparsity",)
 
-# Types whose sections name no type, each as its prefix, name and row.
+# The types of sections without a key for the type. Each item has the prefix, the name and the row of a type.
 SECTIONS = [
     (prefix, name, row) for prefix, rows in TYPES.items() for name, row in rows.items() if row.recognition.section
 ]

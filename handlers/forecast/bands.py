@@ -14,8 +14,9 @@ from .shared_events import schedule_numbers, shared_by_pairs, told_up_to
 DRAWS = 2000
 BLOCKS = 4  # the errors of a block of a run are resampled together, because errors of neighbouring steps are alike
 MOST_FOLDS = 6  # up to this number of schedules are left out one by one, more schedules in groups
-OF_A_RUN = 100  # the errors that each run gives to the band, for any number of points
-WIDEST = 50.0  # of the logarithm; wider bands would overflow and tell nothing more
+OF_A_RUN = 100  # each run gives this many errors to the band, however many points it has
+# The logarithms of a band stay within this bound, because wider bands would overflow and tell nothing more.
+WIDEST = 50.0
 COVERED = 0.9  # the part of the losses that the band should cover
 
 

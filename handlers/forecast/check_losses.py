@@ -8,7 +8,7 @@ from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.base import Array, Schedule
 
 # If the last step is outside of these bounds, steps and schedule have different units.
-FEWEST_OF_SCHEDULE, LONGEST_OF_SCHEDULE = 0.02, 100.0  # in lengths of the schedule
+FEWEST_OF_SCHEDULE, LONGEST_OF_SCHEDULE = 0.02, 100.0  # in units of the length of the schedule
 MOST_EVENTS = 20_000_000
 
 

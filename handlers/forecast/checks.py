@@ -12,12 +12,13 @@ from .lr_values import warmup_of
 from .runs import Run
 from .shared_events import follow_one_schedule, shared_by_pairs
 
-FEWEST_LOSSES = 10  # of all runs together, because the law has seven parameters
-DECAYED = 0.9  # of the peak; a learning rate that stays above this part of it has not decayed
+FEWEST_LOSSES = 10  # all runs together need this many, because the law has seven parameters
+DECAYED = 0.9  # a learning rate that stays above this part of its peak has not decayed
 UNITS_DIFFER = 50.0  # peaks or losses whose ratio is larger are in different units
 TIMES_LONGEST = 3.5  # runs of up to this many times the longest run are forecast
 TOLERANCE = 0.05  # the part by which a learning rate or a length may exceed its range
-OF_PEAK = 0.005  # of the highest learning rate; learning rates this close below the lowest one are within the range
+# A learning rate that is less than the lowest one by at most this part of the highest one is in the range.
+OF_PEAK = 0.005
 
 
 @dataclass(frozen=True)

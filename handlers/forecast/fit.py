@@ -12,8 +12,9 @@ from .law import log_losses
 from .lr_changes import Changes, Steps, changes_of
 from .runs import Run
 
-MOST_POINTS = 100  # of a run; more losses are averaged in this number of windows
-TOLERANCE = 0.02  # of the loss; a residual of this size pulls as much as an exponent that is one spread from its center
+MOST_POINTS = 100  # more losses of a run are averaged in this number of windows
+# A relative error of this size pulls as much as an exponent that is one spread from its center.
+TOLERANCE = 0.02
 # These are the preferred numbers of a fit, how far they may differ, and their bounds. Losses alone leave beta, gamma
 # and C almost free: a plain fit ends in corners that fit the runs a little better, and other schedules far worse. The
 # spread was chosen on the three runs of two models that the paper fits, with each run left out in turn. It is the
@@ -25,7 +26,7 @@ SPREAD = np.array([0.15, np.inf, 0.10, 1.00, 1.00, 0.10, 0.10])
 LOWEST = np.array([0.00, -12.0, 0.05, -16.0, -12.0, 0.05, -1.00])
 HIGHEST = np.array([1.00, 20.0, 2.00, 4.00, 8.00, 2.00, 2.00])
 SCALE = np.array([0.10, 0.30, 0.10, 0.30, 1.00, 0.20, 0.20])
-SPREAD_OF_RATE = 3.0  # of log C if peaks differ, because such runs determine it
+SPREAD_OF_RATE = 3.0  # the spread of log C if peaks differ, because such runs determine log C
 # Each start is alpha, log C, beta and gamma.
 STARTS = ((0.5, -2.3, 0.6, 0.6), (0.4, -3.5, 0.4, 0.4), (0.7, -1.0, 0.8, 0.8), (0.3, -4.0, 0.6, 1.0))
 POWERS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4)  # values of p to try if the peaks of runs differ

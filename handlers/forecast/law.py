@@ -97,4 +97,4 @@ def log_losses(fitted: Array, changes: Changes) -> tuple[Array, Array]:
     return np.log(losses), np.stack(slopes, axis=1) / losses[:, None]
 
 
-FLOOR = 1e-3  # of the lowest loss; a law below this is far from any run
+FLOOR = 1e-3  # the least loss, in units of the lowest loss; it is far below any run

@@ -11,7 +11,7 @@ from lehr.handlers.schedules.base import Array
 Steps = NDArray[np.integer[Any]]
 
 WINDOWS = 300  # the changes of a run are divided into this many windows, which also end at each given step
-LEAST = 1e-12  # of the highest learning rate; the least sum, so that its logarithm is finite
+LEAST = 1e-12  # the least sum, as a part of the highest learning rate; its logarithm is finite
 
 
 @dataclass(frozen=True, eq=False)

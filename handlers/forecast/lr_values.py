@@ -10,7 +10,7 @@ from lehr.handlers.schedules.base import Array, Schedule
 
 from .check_losses import as_floats
 
-LONGEST_WARMUP = 0.5  # of the events of a run
+LONGEST_WARMUP = 0.5  # a warm-up is at most this part of the run
 MOST_LR = 100.0  # a higher learning rate is in another unit, since no optimizer trains with it
 
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 MOST_NAMED = 12
 MOST_OF_A_NAME = 40
 WIDTH = 104
-DOUBTFUL = 0.05  # of the loss; with a larger mean error on runs left out, the law does not describe the runs
+# If the mean error on runs left out is larger than this part of the loss, the law does not describe the runs.
+DOUBTFUL = 0.05
 
 
 def report_of(forecast: "LossForecast") -> str:

@@ -8,7 +8,7 @@ from .lr_changes import Steps
 
 EVEN, EARLY, OF_CHANGES = 160, 100, 120
 JUMPS, AFTER_JUMP = 8, 40
-JUMP = 0.01  # of the highest learning rate; a smaller change is not a jump
+JUMP = 0.01  # a change is a jump if it is larger than this part of the highest learning rate
 
 
 def steps_for(lrs: Array, begin: int) -> Steps:

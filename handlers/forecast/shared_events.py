@@ -8,8 +8,8 @@ from lehr.handlers.schedules.base import Array
 
 from .lr_changes import Steps
 
-SAME = 0.01  # of the highest learning rate; a smaller difference is none
-WHOLE = 0.98  # of the events of a run; if two runs share this part, they have the same schedule
+SAME = 0.01  # a difference of at most this part of the highest learning rate does not count
+WHOLE = 0.98  # runs that share this part of their events have the same schedule
 
 
 def shared_events(first: Array, second: Array) -> int:
@@ -30,7 +30,7 @@ def shared_events(first: Array, second: Array) -> int:
 
 
 def shared_by_pairs(all_lrs: Sequence[Array]) -> Steps:
-    """Return the number of events that each two runs share ``(runs, runs)``; all events for a run with itself.
+    """Return how many events each two runs share, ``(runs, runs)``. The diagonal has the numbers of events of the runs.
 
     >>> shared_by_pairs([np.ones(5), np.array([1.0, 1, 1, 0.5, 0.5])]).tolist()
     [[5, 3], [3, 5]]

@@ -7,9 +7,11 @@ import numpy as np
 from lehr.handlers.schedules.base import Array
 
 FEWEST_STEPS = 10
-HIGHEST = 4.0  # times the first loss; higher losses are cut to this, so that a single loss does not bend the curve
-CLEAR = 8.0  # times the noise of the curve; the loss must fall by at least this
-ROUNDING = 2.0**-24  # of the loss; float32 is not more exact, and a mean of many numbers is not exact either
+# Higher losses are cut to this multiple of the first loss, so that a single loss does not bend the curve.
+HIGHEST = 4.0
+CLEAR = 8.0  # the loss must fall by at least this multiple of the curve's noise
+# The noise is at least this part of the loss, because float32 and a mean of many numbers are not more exact.
+ROUNDING = 2.0**-24
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from lehr.handlers.core.trial_runs import quiet_logger
 from lehr.handlers.schedules.arguments import shown
 
 PATIENCE = 256  # iterations to wait for the first step of the optimizer
-ENDLESS = 2**40  # epochs
+ENDLESS = 2**40  # more epochs than any run has
 
 
 class TrialSteps:

@@ -62,8 +62,9 @@ class Difference:
         )
 
 
-MOST_EXPLAINED = 16  # different pairs of param groups
-ROUNDING = 1e-9  # relative; values that differ less may come from another order of operations
+MOST_EXPLAINED = 16  # more different pairs of param groups get no explanation
+# Values with a smaller relative difference may come from another order of operations.
+ROUNDING = 1e-9
 
 
 class PlanDiff(Sequence[Difference]):

@@ -19,8 +19,8 @@ from .unit_axis import add_unit, unit_along_the_top
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST_DOTS = 80  # dots of a recorded history
-MOST_POINTS = 20_000  # points of a line
+MOST_DOTS = 80  # a recorded history has at most this many dots
+MOST_POINTS = 20_000  # a line has at most this many points
 
 
 def plot_plan(

@@ -16,7 +16,7 @@ MOST_TIMES = 64
 PROBES = 64
 MANY = 8  # a schedule that moves too fast explains at least this many points
 MOST_JUMPS = 4_000_000  # shifts to try after the first difference
-# Numbers of planned steps and of steps, such as 9 planned steps in 10 steps.
+# With (9, 10), the run makes 9 steps of the plan in 10 steps of its own.
 FRACTIONS = [(one, other) for other in range(2, 21) for one in range(1, 21) if gcd(one, other) == 1]
 
 

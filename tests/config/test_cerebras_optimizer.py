@@ -1,4 +1,4 @@
-"""The section ``optimizer`` of Cerebras' files, compared with numbers computed by hand and with a formula."""
+"""The section ``optimizer`` of Cerebras' files: values computed by hand and by a formula, and errors."""
 
 import math
 import random
@@ -108,7 +108,7 @@ def test_errors(learning_rate, match):
 
 
 def test_drawn_lists():
-    """A list of lines and cosines is each one, for its steps, after the ones before."""
+    """Each line or cosine of a list follows the schedules before it, for its own number of steps."""
     draw = random.Random(3)
     for _ in range(100):
         listed, expected = [], []

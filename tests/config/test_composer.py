@@ -1,4 +1,4 @@
-"""The schedulers of Composer and LLM Foundry: numbers computed by hand, drawn ones against formulas, and errors."""
+"""The schedulers of Composer and LLM Foundry: values computed by hand and by formulas, and errors."""
 
 import math
 import random

@@ -1,4 +1,4 @@
-"""Configs: what they may be, what they give, and the errors that say where they are wrong."""
+"""What ``configure_scheduler`` accepts and makes, what ``config()`` returns, and what errors say about a config."""
 
 import copy
 import json
@@ -31,7 +31,7 @@ def simulated(config, events=12, optimizer=None, **kwargs):
     return configure_scheduler(optimizer or make_optimizer(2), config, **kwargs).simulate(events)
 
 
-# What a config may be.
+# Forms of a config.
 
 
 def test_a_mapping_a_list_and_files(tmp_path):
@@ -119,7 +119,7 @@ def test_a_plateau_after_a_warmup_does_not_count_the_metrics_before():
     for _ in range(10):
         scheduler(engine)
         written.append(values_of(optimizer)[0])
-    # The first of its metrics is the best one, and the second one too many is the third.
+    # The first metric is the best one. The third metric is the second without an improvement, one more than allowed.
     assert written == [0.25, 0.3125, 0.375, 0.4375, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125]
 
 
@@ -313,7 +313,7 @@ def test_metrics_of_epochs_are_counted_once_an_epoch():
     assert written == [0.5] * 8 + [0.25] * 4 + [0.125] * 4
 
 
-# Back again.
+# Configs of schedulers, and schedulers made from these configs.
 
 
 def equal(one, other):
@@ -334,7 +334,7 @@ def test_configs_of_lehrs_own_make_equal_schedulers(example, groups):
         assert "must be plain data to be in a config, given" in str(error)
         assert "function" in repr(example) or "Sawtooth" in repr(example)
         return
-    if "own get_param" in example.name or "own cycle" in example.name:  # a user's own class stands in no table
+    if "own get_param" in example.name or "own cycle" in example.name:  # no table has the user's own class
         with pytest.raises(ValueError, match=r"\['type'\] must be a known type"):
             configure_scheduler(optimizer, config)
         return
@@ -426,7 +426,7 @@ def test_nested_ones():
     assert scheduler.config() == config
 
 
-# Errors: each says where in the config it is, and what comes near.
+# Errors: each names the wrong part of the config and suggests similar names.
 
 SEQUENCE = {"type": "torch.SequentialLR", "schedulers": [STEP, {"type": "torch.StepLR"}], "milestones": [1]}
 WRONG = [
@@ -629,7 +629,7 @@ def test_one_cycle_holds_its_end_inside_of_others_too():
     nested = {"type": "torch.SequentialLR", "schedulers": [sequence, STEP], "milestones": [20]}
     alone = simulated(inner, 8, make_optimizer(1))
     assert np.allclose(simulated(sequence, 8, make_optimizer(1)), alone)
-    # torch 2.4 begins a nested one at its second step.
+    # torch 2.4 begins a nested `SequentialLR` at its second step.
     late = 0 if hasattr(torch.optim.lr_scheduler.SequentialLR, "recursive_undo") else 1
     assert np.allclose(simulated(nested, 7, make_optimizer(1)), alone[late : late + 7])
 
@@ -649,7 +649,7 @@ WARMED_UP = [
 
 @pytest.mark.parametrize("length", [{"max_epochs": 8}, {"total_steps": 16}, {"max_epochs": 8, "total_steps": 16}])
 def test_an_end_that_is_missing_is_the_end_of_the_run(length):
-    """As in mmengine's Runner."""
+    """The default of ``end`` is the end of the run, as in mmengine's ``Runner``."""
     optimizer = make_optimizer(lr=0.1)
     explicit = [WARMED_UP[0], {**WARMED_UP[1], "end": 8}]
     values = simulated(WARMED_UP, 16, optimizer, epoch_length=2, **length)[:, 0]

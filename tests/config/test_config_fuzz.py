@@ -1,4 +1,4 @@
-"""Configs that are a little wrong: refused with a word on where, or legal; nothing is half done."""
+"""A config with one wrong part is legal, or an error names the part and the optimizer stays unchanged."""
 
 import copy
 import math
@@ -16,7 +16,7 @@ from registry import CASES
 
 from lehr.handlers import configure_scheduler
 
-# Wrong values may be illegal for the optimizer, too, which is told at their events.
+# A wrong value may also be illegal for the optimizer. A warning says this when the scheduler writes it.
 pytestmark = pytest.mark.filterwarnings("ignore:.* must be .*, but .* writes")
 
 TABLES = {
@@ -39,7 +39,7 @@ nonsense = st.one_of(
 
 
 def places(config, path=()):
-    """Where in a config something can be put: the keys of its mappings, and the indices of its lists."""
+    """Yield the path of each key of a mapping and each index of a list in a config."""
     if isinstance(config, dict | list):
         for key, value in config.items() if isinstance(config, dict) else enumerate(config):
             yield (*path, key)
@@ -47,8 +47,8 @@ def places(config, path=()):
 
 
 def mutated(config, data):
-    """A config with something in it dropped, renamed, doubled or replaced."""
-    config = copy.deepcopy(config)  # what it may have in it is drawn later, and may be too deep to be copied
+    """Return a copy of a config in which one part is dropped, renamed, added or replaced."""
+    config = copy.deepcopy(config)  # before the drawn parts are in it, which may be too deep to copy
     found = list(places(config))
     *path, last = data.draw(st.sampled_from(found))
     where = config
@@ -83,7 +83,7 @@ def refused_or_legal(optimizer, config, epoch_length):
     for event in range(5):
         try:
             scheduler(engine)
-        except (TypeError, ValueError) as error:  # a number so large, or a function, that it shows only now
+        except (TypeError, ValueError) as error:  # some numbers and functions fail only here
             words = str(error)
             assert any(
                 word in words for word in ("inf", "nan", "metric", "the value of", "overflow", "too large", "no len()")
@@ -124,7 +124,7 @@ for example, groups in CASES:
                 ).config(),
             )
         )
-    except TypeError:  # a function in it
+    except TypeError:  # the config would contain a function
         continue
 
 
@@ -143,5 +143,5 @@ def test_configs_of_lehrs_own(data, epoch_length):
 )
 def test_anything_else(config):
     if isinstance(config, str):
-        return  # a path
+        return  # a string is the path of a file
     refused_or_legal(torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1), config, None)

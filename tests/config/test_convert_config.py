@@ -1,4 +1,4 @@
-"""convert_config: the same values in another library, or an error that names the part."""
+"""``convert_config`` gives a config with the same values for another library, or an error that names the part."""
 
 import json
 import math
@@ -51,7 +51,7 @@ def optimizer(*rates, momentum=0.9):
 
 
 def values(config, events, *rates, **options):
-    """The values of all parameters and groups, by name."""
+    """Return the values of all groups for each param name."""
     scheduler = configure_scheduler(optimizer(*rates), config, **options)
     return {member.param_name: member.simulate(events) for member in members_of(scheduler)}
 
@@ -294,7 +294,7 @@ def test_the_momentum_of_a_cycle():
 
 
 class Draw:
-    """Draws configs of all kinds."""
+    """Draws configs of many kinds."""
 
     def __init__(self, seed):
         self.random = random.Random(seed)
@@ -416,7 +416,7 @@ def draws(seed, number):
 
 
 def check_draw(config, to, rates, run):
-    """Whether a config is converted; if so, that its values are the same, and those of its conversion back."""
+    """Return whether a config can be converted; check the values of the result and of its conversion back."""
     given = {} if not rates else {"optimizer": optimizer(*rates)}
     events = 40 if run else 100
     try:
@@ -453,7 +453,7 @@ CURVES = [Linear(), Cosine(), Polynomial(2.0), Polynomial(1.0), Power(0.5), Reve
 
 
 def simple_schedule(pick, n):
-    """A schedule that is not made of others, some of it for two param groups."""
+    """Draw a schedule that contains no other schedule; some of its values are for two param groups."""
     value, steps = (lambda: pick([0.0, 1.0, 0.1, 0.5, [0.2, 0.4]])), n(1, 12)
     return pick(
         [

@@ -1,4 +1,4 @@
-"""DeepSpeed's schedulers: hand-computed values, a formula of our own, and ``"auto"``."""
+"""DeepSpeed's schedulers: values computed by hand and by a formula, the value ``"auto"``, and errors."""
 
 import json
 import math
@@ -94,7 +94,7 @@ def test_values_computed_by_hand(name, params, expected):
 def test_momentum_is_cycled_with_the_first_of_the_betas_alone():
     params = {"cycle_min_lr": 0.1, "cycle_max_lr": 1.0, "cycle_first_step_size": 2, "cycle_min_mom": 0.7}
     config = ds_config("OneCycle", **params, decay_step_size=1, decay_mom_rate=0.1)
-    # The first step has the lowest momentum already.
+    # The first step already has the lowest momentum.
     np.testing.assert_allclose(momenta(config, 7), [0.7, 0.8, 0.7, 0.8, 0.9, 0.99, 1.08])
     for config, kind in (
         (ds_config("OneCycle", **params), torch.optim.SGD),
@@ -105,7 +105,7 @@ def test_momentum_is_cycled_with_the_first_of_the_betas_alone():
 
 
 def formula(name, p, event):
-    """The learning rate that an optimizer of 0.5 has at its step ``event``."""
+    """Return the learning rate at step ``event`` for an optimizer whose learning rate is 0.5."""
     warmup = max(p.get("warmup_num_steps", 1000), 2)
     low, high, step = p.get("warmup_min_lr", 0), p.get("warmup_max_lr", 0.5), event - 1
     part = step / warmup if p["warmup_type"] == "linear" else math.log(step + 1) / math.log(warmup) if event else 0

@@ -1,4 +1,4 @@
-"""Configs of detectron2 and fvcore, compared with numbers computed by hand and with formulas."""
+"""Configs of detectron2 and fvcore: values computed by hand and by formulas, and errors."""
 
 import math
 import random
@@ -155,7 +155,7 @@ def test_lazy_configs(tmp_path):
 
 
 def test_drawn_solvers():
-    """Half a cosine or steps of the iteration, whose warm-up is a line to the value at its end."""
+    """A drawn schedule is half a cosine or has steps; its warm-up is a line to the schedule's value at its end."""
     draw = random.Random(5)
     for _ in range(60):
         events, factor, gamma = draw.randint(8, 40), draw.uniform(0, 1), draw.uniform(0.1, 1)

@@ -1,4 +1,4 @@
-"""Configs of fairseq, compared with numbers computed by hand and with its formulas."""
+"""Configs of fairseq: values computed by hand and by fairseq's formulas, and errors."""
 
 import math
 import random
@@ -20,7 +20,7 @@ def values(config, events, **options):
 
 
 def hydra(section, lr=0.8, **optimization):
-    """A config as in fairseq's examples, with the section lr_scheduler."""
+    """Return a config as in fairseq's examples, with this section ``lr_scheduler``."""
     return {
         "common": {"fp16": True},
         "optimizer": {"_name": "adam", "adam_betas": "(0.9,0.98)", "weight_decay": 0.01},
@@ -87,7 +87,7 @@ def test_a_learning_rate_for_each_epoch():
     assert values(config, 8, epoch_length=2) == pytest.approx([0.8, 0.8, 0.4, 0.4, 0.2, 0.2, 0.1, 0.1])
     with pytest.raises(ValueError, match="epoch_length must be given"):
         values(config, 8)
-    # A polynomial decay skips the first one.
+    # The schedule `polynomial_decay` skips the first learning rate.
     decay = {"_name": "polynomial_decay", "total_num_update": 4}
     config = {"lr_scheduler": decay, "optimization": {"lr": [9.0, 0.8, 0.4]}}
     assert values(config, 4, epoch_length=2) == pytest.approx([0.8, 0.6, 0.2, 0.1])
@@ -112,7 +112,7 @@ def test_a_plateau():
     scheduler.attach(trainer, Events.ITERATION_STARTED)
     trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda engine: engine.state.metrics.update(loss=1.0))
     trainer.run([0] * 2, max_epochs=4)
-    # The first epoch ends in the warm-up and does not count; the third one is no better than the second one.
+    # The plateau ignores the first epoch, which ends in the warm-up. The third epoch is no better than the second.
     assert written == pytest.approx([0.0, 0.2, 0.4, 0.6, 0.6, 0.6, 0.3, 0.3])
 
 
@@ -156,7 +156,7 @@ def test_errors(config, match):
 
 
 def test_drawn_cosines():
-    """Half cosines, each longer and lower than the one before."""
+    """Each cycle is half a cosine; it is longer and lower than the cycle before it."""
     draw = random.Random(4)
     for _ in range(60):
         warmup, period, mult = draw.randint(0, 5), draw.randint(2, 7), draw.choice([1, 2, 3])

@@ -1,4 +1,4 @@
-"""The schedules of transformers' Trainer, by the arguments in its configs: values by hand, lengths and errors."""
+"""The learning-rate arguments of transformers' ``Trainer`` in a config: values computed by hand, lengths and errors."""
 
 import json
 import math
@@ -13,7 +13,7 @@ from optimizers import make_optimizer
 
 from lehr.handlers import configure_scheduler
 
-# A whole config: most of its keys are about other things.
+# A config of a whole training; most of its keys have no effect on the learning rate.
 TRAINING = {
     "output_dir": "out",
     "per_device_train_batch_size": 4,
@@ -79,7 +79,7 @@ BY_HAND = [
         ),
         [0, 0.5, 1, 1, 1, 0.5, 0, 0],
     ),
-    # The forms that Python shows, and the names of the examples with a loop of their own.
+    # Names as Python prints an enum, and the argument names of examples that have a training loop of their own.
     (training("SchedulerType.COSINE", max_steps=6, warmup_steps=2), [0, 0.5, 1, 0.8536, 0.5, 0.1464, 0]),
     (training(max_train_steps=6, num_warmup_steps=2, num_train_epochs=3), [0, 0.5, 1, 0.75, 0.5, 0.25, 0]),
     ({"trainer": {"args": training(max_steps=4)}, "model": {"type": "bert"}}, [1, 0.75, 0.5, 0.25, 0, 0]),

@@ -1,4 +1,4 @@
-"""Configs that are made to break the reader, and configs that are nearly those of another library, end in an error."""
+"""Configs that could break the reader, and configs that only resemble those of another library, raise an error."""
 
 import itertools
 import json
@@ -16,7 +16,7 @@ from lehr.handlers.config.python_files import Unreadable, read_python
 
 
 def refused(config, **kwargs):
-    """The text of the error, which comes soon and is short."""
+    """Return the error text for a config; check that the error comes soon and its text is short."""
     start = time.perf_counter()
     with pytest.raises((ValueError, TypeError)) as caught:
         configure_scheduler(make_optimizer(), config, **kwargs)
@@ -38,7 +38,7 @@ class Endless(UserList):
 
 
 class Mapped:
-    """A mapping whose keys are what a function returns."""
+    """A mapping whose method ``keys`` calls a given function."""
 
     def __init__(self, own, value=1):
         self.own, self.value = own, value

@@ -1,4 +1,4 @@
-"""Schedules of Keras: numbers computed by hand, saved forms, drawn arguments against formulas, what is refused."""
+"""Schedules of Keras: values computed by hand, all saved forms, drawn arguments compared with formulas, and errors."""
 
 import math
 import random
@@ -86,7 +86,7 @@ def test_a_plateau_reduces_at_the_last_metric_of_its_patience():
     for metric in (3.0, 2.95, 2.9, 5.0, 5.0, 5.0, 1.0, 1.0, 1.0):
         plateau.observe(metric)
         values.append(plateau.value(0))
-    # The metric after the reduction is in the cool-down, and the next one counts again.
+    # The first metric after the reduction is in the cooldown. The next metric counts again.
     assert values == [1.0, 1.0, 0.5, 0.5, 0.5, 0.3, 0.3, 0.3, 0.3]
 
 

@@ -1,4 +1,4 @@
-"""The flags of Megatron-LM: numbers computed by hand, drawn configs against its formula, and what is refused."""
+"""The flags of Megatron-LM: values computed by hand, drawn flags compared with its formula, and errors."""
 
 import json
 import math
@@ -97,7 +97,7 @@ def test_param_groups_have_their_own_bounds():
 
 
 def formula(c, step, size):
-    """The learning rate at an iteration, from Megatron's documentation of its flags."""
+    """Return the learning rate at an iteration, as Megatron's documentation of its flags gives it."""
     t, decay, warmup = step * size, c["train_iters"] * size, c["lr_warmup_fraction"] * c["train_iters"] * size
     top, low, style = c["lr"], c["min_lr"], c["lr_decay_style"]
     if warmup and t <= warmup:

@@ -1,4 +1,4 @@
-"""Training files of mmcv 1.x, against numbers worked out by hand and its formulas."""
+"""Training files of mmcv 1.x: values computed by hand and by mmcv's formulas, and errors."""
 
 import math
 import random
@@ -26,7 +26,7 @@ def written(config, events=8, *, key="lr", kind=torch.optim.SGD, **kwargs):
 
 
 def whole(lr_config, **more):
-    """A training file with much else in it."""
+    """Return a training file that also has sections for other things."""
     file = {"optimizer": {"type": "SGD", "lr": 0.8}, "model": {"type": "FCN", "policy": {"a": 3}}, "log_level": "INFO"}
     return {**file, "lr_config": lr_config, **(more or EPOCHS)}
 
@@ -35,7 +35,7 @@ def cosine(start, end, part):
     return end + (start - end) * (1 + math.cos(math.pi * part)) / 2
 
 
-# By epochs of 2 iterations, 4 in the run; the first group has 0.8.
+# The run has 4 epochs of 2 iterations; the learning rate of the first group is 0.8.
 TABLE = [
     ({"policy": "fixed"}, [0.8] * 8),
     ({"policy": "step", "step": [1, 3]}, [0.8, 0.8, 0.08, 0.08, 0.08, 0.08, 0.008, 0.008]),
@@ -49,7 +49,7 @@ TABLE = [
         {"policy": "FlatCosineAnnealing", "min_lr": 0.0, "start_percent": 0.5, "by_epoch": False},
         [0.8] * 4 + [cosine(0.8, 0.0, i / 4) for i in range(4)],
     ),
-    # The weight counts above the lowest value: 0.4 + 0.5 * (0.8 - 0.4).
+    # The weight scales only the distance to the lowest value: 0.4 + 0.5 * (0.8 - 0.4).
     (
         {
             "policy": "CosineRestart",
@@ -60,7 +60,7 @@ TABLE = [
         },
         [0.8, 0.6, *(cosine(0.6, 0.4, i / 6) for i in range(6))],
     ),
-    # Two cycles of 4 iterations, up for 2 of them; the second one goes half as far up from 0.8.
+    # Two cycles of 4 iterations each rise for 2 iterations. The second cycle rises half as far above 0.8.
     (
         {"policy": "cyclic", "target_ratio": (3, 0.5), "cyclic_times": 2, "step_ratio_up": 0.5, "gamma": 0.5},
         [0.8, 1.6, 2.4, 1.4, 0.8, 1.2, 1.6, 1.0],
@@ -69,7 +69,7 @@ TABLE = [
         {"policy": "OneCycle", "max_lr": 1.0, "pct_start": 0.375, "div_factor": 10, "final_div_factor": 100},
         [0.1, 0.55, 1.0, *(cosine(1.0, 0.001, i / 5) for i in range(1, 6))],
     ),
-    # A warm-up by iterations, of the value of each epoch.
+    # The warm-up changes at each iteration; the schedule that it scales changes at each epoch.
     (
         {"policy": "step", "step": [1], "gamma": 0.5, "warmup": "linear", "warmup_iters": 4, "warmup_ratio": 0.2},
         [0.16, 0.32, 0.24, 0.32, 0.4, 0.4, 0.4, 0.4],
@@ -99,7 +99,7 @@ MOMENTUM = [
     ({"policy": "cyclic", "target_ratio": [0.5, 1], "step_ratio_up": 0.25, "anneal_strategy": "linear"},
         [0.9, 0.675, *(0.45 + 0.075 * i for i in range(6))]),
     ({"policy": "OneCycle", "pct_start": 0.375}, [0.95, 0.9, *(cosine(0.85, 0.95, i / 5) for i in range(6))]),
-    # A momentum is divided by what a learning rate is multiplied by.
+    # A warm-up divides the momentum by the factor by which it multiplies a learning rate.
     ({"policy": "step", "step": 9, "warmup": "linear", "warmup_iters": 2, "warmup_ratio": 0.5}, [1.8, 1.2, *[0.9] * 6]),
 ]  # fmt: skip
 

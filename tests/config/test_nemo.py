@@ -1,4 +1,4 @@
-"""The ``sched:`` block of NeMo: numbers computed by hand, drawn blocks against the formulas, and what is refused."""
+"""The block ``sched:`` of NeMo: values computed by hand, drawn blocks compared with formulas, and errors."""
 
 import json
 import math

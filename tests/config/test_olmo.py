@@ -1,4 +1,4 @@
-"""The schedulers of OLMo-core and OLMo 1: numbers computed by hand, drawn ones against formulas, and errors."""
+"""The schedulers of OLMo-core and OLMo 1: values computed by hand, drawn schedulers compared with formulas, errors."""
 
 import math
 import random
@@ -18,7 +18,7 @@ def simulated(config, events=6, **kwargs):
 
 
 def whole(scheduler):
-    """A training config of OLMo-core around a scheduler."""
+    """Return a training config of OLMo-core that contains this scheduler."""
     duration = {"_CLASS_": "olmo_core.train.common.Duration", "value": 6, "unit": "steps"}
     return {
         "_CLASS_": "__main__.ExperimentConfig",
@@ -31,7 +31,7 @@ def whole(scheduler):
 LINE = [0.5, 1, 0.775, 0.55, 0.325, 0.1]
 
 
-# The first step is step 1.
+# OLMo-core counts steps from 1.
 @for_each(
     ("name", "given", "values"),
     [
@@ -70,7 +70,7 @@ def test_names_of_olmo_1():
         "global_train_batch_size": 5,
     }
     assert simulated(config) == pytest.approx(np.array(LINE))
-    config["scheduler"] = {"name": "cosine_with_warmup", "t_warmup": 2, "alpha_f": 0.2}  # from a tenth by default
+    config["scheduler"] = {"name": "cosine_with_warmup", "t_warmup": 2, "alpha_f": 0.2}  # the warm-up starts at 0.1
     values = [0.55, 1, 0.882843, 0.6, 0.317157, 0.2]
     assert simulated(config) == pytest.approx(np.array(values), abs=1e-6)
     config["scheduler"] |= {"units": "tokens", "t_warmup": 40, "t_max": 1.2e2}
@@ -128,5 +128,5 @@ def test_a_fraction_of_tokens_is_rounded_in_tokens():
     config = {"data_loader": {"global_batch_size": 13}, "train_module": {"scheduler": scheduler}}
     optimizer = make_optimizer(lr=1.0)
     values = configure_scheduler(optimizer, config, total_steps=2).simulate(2)[:, 0].tolist()
-    # Half of 15 tokens is 8, by banker's rounding: after 13 of them, 5 of the 7 tokens of the decay are over.
+    # Half of 15 tokens is rounded to 8 (half to even), so the decay has 7 tokens. After 13 tokens, 5 of the 7 are over.
     assert values == pytest.approx([1 - 0.9 * 5 / 7, 0.1], rel=1e-9)

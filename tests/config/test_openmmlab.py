@@ -1,4 +1,4 @@
-"""What libraries of OpenMMLab add to mmengine's schedulers, against numbers worked out by hand and their formulas."""
+"""Schedulers that other OpenMMLab libraries add to mmengine: values computed by hand and by formulas, and errors."""
 
 import math
 import random
@@ -44,14 +44,14 @@ TABLE = [
         {"epoch_length": 2},
         [0.05, 0.2, 0.45, 0.8, 0.8],
     ),
-    # Each step adds 0.8 * (2k + 1) / 16 to what is there: half of it at step 1, and all of it from step 3 on.
+    # Each step adds 0.8 * (2k + 1) / 16 to the value before it. StepLR halves the value every two steps.
     (
         [{"type": "mmengine.StepLR", "step_size": 2, "gamma": 0.5}, QUADRATIC],
         {},
         [0.05, 0.2, 0.2 / 2 + 0.25, 0.35 + 0.35, 0.35],
     ),
     ({"type": "mmpose.ConstantLR", "factor": 2.0, "end": 3}, {}, [1.6, 1.6, 0.8, 0.8]),
-    # A cosine of 2.5 steps passes its lowest point between two steps.
+    # A cosine with `T_max=2.5` has its lowest point between two steps.
     (
         {"type": "mmengine.CosineAnnealingLR", "T_max": 2.5, "end": 9},
         {},

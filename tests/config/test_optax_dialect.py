@@ -1,4 +1,4 @@
-"""Schedules of optax: numbers computed by hand, drawn arguments against the formulas, and what is refused."""
+"""Schedules of optax: values computed by hand, drawn arguments compared with formulas, and errors."""
 
 import json
 import math

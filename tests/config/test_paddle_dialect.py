@@ -1,4 +1,4 @@
-"""Schedulers of PaddlePaddle and the files of its libraries: numbers computed by hand, drawn ones, what is refused."""
+"""Schedulers of PaddlePaddle and files of its libraries: values computed by hand and by formulas, and errors."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Configs as other tools write them give what the same scheduler gives by its own name."""
+"""Configs in the notations of other tools make the same scheduler as a config with its own name."""
 
 import json
 import sys
@@ -31,7 +31,7 @@ def simulated(config, events=12, **kwargs):
 
 
 class Config:
-    """A config that is neither a mapping nor a list of Python's, as those of ml_collections are."""
+    """A config object that is neither a ``dict`` nor a ``list``, like the configs of ml_collections."""
 
     def __init__(self, values):
         self._values = values
@@ -45,7 +45,7 @@ class Config:
 
 
 class PassingOn:
-    """A config that passes attributes on to the mapping in it, as mmengine's does."""
+    """A config object that looks up attributes in the mapping it contains, like mmengine's ``Config``."""
 
     def __init__(self, values):
         self._values = values
@@ -58,7 +58,7 @@ class PassingOn:
 
 
 def some_function(optimizer, num_warmup_steps):
-    """A function of a module that transformers might have."""
+    """Stand in for a function that transformers defines in one of its modules."""
 
 
 some_function.__module__, some_function.__qualname__ = "transformers.optimization", "get_constant_schedule_with_warmup"

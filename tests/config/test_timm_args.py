@@ -1,4 +1,4 @@
-"""The arguments of timm's training command, against numbers worked out by hand and the classes that they mean."""
+"""The arguments of timm's training command: values computed by hand and by timm's formulas, and errors."""
 
 import math
 import random
@@ -10,7 +10,7 @@ from cases import for_each
 
 from lehr.handlers import configure_scheduler
 
-# What an args.yaml has beside the schedule.
+# Keys of an args.yaml that have no effect on the schedule.
 OTHERS = {
     "model": "resnet50",
     "batch_size": 128,
@@ -46,12 +46,12 @@ def cosine(start, end, part):
 
 TABLE = [
     ({"sched": "cosine", "epochs": 4, "warmup_epochs": 0}, [*(cosine(0.8, 0.0, i / 4) for i in range(5)), 0.0]),
-    # The warm-up is a part of the 6 epochs; the cosine goes on from its third one.
+    # The warm-up takes the first 2 of the 6 epochs; the cosine continues at its third epoch.
     (
         {"sched": "cosine", "epochs": 6, "warmup_epochs": 2, "warmup_lr": 0.2, "min_lr": 0.1, "lr": 0.4},
         [0.2, 0.3, *(cosine(0.4, 0.1, i / 6) for i in range(2, 7)), 0.1],
     ),
-    # With a prefix, it comes before them.
+    # With `warmup_prefix`, the warm-up comes before the 4 epochs of the cosine.
     (
         {"sched": "cosine", "epochs": 4, "warmup_epochs": 2, "warmup_lr": 0.0, "warmup_prefix": True},
         [0.0, 0.4, *(cosine(0.8, 0.0, i / 4) for i in range(5))],
@@ -63,9 +63,9 @@ TABLE = [
     ({"sched": "step", "decay_epochs": 2.0, "decay_rate": 0.5, "warmup_epochs": 0}, [0.8, 0.8, 0.4, 0.4, 0.2]),
     (
         {"sched": "multistep", "decay_milestones": [2, 4], "decay_rate": 0.5, "warmup_epochs": 0},
-        [0.8, 0.4, 0.4, 0.2, 0.2],  # timm acts one epoch early
+        [0.8, 0.4, 0.4, 0.2, 0.2],  # timm takes each milestone one epoch early
     ),
-    # The decay rate of a polynomial is its power.
+    # For a polynomial, `decay_rate` is the power.
     ({"sched": "poly", "epochs": 4, "decay_rate": 2.0, "warmup_epochs": 0}, [0.8, 0.45, 0.2, 0.05, 0.0]),
     ({"sched": "constant", "warmup_epochs": 2, "warmup_lr": 0.2}, [0.2, 0.5, 0.8, 0.8]),
     ({"sched": "none", "lr": 0.3}, [0.3, 0.3]),

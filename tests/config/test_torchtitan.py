@@ -1,4 +1,4 @@
-"""Files of torchtitan and torchtune: numbers computed by hand, drawn sections against the formula, and errors."""
+"""Files of torchtitan and torchtune: values computed by hand, drawn sections compared with the formula, and errors."""
 
 import math
 import random

@@ -1,4 +1,4 @@
-"""Durations with units in configs: the key and the argument ``run``, lists, files, and what ``config()`` gives back."""
+"""Durations with units in configs: the key and the argument ``run``, lists, files, and the text in ``config()``."""
 
 import json
 
@@ -76,7 +76,7 @@ def test_what_a_number_means_beside_a_run():
         return schedule.schedule.step_size
 
     assert step_size(step, run=RunLength(**RUN)) == 3  # a RunLength never changes what a number means
-    assert step_size(step, run=RUN) == 150  # as epoch_length in a mapping always did
+    assert step_size(step, run=RUN) == 150  # in a mapping, epoch_length makes numbers count epochs
     assert step_size({**step, "run": RUN}) == 150
     assert step_size(step, run={**RUN, "counts": "steps"}) == 3
     assert step_size(step, run=RunLength(**RUN), epoch_length=50) == 150

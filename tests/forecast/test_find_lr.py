@@ -1,4 +1,4 @@
-"""The learning rates that a range test trains with, and which of the trainer's parts take part in it."""
+"""The learning rates and losses of a range test, and which handlers, optimizers and loaders it uses."""
 
 import functools
 import gc
@@ -22,7 +22,7 @@ from lehr.handlers.forecast import LRRangeTest, trial_steps
 
 
 def make(optimizer_type=torch.optim.SGD, accumulation=1, groups=None, **options):
-    """A trainer, its optimizer, a loader, and the learning rates of each real step in a list."""
+    """Return a trainer, its optimizer, a loader, and a list with the learning rates of each optimizer step."""
     torch.manual_seed(0)
     model = network()
     params = model.parameters() if groups is None else groups(model)
@@ -45,7 +45,7 @@ def test_each_real_step_has_a_learning_rate_of_its_own(accumulation):
     )  # fmt: skip
     assert result.lrs.tolist() == [lr for (lr,) in used[1:]]
     np.testing.assert_allclose(result.lrs, 1e-4 * 1000 ** (np.arange(1, 31) / 30), rtol=1e-9)
-    assert used[0] == used[1]  # the first step of ignite's finder, which the result leaves out
+    assert used[0] == used[1]  # the finder's first step is not in the result
     assert len(iterations) == 31 * accumulation
     assert np.isfinite(result.losses).all()
 
@@ -123,7 +123,7 @@ def test_each_seed_has_a_data_order_of_its_own_and_repeats():
     np.testing.assert_array_equal(find_lr(trainer, loader, num_steps=12, seeds=[2, 0]).losses, first.losses[[2, 0]])
 
 
-# Parts of the trainer.
+# Handlers, other engines, a second optimizer and a scaler.
 
 
 def test_no_handler_is_called_and_no_checkpoint_is_lost(tmp_path):
@@ -152,7 +152,7 @@ def test_a_handler_that_training_needs_is_kept():
     scheduler = CosineDecayScheduler(optimizer, "lr", 100)
     scheduler.attach(trainer, OptimizerEvents.STEP_STARTED)
     steps, epochs = [], []
-    record_step, record_epoch = steps.append, epochs.append  # a list in a handler would come back as it was
+    record_step, record_epoch = steps.append, epochs.append  # a range test restores lists that a handler holds
 
     def clip(engine):
         record_step(engine.state.optimizer_step)
@@ -226,7 +226,7 @@ def test_a_scaler_that_skips_steps_makes_no_difference_to_the_learning_rates():
     optimizer.register_step_post_hook(lambda one, *_: used.append(one.param_groups[0]["lr"]))
     scaler = torch.amp.GradScaler(
         "cpu", init_scale=2.0**125
-    )  # 1000 times this is infinite: the first steps are skipped
+    )  # 1000 times this is infinite, so the first steps are skipped
 
     def step(engine, batch):
         optimizer.zero_grad()
@@ -271,7 +271,7 @@ def test_a_training_step_may_make_its_own_data():
 
 
 class Wrapper:
-    """An optimizer in another object, as accelerate has it."""
+    """Holds an optimizer as an attribute, as accelerate's wrapper does."""
 
     def __init__(self, optimizer):
         self.optimizer = optimizer
@@ -390,7 +390,7 @@ def test_bad_input_is_told_and_changes_nothing(kwargs, error, message, monkeypat
 
 
 class Once(IterableDataset):
-    """Data that can be read once."""
+    """A dataset that can be iterated only once."""
 
     def __init__(self):
         self.left = iter(data())

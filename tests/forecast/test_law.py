@@ -1,4 +1,4 @@
-"""The multi-power law, and its sum over windows of events."""
+"""The multi-power law: its loss, its derivatives, and its sum over windows of events."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ KINDS = ["constant", "cosine", "jump", "linear"]
 
 
 def fitted_numbers(parameters, highest_lr, lowest_loss):
-    """The inverse of ``LawParameters.from_fitted``."""
+    """Return the numbers from which ``LawParameters.from_fitted`` makes these parameters."""
     log_lr = np.log(highest_lr)
     return np.array(
         [

@@ -1,4 +1,4 @@
-"""A law that is fitted to runs of a known law: what it forecasts, ranks and finds, and what it refuses."""
+"""``LossForecast`` fitted to runs whose law is known: its losses, bands, rankings and searches, and its errors."""
 
 import sys
 from itertools import permutations
@@ -126,7 +126,7 @@ def mean_error_left_out(forecast, name):
 
 
 def test_a_run_that_is_there_twice_is_left_out_with_its_copy():
-    """Its losses are 1% above the law, which its copy would tell."""
+    """Both runs lie 1% above the law. If one of them stayed in the fit, the error of the other would be too small."""
     constant, cosine, jump = drawn_runs(noise=0.001)
     off, copy = (
         Run(cosine.lrs, cosine.steps, drawn_run("cosine", noise=0.001, seed=seed).losses * 1.01, name="off")
@@ -137,10 +137,10 @@ def test_a_run_that_is_there_twice_is_left_out_with_its_copy():
 
 
 def test_points_that_another_run_has_had_do_not_count_as_left_out():
-    """The first half of the run that jumps is that of the constant run; a cosine begins within 1% of it."""
+    """The first half of the run with a jump equals the constant run; the cosine run begins within 1% of both."""
     forecast = LossForecast.fit(drawn_runs(noise=0.001))
     counts = {run.name: len(errors) for run, errors in zip(forecast.runs, forecast.left_out, strict=True)}
-    assert counts == {"constant": 37, "jump": 37, "cosine": 65}  # of 70 points, which begin at event 40
+    assert counts == {"constant": 37, "jump": 37, "cosine": 65}  # of 70 points each, the first at event 40
 
 
 def test_a_final_loss_alone_tells_nothing_of_the_steps_before_it():
@@ -160,7 +160,7 @@ def test_schedules_within_one_percent_of_one_of_them_are_one(order):
 
 
 def test_numbers_that_the_runs_leave_free_are_uncertain():
-    """A constant learning rate and one that decays at the end tell nothing of gamma; a jump tells something."""
+    """A constant run and a run that decays at its end leave ``gamma`` free. A run with a jump narrows it."""
     free = LossForecast.fit([drawn_run("constant"), drawn_run("linear")])
     told = LossForecast.fit([*drawn_runs(), drawn_run("linear")])
     spread_of_gamma = [float(one.fitted_law.uncertainty.deviations[:, 6].std()) for one in (free, told)]
@@ -308,7 +308,7 @@ def test_the_best_length_of_a_decay(forecast):
         decay_type="linear",
         search={"num_decay_events": ("5%", "90%")},
     )
-    assert best.num_warmup_events == 40  # as the runs
+    assert best.num_warmup_events == 40  # as in the runs
     assert best.length == EVENTS
     assert isinstance(best.num_decay_events, int)
     finals = [forecast.final(decay(events), EVENTS) for events in range(30, 541, 5)]
@@ -425,7 +425,7 @@ def test_a_curve_as_a_picture_and_a_table(forecast, axes, tmp_path):
 
 
 def test_peaks_that_differ():
-    """A run with half the peak is forecast from runs with others, in which p is fitted."""
+    """The fit also finds the power of the peak, since the runs have three peaks; the forecast is for a fourth one."""
     runs = [
         Run(lrs, np.arange(40, EVENTS, 8), law(lrs, range(40, EVENTS, 8)))
         for lrs in (schedule("constant", EVENTS), 0.7 * schedule("cosine", EVENTS), 0.5 * schedule("jump", EVENTS))
@@ -451,10 +451,10 @@ def test_losses_that_follow_no_law_give_a_wide_band(seed):
 
 
 def test_final_losses_at_one_length_under_two_schedules():
-    """They leave some numbers free: L0 and A go together."""
+    """Some numbers of the law stay free: ``L0`` and ``A`` can change together."""
     random = np.random.default_rng(0)
     kinds = ["cosine", "jump"] * 6
     runs = [Run(schedule(kind, 300), [299], [2.5 + 0.1 * (kind == "jump") + 0.001 * random.random()]) for kind in kinds]
     ranking = LossForecast.fit(runs).rank({kind: schedule(kind, 300) for kind in ("jump", "cosine")}, 300)
     assert ranking.names == ("cosine", "jump")
-    assert 0.6 < ranking.probability < 0.9  # a law of one of the schedules does not tell the other
+    assert 0.6 < ranking.probability < 0.9  # the runs of one schedule do not tell the loss of the other

@@ -1,4 +1,4 @@
-"""The runs that a forecast is fitted to: what they take, and what they refuse."""
+"""``Run`` and its constructors: which learning rates, steps and losses they accept, and their errors."""
 
 import numpy as np
 import pytest
@@ -153,7 +153,7 @@ def test_a_history_with_a_metric_and_with_groups():
 
 
 def test_a_resumed_run_needs_its_history():
-    """The learning rates of a new history begin with the resume, and its metric with the run."""
+    """Without the old history, the learning rates begin at the resume, but the metric begins with the run."""
     history = ParamHistory({"lr": [0.1] * 5, "loss": [np.nan] * 5 + [3.0, 2.0]})
     with pytest.raises(ValueError, match="up to 4 of 'lr' and up to 6 of 'loss': when you resume a run, load the"):
         Run.from_history(history, "lr", "loss")

@@ -1,4 +1,4 @@
-"""A range test leaves everything as it was, bit for bit, and the run goes on as if there had been none."""
+"""A range test restores every object exactly, and the run goes on as if there had been no range test."""
 
 import copy
 import itertools
@@ -27,7 +27,7 @@ def interrupt_at(trainer, iteration):
 
 
 def before_the_first(run):
-    """No iteration yet."""
+    """Leave the run before its first iteration."""
 
 
 def after_an_epoch(run):
@@ -42,7 +42,7 @@ def in_mid_epoch(run):
 
 
 def after_a_resume(run):
-    """Load what another run has saved at the end of its first epoch."""
+    """Load the states that another run has at the end of its first epoch."""
     saved = whole_run()
     saved.trainer.run(saved.loader, max_epochs=1)
     saved.trainer.state.max_epochs = 4
@@ -73,18 +73,18 @@ def test_the_run_goes_on_as_if_there_had_been_no_test(point, accumulation, tmp_p
             assert everything(run) == before
             assert list(map(id, run.model.state_dict(keep_vars=True).values())) == tensors
             assert len(result.losses[0]) > 5
-            assert np.ptp(result.losses) > 0.1  # it has trained
+            assert np.ptp(result.losses) > 0.1  # the test has trained
         run.trainer.run(run.loader, max_epochs=4)
         assert run.trainer.state.iteration == 4 * BATCHES
         ended.append((everything(run), plain(run.trainer.state.param_history)))
     for name, value in ended[0][0].items():
-        if name not in ("handlers", "hooks", "state"):  # which have numbers of their own in each run
+        if name not in ("handlers", "hooks", "state"):  # these differ between any two runs
             assert ended[1][0][name] == value, name
     assert ended[0][1] == ended[1][1]
 
 
 class Stop(BaseException):
-    """Neither an Exception nor a KeyboardInterrupt."""
+    """An error that is neither an ``Exception`` nor a ``KeyboardInterrupt``."""
 
 
 FAILURES = [
@@ -135,7 +135,7 @@ def test_an_error_within_a_real_step_does_not_repeat_an_event_of_the_run():
         if armed and run.trainer.state.iteration == 3:
             raise ZeroDivisionError
 
-    run.optimizer.register_step_pre_hook(fail)  # after those that count the steps
+    run.optimizer.register_step_pre_hook(fail)  # after the hooks that count the steps
     in_mid_epoch(run)
     armed.append(1)
     with pytest.raises(ZeroDivisionError):
@@ -146,7 +146,7 @@ def test_an_error_within_a_real_step_does_not_repeat_an_event_of_the_run():
 
 
 class Noisy(Dataset):
-    """A dataset that draws numbers of its own, and counts."""
+    """A dataset that has random generators of its own and counts the samples that it has given."""
 
     def __init__(self):
         self.of_numpy, self.of_python = np.random.default_rng(1), random.Random(1)
@@ -200,7 +200,7 @@ def test_each_seed_seeds_the_generators_of_a_dataset():
 def test_gradients_that_stay_in_their_memory_come_back():
     model = network()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    memory = [torch.zeros_like(param) for param in model.parameters()]  # as the buckets of DDP
+    memory = [torch.zeros_like(param) for param in model.parameters()]  # like the buckets of DDP
 
     def step(engine, batch):
         for param, gradient in zip(model.parameters(), memory, strict=True):
@@ -218,7 +218,7 @@ def test_gradients_that_stay_in_their_memory_come_back():
 
 
 class Drawn(Dataset):
-    """A dataset whose samples are drawn where they are loaded."""
+    """A dataset that draws each sample when it is loaded."""
 
     def __len__(self):
         return 16
@@ -227,7 +227,7 @@ class Drawn(Dataset):
         return torch.rand(4), index % 3
 
 
-@pytest.mark.proof  # starts processes
+@pytest.mark.proof  # starts worker processes
 def test_epochs_of_a_sampler_and_workers_that_go_on_come_back():
     epochs = []
     for tested in (False, True):
@@ -251,7 +251,7 @@ def test_epochs_of_a_sampler_and_workers_that_go_on_come_back():
 def test_what_a_training_step_writes_into_the_state_of_the_engine_comes_back():
     run = whole_run()
     train, seen = run.trainer._process_function, []
-    record = seen.append  # the list itself would come back as it was
+    record = seen.append  # a range test would restore the list itself
 
     def step(engine, batch):
         engine.state.seen.append(engine.state.iteration)
@@ -269,7 +269,7 @@ def test_what_a_training_step_writes_into_the_state_of_the_engine_comes_back():
 
 
 class Counting(Engine):
-    """An engine with a list of its own."""
+    """An engine whose attribute ``rates`` is a list."""
 
     def __init__(self, train, optimizer):
         super().__init__(self.step)
@@ -300,7 +300,7 @@ def test_schedulers_that_a_training_step_calls_come_back():
     by_steps = CosineDecayScheduler(optimizer, "dampening", 100, start_value=0.5)
     by_steps.apply_at_steps()
     written = []
-    record = written.append  # the list itself would come back as it was
+    record = written.append  # a range test would restore the list itself
 
     def step(engine, batch):
         called.apply()
@@ -319,7 +319,7 @@ def test_schedulers_that_a_training_step_calls_come_back():
     result = find_lr(trainer, loader, num_steps=12, seeds=1)
     assert plain([of_torch, called, by_steps, history, optimizer]) == before
     assert by_steps.event_index == called.event_index == BATCHES
-    assert written[1:] == result.lrs.tolist()  # whatever the schedulers have written
+    assert written[1:] == result.lrs.tolist()  # the schedulers do not change them
     trainer.run(loader, max_epochs=2)
     assert len(history["momentum"]) == 2 * BATCHES
 
@@ -363,7 +363,7 @@ def test_a_model_that_only_its_optimizer_leads_to_comes_back():
 
 
 class OwnLoop:
-    """A training step of a user's class, which accumulates gradients by a counter of its own."""
+    """A user's class whose training step counts batches itself to accumulate gradients."""
 
     def __init__(self):
         self.model = network()
@@ -388,7 +388,7 @@ def test_the_attributes_of_an_object_with_the_training_step_come_back():
         torch.manual_seed(0)
         own, loader = OwnLoop(), DataLoader(data(), 8)
         trainer = Engine(own.step)
-        trainer.run(loader, max_epochs=1)  # 6 iterations: in the middle of an accumulation
+        trainer.run(loader, max_epochs=1)  # 6 iterations, which end within an accumulation
         if tested:
             find_lr(trainer, loader, **FEW)
             assert own.count == len(own.losses) == BATCHES
@@ -436,7 +436,7 @@ def test_what_other_libraries_hold_is_not_touched():
 
     def step(engine, batch):
         if not waiting.empty():
-            caught.put(waiting.get())  # as another thread does
+            caught.put(waiting.get())  # stands in for another thread
         return train(engine, batch)
 
     find_lr(Engine(step), DataLoader(data(), 8), **FEW)

@@ -1,4 +1,4 @@
-"""Forecasts of published loss curves, and what they cost."""
+"""Forecasts of published loss curves: their errors, their bands, and their order of final losses."""
 
 import numpy as np
 import pytest
@@ -10,10 +10,10 @@ from lehr.handlers.forecast.lr_changes import changes_of
 
 pytestmark = needs_curves
 
-# The mean relative error of the paper's own fit of the same three runs, and the bound on the worst point.
+# `PAPER` is the mean relative error of the paper's fit to the same three runs; `WORST` bounds the error of a point.
 PAPER = {"25M": 0.00110, "100M": 0.00142}
 WORST = {"25M": 0.007, "100M": 0.010}
-NOISE = 0.0017  # between two runs of the same settings
+NOISE = 0.0017  # how much two runs with equal settings differ
 
 
 @pytest.fixture(scope="module", params=sorted(PAPER))
@@ -28,7 +28,7 @@ def forecast(size):
 
 @pytest.fixture(scope="module")
 def compared(size, forecast):
-    """The measured losses and the forecast of the six runs that the forecast has not seen."""
+    """Return the measured losses and the forecast of each of six runs that are not in the fit."""
     runs = {name: published_run(size, name) for name in FORECAST}
     return {name: (run, forecast.predict(run.lrs, run.num_events)) for name, run in runs.items()}
 
@@ -75,7 +75,7 @@ def test_the_errors_on_runs_left_out_tell_the_errors_on_other_runs(forecast, com
 
 
 def test_the_order_of_the_final_losses(compared):
-    """Of any two of the six runs that end at the same step, for all that differ by more than 0.2%."""
+    """Check each pair of runs that end at about the same step with losses that differ by more than 0.2%."""
     ends = [(run.num_events, run.losses[-1], curve.loss[run.steps[-1]]) for run, curve in compared.values()]
     for events, measured, predicted in ends:
         for other_events, other_measured, other_predicted in ends:
@@ -84,7 +84,7 @@ def test_the_order_of_the_final_losses(compared):
 
 
 def kendall(predicted, measured):
-    """Kendall's tau over all pairs that differ by more than the noise."""
+    """Return Kendall's tau over all pairs whose measured losses differ by more than the noise."""
     signs = [
         np.sign(predicted[a] - predicted[b]) * np.sign(measured[a] - measured[b])
         for a in range(len(measured))
@@ -101,7 +101,7 @@ def order_of_others(fitted, others):
 
 
 def errors_when_left_out(tolerance, monkeypatch):
-    """The mean error on each of the fitted runs of both models, of a law that is fitted to the other two."""
+    """Return the mean error of each fitted run of both models, under a law that is fitted to the other two runs."""
     monkeypatch.setattr(fit, "TOLERANCE", tolerance)
     found = []
     for size in sorted(PAPER):
@@ -117,7 +117,10 @@ def errors_when_left_out(tolerance, monkeypatch):
 
 @pytest.mark.proof
 def test_the_exponents_are_held_as_strongly_as_runs_left_out_allow(monkeypatch):
-    """The strongest hold within a standard error of the best one; the six runs to forecast play no part."""
+    """``TOLERANCE`` is the largest value whose error on left-out runs is within a standard error of the smallest error.
+
+    The six runs to forecast are not used.
+    """
     used = fit.TOLERANCE
     tried = {tolerance: errors_when_left_out(tolerance, monkeypatch) for tolerance in (0.0025, 0.005, 0.01, 0.02, 0.04)}
     best = min(tried.values(), key=np.mean)
@@ -134,7 +137,7 @@ def test_the_order_of_final_losses_alone_under_peaks_within_four_times():
 
 @pytest.mark.proof
 def test_the_order_of_final_losses_alone_under_peaks_within_thirty_times():
-    """Every second of 69 runs is fitted, and the others are ranked; or every third."""
+    """Every second or every third of 69 runs is fitted, and the other runs are ranked."""
     runs = final_losses()
     found = [order_of_others(runs[::2], runs[1::2]), order_of_others(runs[1::2], runs[::2])]
     found.append(order_of_others(runs[::3], [run for at, run in enumerate(runs) if at % 3]))

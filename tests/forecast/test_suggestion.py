@@ -1,4 +1,4 @@
-"""What a range test suggests of curves whose shape is known, and how it shows them."""
+"""What a range test suggests for loss curves of a known shape, and how its result is printed and drawn."""
 
 import dataclasses
 
@@ -15,7 +15,7 @@ X = np.log10(LRS)
 
 
 def falling(center=-3.0, width=0.4, start=2.3, low=0.3):
-    """A loss that falls most steeply at ``10 ** center``, by a logistic curve."""
+    """Return a logistic curve that falls most steeply at the learning rate ``10 ** center``."""
     return low + (start - low) / (1 + np.exp((X - center) / width))
 
 

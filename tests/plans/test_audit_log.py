@@ -1,4 +1,4 @@
-"""What a run logged, against its plan: equal, or where it differs and which relation explains it."""
+"""``audit_log`` compares a log with a plan, and names a relation that explains the differences."""
 
 import math
 import time
@@ -23,7 +23,7 @@ EVENTS = np.arange(70 * LENGTH)
 
 
 def warm_cosine(events=EVENTS, length=LENGTH, base=0.3):
-    """A linear warm-up of 20 events and half a cosine wave to a hundredth."""
+    """Return a linear warm-up of 20 events, followed by half a cosine wave down to a hundredth of ``base``."""
     part = np.clip((events - 20) / (length - 20), 0, 1)
     return np.where(events < 20, base * (events + 1) / 20, base * (0.01 + 0.99 * (1 + np.cos(np.pi * part)) / 2))
 
@@ -59,7 +59,7 @@ def explanation(found):
     return difference.explanations[0] if difference.explanations else ""
 
 
-# Equal.
+# Logs with the planned values.
 
 
 @given(
@@ -74,7 +74,7 @@ def test_a_log_of_the_plan_is_equal_however_it_is_rounded_and_sampled(schedule, 
     planned = schedule(EVENTS[:LENGTH], base=base)
     steps = np.arange(start, LENGTH, every)
     kept = data.draw(st.lists(st.booleans(), min_size=len(steps), max_size=len(steps)))
-    steps = steps[np.array(kept)] if any(kept) else steps  # gaps
+    steps = steps[np.array(kept)] if any(kept) else steps  # without some of the steps
     found = audit(steps, ROUNDINGS[rounding](planned[steps]), planned)
     assert not found, str(found)
     assert (len(found), len(found.compared[0].steps)) == (0, len(steps))
@@ -104,10 +104,10 @@ def test_a_coarse_rounding_hides_no_other_schedule():
     steps = np.arange(LENGTH)
     assert not audit(steps, np.round(PLANNED[steps], 4))
     assert audit(steps, np.round(warm_cosine(steps, base=0.301), 4))
-    assert audit(range(3), [0.1, 0.2, 0.3], [0.1, 0.2, 0.30001])  # few digits, but too few values to tell
+    assert audit(range(3), [0.1, 0.2, 0.3], [0.1, 0.2, 0.30001])  # few digits, but three values do not show a rounding
 
 
-# Faults, each named.
+# Logs of known faults, each of which the audit names.
 
 
 def faults():
@@ -188,7 +188,7 @@ def test_drawn_faults_are_named(schedule, rounding, every, times, cut, base):
     ]:
         found = audit(steps, ROUNDINGS[rounding](values), planned)
         known = " or ".join(found[0].explanations)
-        # Stairs that are logged now and then, or seldom fall, look the same under several relations.
+        # A staircase that is logged rarely or seldom falls looks the same under several relations.
         assert words in known or (schedule is stairs and (every > 1 or times > 4)), str(found)
 
 
@@ -198,7 +198,7 @@ def test_a_log_that_counts_from_1_is_told_apart_from_a_late_schedule_by_the_call
     advice = "; if the log counts from 1, give first_step=1, or --first-step 1"
     assert explanation(late).endswith(f"step s has the value planned for step s - 1{advice}")
     assert not audit(steps, PLANNED[steps - 1], first_step=1)
-    # No such advice where it is wrong: for another shift, for a log that counts from 1 anyway, for one with a step 0.
+    # No advice for another shift, with `first_step=1`, or for a log that has step 0.
     for words, found in {
         "2 steps behind": audit(steps + 1, PLANNED[steps - 1]),
         "1 step behind": audit(steps + 1, PLANNED[steps - 1], first_step=1),
@@ -209,7 +209,7 @@ def test_a_log_that_counts_from_1_is_told_apart_from_a_late_schedule_by_the_call
 
 
 def test_epochs_for_iterations():
-    plan = 0.1 * 0.5 ** (np.arange(20 * 1000) // 1000)  # falls each epoch of 1000
+    plan = 0.1 * 0.5 ** (np.arange(20 * 1000) // 1000)  # halved in each epoch of 1000 iterations
     steps = np.arange(20)
     by_iteration = audit(steps, 0.1 * 0.5**steps, plan, epoch_length=1000)
     assert "if iterations count as epochs: the schedule moves 1000 times in each step" in explanation(by_iteration)
@@ -231,7 +231,7 @@ def test_the_plan_may_be_too_short_to_tell():
     steps = np.arange(LENGTH)
     found = audit(steps, PLANNED[2 * steps], PLANNED[:LENGTH])
     assert "at the 200 of 400 points that the plan reaches" in explanation(found)
-    assert explanation(audit(steps[::10], PLANNED[::64][:40], PLANNED[:LENGTH])) == ""  # would reach 1 point
+    assert explanation(audit(steps[::10], PLANNED[::64][:40], PLANNED[:LENGTH])) == ""  # only one point is in reach
 
 
 @for_each("planned", SCHEDULES, one_in=3)
@@ -253,14 +253,14 @@ def test_noise_is_not_explained(data):
     values = data.draw(st.lists(number, min_size=12, max_size=12, unique=True))
     planned = data.draw(st.lists(number, min_size=24, max_size=24, unique=True))
     found = audit(range(12), values, planned)
-    for words in found[0].explanations if found else ():  # true, if Hypothesis finds one at all
+    for words in found[0].explanations if found else ():  # drawn values may happen to have a relation
         assert "matches" in words
 
 
 def test_two_values_are_too_few_to_tell_how_a_schedule_counts():
     steps = np.arange(100)
     found = audit(steps, np.where(steps < 75, 0.01, 0.005), 0.01 * 0.5 ** (steps // 25))
-    assert found[0].explanations == ()  # though one step in three would match
+    assert found[0].explanations == ()  # a schedule that moves once in 3 steps has these values too
 
 
 def test_one_wrong_value_spoils_an_explanation():
@@ -272,7 +272,7 @@ def test_one_wrong_value_spoils_an_explanation():
             assert explanation(audit(steps, values)) == ""
 
 
-# What is told.
+# What a difference holds.
 
 
 def test_first_ratio_and_number_of_the_points_that_differ():
@@ -375,11 +375,11 @@ def test_many_points_take_seconds():
     assert time.perf_counter() - start < 30
 
 
-# Runs of torch and ignite that go wrong.
+# Training loops of torch and ignite with a mistake.
 
 
 def run(calls=lambda step: 1, steps=120, resume=None, base=0.1):
-    """Values in a training loop of torch, in which ``calls(step)`` says how often the scheduler is called."""
+    """Return the learning rates of a torch loop; ``calls(step)`` is how often it calls the scheduler in a step."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=base)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 150)
     values = []
@@ -480,7 +480,7 @@ def test_an_explanation_holds_for_all_groups():
     assert diff_plans(a, a).explanation == ""
 
 
-# The picture.
+# Pictures of a difference.
 
 
 def test_the_picture_has_the_plan_the_log_and_where_they_differ():

@@ -1,4 +1,4 @@
-"""Each finding of check_plan: what provokes it, and what comes near and does not."""
+"""Each code of ``check_plan``: runs that get the finding, and similar runs that do not."""
 
 import json
 import logging
@@ -52,7 +52,7 @@ EPOCHS, LENGTH = 4, 10
 
 @dataclass
 class Setting:
-    """A trainer with an optimizer of SGD, for a run of 4 epochs of 10 iterations."""
+    """A trainer with an optimizer and an evaluator, checked for a run of 4 epochs of 10 iterations."""
 
     def __init__(self, groups: int = 1, **defaults: Any) -> None:
         self.optimizer = make_optimizer(groups, **defaults)
@@ -108,7 +108,8 @@ def test_who_wins_is_whose_event_comes_later_whoever_was_attached_first(setting,
     for scheduler, event in attached if first else attached[::-1]:
         scheduler.attach(setting.trainer, event)
     finding = next(finding for finding in setting.check() if finding.code == "write-conflict")
-    # Epochs begin with iterations 1, 11, 21 and 31; the other one comes at 4, 8, 12, ..., and stays until the next.
+    # The cosine writes at iterations 1, 11, 21 and 31. The other scheduler writes at 4, 8, 12, ...; its value stays
+    # until the cosine writes again.
     wins = sum(max(range(4, i + 1, 4), default=0) >= (i - 1) // 10 * 10 + 1 for i in range(1, 41))
     assert finding.numbers["winner"] == "ExponentialScheduler"
     assert finding.numbers["wins"] == wins == 32
@@ -288,7 +289,7 @@ def test_a_metric_that_the_evaluator_does_not_produce(setting):
     (finding,) = setting.check()
     assert (finding.code, finding.severity) == ("missing-metric", "error")
     assert (finding.numbers, finding.suggestion) == ({"produced": ["loss"]}, "metric_name='loss'")
-    assert setting.check({"los": [1.0] * 4}) == []  # there is such a one, says the user
+    assert setting.check({"los": [1.0] * 4}) == []  # the user says that this metric exists
 
 
 def test_a_metric_that_it_produces_or_that_nobody_can_know_of(setting):
@@ -419,7 +420,7 @@ def test_a_value_that_the_optimizer_refuses(kind, param_name, value, rule):
     assert f"must be {rule}, but is {value:.6g} at iteration 26 (epoch 3)" in finding.message
     assert finding.numbers == {"iteration": 25, "value": value, "iterations": 15, "worst": value}
     key, _, item = param_name.partition("[")
-    if param_name != "momentum" or kind is torch.optim.SGD:  # torch agrees
+    if param_name != "momentum" or kind is torch.optim.SGD:  # torch refuses the same value
         given = {"lr": 0.1, key: (0.9, 0.99) if key == "betas" else (0.5, 1.2)} if item else {"lr": 0.1, key: value}
         if item:
             given[key] = tuple(value if at == int(item[0]) else one for at, one in enumerate(given[key]))
@@ -573,7 +574,7 @@ def test_a_run_that_ends_with_a_cycle_is_no_more_than_told_of_however_low_it_goe
 
 
 def test_a_run_that_ends_just_after_a_late_cycle_has_begun_is_warned_of(setting):
-    CosineRestartScheduler(setting.optimizer, "lr", T_0=10, T_mult=2).attach(setting.trainer)  # 10 + 20 are 30
+    CosineRestartScheduler(setting.optimizer, "lr", T_0=10, T_mult=2).attach(setting.trainer)  # ends at 10 and 30
     assert found(check_plan(setting.trainer, 3, 10)) == [("repeats", "info")]
     (finding,) = check_plan(setting.trainer, 1, 31)
     assert (finding.code, finding.severity) == ("repeats", "warning")
@@ -664,9 +665,9 @@ def test_what_falls_to_nothing_by_iterations_looks_like_epochs(setting, make):
 @pytest.mark.parametrize(
     "schedule",
     [
-        lambda event: 0.1 * (1 + math.cos(math.pi * event / 1800)),  # comes to nothing at the end
-        lambda event: 0.1 if event < 500 else 0.0,  # is switched off
-        lambda event: 1e-10 * 1.02**event,  # rises
+        lambda event: 0.1 * (1 + math.cos(math.pi * event / 1800)),  # falls to 0 at the end of the run
+        lambda event: 0.1 if event < 500 else 0.0,  # switched off at event 500
+        lambda event: 1e-10 * 1.02**event,  # rises slowly
     ],
 )
 def test_what_is_meant_to_be_next_to_nothing_does_not(setting, schedule):
@@ -880,12 +881,12 @@ def test_chained_schedulers_are_one_writer(setting):
     assert setting.check() == []
 
 
-# What attaching says at once.
+# Warnings that `attach` logs.
 
 
 @pytest.fixture
 def log(setting, caplog):
-    """What is written to the log of the trainer and of the evaluator, whatever was done to the loggers elsewhere."""
+    """Return the captured log of the trainer and the evaluator, whatever other tests do to their loggers."""
     for engine in (setting.trainer, setting.evaluator):
         engine.logger = logging.Logger("of a test")
         engine.logger.addHandler(caplog.handler)
@@ -932,7 +933,7 @@ def test_an_evaluator_that_nothing_is_seen_to_run_is_told_of(setting):
     (finding,) = setting.check()
     assert (finding.code, finding.severity) == ("unforeseen", "info")
     assert "on an engine that no handler of the trainer runs" in finding.where
-    other = ReduceOnPlateauScheduler(make_optimizer(), "lr", "loss")  # which is none of this trainer's business
+    other = ReduceOnPlateauScheduler(make_optimizer(), "lr", "loss")  # its optimizer is not this trainer's
     other.attach(setting.evaluator, Events.COMPLETED)
     assert len(setting.check()) == 1
 
@@ -944,11 +945,11 @@ def test_schedulers_may_compare_as_they_like(setting):
 
         __hash__ = None
 
-    Alike(setting.optimizer, "lr", 40)  # made, and gone
+    Alike(setting.optimizer, "lr", 40)  # nothing keeps this scheduler alive
     assert setting.check() == []
 
 
-# torch's own schedulers, wrapped as they are.
+# Wrapped torch schedulers.
 
 TORCH = torch.optim.lr_scheduler
 
@@ -1016,7 +1017,7 @@ def test_one_of_torchs_that_code_of_a_user_may_step(setting):
     assert "torch's StepLR" in finding.message
 
 
-# More of what nearly is something else.
+# Further cases that look like another finding.
 
 
 def test_attached_to_two_events_one_after_another(setting):

@@ -1,4 +1,4 @@
-"""Where two plans differ, and by how much."""
+"""``diff_plans`` finds where two plans differ and by how much."""
 
 import math
 
@@ -14,7 +14,7 @@ from lehr.handlers.plans.plan import PlanColumn
 
 
 def plan(epochs=2, length=4, **tables):
-    """A plan with these values, an array or a list of rows a name."""
+    """Return a plan with these values: for each name an array, or a list with a row for each iteration."""
     columns = {}
     for name, table in tables.items():
         values = np.array(table, dtype=np.float64).reshape(epochs * length, -1)
@@ -103,7 +103,7 @@ def test_bad_arguments(arguments, kwargs, error, match):
         diff_plans(*arguments, **kwargs)
 
 
-# The picture.
+# Pictures of a difference.
 
 
 def test_the_picture_has_both_lines_and_what_is_between_them():
@@ -114,8 +114,8 @@ def test_the_picture_has_both_lines_and_what_is_between_them():
     assert [line.get_ydata().tolist() for line in first.lines[:2]] == [ONES, [2.0] * 8]
     assert [text.get_text() for text in first.get_legend().get_texts()] == ["before", "after"]
     assert len(first.collections) == 1
-    assert first.lines[2].get_xdata() == [1, 1]  # where they begin to differ
-    assert len(second.lines) == 2  # they do not
+    assert first.lines[2].get_xdata() == [1, 1]  # the first iteration where they differ
+    assert len(second.lines) == 2  # the momentum is equal
     assert (first.get_ylabel(), second.get_ylabel(), second.get_xlabel()) == ("lr", "momentum", "iteration")
 
 
@@ -134,7 +134,7 @@ def test_axes_must_be_as_many_as_names():
 
 
 def test_a_state_with_lists_can_be_compared():
-    assert ParamScheduler  # a plan of groups that come later has NaN before
+    assert ParamScheduler  # the plan of a group that is added later begins with NaN
     table = np.full((8, 2), np.nan)
     table[4:] = 1.0
     (one, _) = diff_plans(plan(rate=table), plan(rate=np.ones((8, 2))))

@@ -1,4 +1,4 @@
-"""What dry_run plans is what a real run does, bit for bit: each kind of place, and several at once."""
+"""``dry_run`` plans the exact values of a real run: group keys, list items, tensors, the state and batch sizes."""
 
 import numpy as np
 import pytest
@@ -51,7 +51,8 @@ def test_a_selection_of_groups_and_another_parameter():
     assert plan.columns["betas[0]"].labels == ("a", "b", "b", "a")
 
 
-@pytest.mark.parametrize("schedule", [COUNTING, abs])  # computed, and one by one
+# `COUNTING` is computed for all events at once, `abs` for one event at a time.
+@pytest.mark.parametrize("schedule", [COUNTING, abs])
 def test_a_scheduler_whose_groups_are_to_come_is_unforeseen_and_the_others_are_planned(schedule):
     to_come, trainers = Groups("body", required=False), []
 
@@ -263,7 +264,7 @@ def test_batch_sizes_are_those_of_the_sampler():
 
 
 def test_a_plateau_that_another_scheduler_moves_beneath():
-    """It goes on from what the groups hold, which is what the other one has written."""
+    """The plateau reduces the current learning rate, which another scheduler has written."""
 
     def make(training):
         optimizer = training.optimizer(2)
@@ -291,7 +292,7 @@ def test_a_schedule_that_reads_what_another_scheduler_wrote():
 
 
 class Follower:
-    """An object with a method of an event that looks at what is trained."""
+    """Has a method for a schedule, which reads the optimizer, the trainer and another scheduler."""
 
     def __init__(self, optimizer, trainer, scheduler):
         self.optimizer, self.trainer, self.scheduler = optimizer, trainer, scheduler

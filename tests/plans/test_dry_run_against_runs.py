@@ -1,4 +1,4 @@
-"""What dry_run plans is what a real run does, bit for bit: every kind of scheduler."""
+"""``dry_run`` plans the exact values of a real run, for every scheduler in the registry."""
 
 import pytest
 from cases import for_each
@@ -36,11 +36,11 @@ def test_every_scheduler_of_a_param_group(example, groups, clock, way):
 
 
 def rigged(name, way, history_name):
-    """A training with a rig, and whether it is driven by a metric."""
+    """Return a training with the attached scheduler of a rig."""
     rig = RIGS[name]()
     metrics = {"loss": METRICS[:30]} if rig.metrics else {}
     training = Training(metrics, trainer=rig.engine)
-    if rig.observe is not None and name != "plateau of a decay":  # whose function nobody may call in a dry run
+    if rig.observe is not None and name != "plateau of a decay":  # a dry run cannot call its function
         training.trainer.add_event_handler(Events.ITERATION_COMPLETED, rig.observe)
     attach(training, rig.scheduler, Events.ITERATION_COMPLETED if metrics else rig.event, way, history_name)
     own_name = getattr(rig.scheduler, "names", [rig.scheduler.param_name])[0]

@@ -1,4 +1,4 @@
-"""Arguments of dry_run that are wrong say which and why, and change nothing."""
+"""A wrong argument of ``dry_run`` is an error that names the argument and its rule, and changes nothing."""
 
 import math
 
@@ -29,7 +29,7 @@ NUMBERS = [
 @for_each(("value", "error", "rule"), [*NUMBERS, (None, TypeError, "number")])
 def test_numbers_are_whole_and_positive(name, value, error, rule):
     if name == "gradient_accumulation_steps" and value is None:
-        return  # what the trainer has
+        return  # None means the accumulation of the trainer
     everything = Everything(0)
     before = everything.seen()
     with pytest.raises(error, match=rf"{name} must be .*{rule}.* given ") as raised:

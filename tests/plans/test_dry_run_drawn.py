@@ -1,4 +1,4 @@
-"""What dry_run plans is what a real run does, bit for bit: trainers drawn by Hypothesis."""
+"""``dry_run`` plans the exact values of a real run, for trainers that Hypothesis draws."""
 
 import os
 
@@ -60,7 +60,7 @@ TRAINERS = st.fixed_dictionaries(
 
 
 def make_drawn(drawn):
-    """What makes a training as it was drawn."""
+    """Return a function that adds the drawn schedulers to a training."""
     groups = 3 if any(one["case"][0].per_group for one in drawn["schedulers"]) else drawn["groups"]
 
     def make(training):
@@ -116,7 +116,7 @@ def test_a_plan_of_very_much_is_what_its_run_does(drawn):
 
 @given(TRAINERS, st.integers(1, 5))
 def test_a_plan_of_fewer_epochs_is_the_beginning_of_one_of_more(drawn, further):
-    """Unless somebody looks at how many there are, or the metrics lie elsewhere."""
+    """The drawn trainers have no plateau here, because a plateau depends on the metrics."""
     epochs, length = drawn["max_epochs"], drawn["epoch_length"]
     drawn = {**drawn, "plateau": None}
     few, many = (Training({}, drawn["accumulation"]) for _ in range(2))

@@ -1,4 +1,4 @@
-"""What dry_run plans is what a real run does, bit for bit: every event, filter, clock and metric."""
+"""``dry_run`` plans the exact values of a real run for every event and filter, and under gradient accumulation."""
 
 import pytest
 import torch
@@ -42,7 +42,7 @@ FILTERS = {
 
 
 def counting(training, event, way, name=None, accumulation=1):
-    """A scheduler whose value says how many events it has had."""
+    """Attach a scheduler whose value is the number of events that it has counted."""
     optimizer = training.optimizer()
     if event in (OptimizerEvents.STEP_STARTED, OptimizerEvents.STEP_COMPLETED) and way == "add_event_handler":
         OptimizerEvents.attach(training.trainer, optimizer)
@@ -114,7 +114,7 @@ def test_handlers_of_one_event_act_in_the_order_in_which_they_were_added():
     assert_as_planned(make, 3, 4)
 
 
-# Real steps.
+# Optimizer steps.
 
 
 def test_steps_are_those_of_the_schedulers_own_optimizer_or_of_any():
@@ -135,7 +135,7 @@ def test_steps_are_those_of_the_schedulers_own_optimizer_or_of_any():
 
 
 def supervised(accumulation, deterministic=False):
-    """A trainer of ignite's, whose accumulation it is told; what it trains with is noted at its steps' ends."""
+    """Return ignite's supervised trainer, the list of learning rates that it trains with, and its model."""
     model = torch.nn.Linear(1, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
     rows = []
@@ -186,7 +186,7 @@ def test_an_optimizer_that_the_accumulation_does_not_name_has_that_of_the_traine
     assert plan != dry_run(named, 2, 8, gradient_accumulation_steps={optimizer: 5})
 
 
-# What cannot be foreseen.
+# Events that a dry run cannot foresee.
 
 
 class Custom(EventEnum):

@@ -1,4 +1,4 @@
-"""What dry_run plans is what a real run does, bit for bit: what is driven by metrics and by evaluators."""
+"""``dry_run`` plans the exact values of a real run for schedulers that read metrics or are attached to evaluators."""
 
 import pytest
 from cases import for_each
@@ -48,7 +48,7 @@ def test_a_plateau_that_is_given_no_metric_stays_though_it_would_be_missed():
 
 
 class Validation:
-    """A user's object with a method that runs an evaluator."""
+    """A user's class with methods that run an evaluator."""
 
     def __init__(self, evaluator):
         self.evaluator = evaluator
@@ -129,7 +129,7 @@ def test_a_number_in_the_state_of_an_evaluator():
 
 
 class Validations:
-    """A user's object with two evaluators, and a method for each."""
+    """A user's class with two evaluators and a method that runs each of them."""
 
     def __init__(self, first, second):
         self.first, self.second = first, second

@@ -1,4 +1,4 @@
-"""What dry_run plans for a run that is to be resumed is what the resumed run then does."""
+"""``dry_run`` plans the exact values that a resumed run trains with."""
 
 import copy
 import math
@@ -31,7 +31,10 @@ from lehr.handlers.schedules import Anneal, Constant, Plateau
 
 
 def stopped(make, stop, epochs, length, metrics, accumulation=1, early=False):
-    """The states of all objects of a run, as they are when an iteration has been completed, or just before that."""
+    """Return the states of all objects of a run that stops at the end of iteration ``stop``.
+
+    If ``early``, it stops before the schedulers' handlers of ``ITERATION_COMPLETED`` are called.
+    """
     training = Training(metrics, accumulation)
 
     def kill(engine):
@@ -56,7 +59,7 @@ def stopped(make, stop, epochs, length, metrics, accumulation=1, early=False):
 
 
 def loaded(make, states, metrics, accumulation=1):
-    """Objects that were made anew, with those states."""
+    """Return a new training whose objects have loaded these states."""
     training = Training(metrics, accumulation)
     schedulers = make(training)
     training.trainer.load_state_dict(states["trainer"])
@@ -73,7 +76,7 @@ def assert_the_rest_is_planned(make, stop, epochs=5, length=4, metrics=None, acc
     steps = planned.accumulation_steps
     plan = dry_run(planned.trainer, epochs, length, metrics, gradient_accumulation_steps=steps)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResumeWarning)  # of the events that were to come after the checkpoint
+        warnings.simplefilter("ignore", ResumeWarning)  # some events of the iteration come after the checkpoint
         really.run(epochs, length)
     assert plan.start == stop == planned.trainer.state.iteration
     assert set(plan) == set(really.rows)
@@ -99,7 +102,7 @@ FETCHES = st.sampled_from([Events.GET_BATCH_STARTED, Events.GET_BATCH_COMPLETED(
 def test_a_run_resumed_anywhere(event, stop, accumulation, way, early):
     def make(training):
         optimizer, other = training.optimizer(), training.optimizer()
-        if way == "add_event_handler":  # which counts the steps of both
+        if way == "add_event_handler":  # the events count the steps of both optimizers
             OptimizerEvents.attach(training.trainer, optimizer, other)
         scheduler = ParamScheduler(optimizer, "lr", schedule=COUNTING)
         attach(training, scheduler, event, way)
@@ -215,7 +218,7 @@ def test_a_run_that_goes_on_in_the_same_process():
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("epochs", [1, 2, 3])
 def test_a_trainer_that_has_finished_begins_anew_with_schedulers_that_go_on(way, epochs):
-    """Iterations and epochs are counted from 0 then; the events of schedulers and real steps are counted on."""
+    """Iterations and epochs are counted from 0 again; schedulers and optimizer steps count on from the last run."""
 
     def finished():
         training = Training()
@@ -229,7 +232,7 @@ def test_a_trainer_that_has_finished_begins_anew_with_schedulers_that_go_on(way,
         training.reads["momentum"] = lambda: values_of(optimizer, "momentum")
         training.run(2, 4)
         training.rows.clear()
-        training.trainer.state.max_epochs = None  # by which ignite is told to begin anew
+        training.trainer.state.max_epochs = None  # then ignite begins a new run
         return training
 
     planned, really = finished(), finished()

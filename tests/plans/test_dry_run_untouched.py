@@ -1,4 +1,4 @@
-"""A dry run changes nothing, also where something raises, and it calls no one but schedulers."""
+"""A dry run changes no object, even when an error is raised, and it calls no handlers except schedulers."""
 
 import random
 
@@ -46,7 +46,7 @@ def test_nothing_is_touched_and_nobody_else_is_called(ran, metrics):
 
 
 class BombError(Exception):
-    """What a schedule raises."""
+    """The error that schedules raise in these tests."""
 
 
 def raising(error, at=5):

@@ -1,4 +1,4 @@
-"""What a notebook shows of plans, findings and histories, and their tables for pandas."""
+"""What plans, findings and histories show in a notebook, and their pandas tables."""
 
 import base64
 import builtins

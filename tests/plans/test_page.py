@@ -1,4 +1,4 @@
-"""Pages of plans: what they contain. ``test_page_in_browser.py`` looks at them."""
+"""What the HTML page of a plan contains. ``test_page_in_browser.py`` tests the page in a browser."""
 
 import base64
 import builtins
@@ -35,7 +35,7 @@ EVIL = "</script><script>alert(1)</script>"
 
 
 def trained(group_names=("body", "head"), epochs=4, length=10, peak=0.4, run=True):
-    """A trainer with three schedulers, after its run."""
+    """Return the plan and the findings of a trainer with three schedulers, and its history if it has ``run``."""
     optimizer, trainer = make_optimizer(len(group_names)), make_trainer()
     for group, name in zip(optimizer.param_groups, group_names, strict=True):
         group["name"] = name
@@ -55,7 +55,7 @@ def trained(group_names=("body", "head"), epochs=4, length=10, peak=0.4, run=Tru
 
 @pytest.fixture
 def page(tmp_path):
-    """A function that writes the page of a plan and returns its text."""
+    """Return a function that writes the page of a plan and returns its text."""
 
     def write(plan, **contents):
         plan.to_html(tmp_path / "plan.html", **contents)
@@ -65,7 +65,7 @@ def page(tmp_path):
 
 
 def decoded(value):
-    """Plotly's data with its arrays."""
+    """Return data of plotly in which each encoded array is a NumPy array."""
     if isinstance(value, dict) and set(value) >= {"dtype", "bdata"}:
         array = np.frombuffer(base64.b64decode(value["bdata"]), dtype=value["dtype"])
         return array.reshape([int(size) for size in value["shape"].split(",")]) if "shape" in value else array
@@ -75,7 +75,7 @@ def decoded(value):
 
 
 def figure_in(text):
-    """The traces, the layout and the config of a page."""
+    """Return the traces, the layout and the config of the figure in a page."""
     rest, found = text[re.search(r'Plotly\.newPlot\(\s*"plan",\s*', text).end() :], []
     for _ in range(3):
         value, end = json.JSONDecoder().raw_decode(rest)
@@ -89,7 +89,7 @@ def lines_in(traces, axis="y"):
 
 
 class Markup(html.parser.HTMLParser):
-    """The tags, their attributes, and the text outside of scripts."""
+    """Collects the tags with their attributes, and the text outside of scripts and styles."""
 
     def __init__(self, text):
         super().__init__()
@@ -190,12 +190,12 @@ def test_buttons_change_the_scale(page):
     }
     plan = Plan(columns, max_epochs=4, epoch_length=10)
     _, layout, _ = figure_in(page(plan))
-    assert (layout["yaxis"]["type"], layout["yaxis2"]["type"]) == ("log", "linear")  # as in plot_plan
+    assert (layout["yaxis"]["type"], layout["yaxis2"]["type"]) == ("log", "linear")  # logarithmic where `plot_plan` is
     types = {
         scale: [buttons_of(layout)[scale][0][f"{axis}.type"] for axis in ("yaxis", "yaxis2")]
         for scale in ("linear", "log")
     }
-    assert types == {"linear": ["linear", "linear"], "log": ["log", "linear"]}  # which has no positive value
+    assert types == {"linear": ["linear", "linear"], "log": ["log", "linear"]}  # "negative" has no positive value
 
 
 def test_findings_are_listed_and_marked_where_they_are(page):
@@ -226,7 +226,7 @@ def test_findings_are_listed_and_marked_where_they_are(page):
         ("repeats", "'lr': a scheduler", {"length": 12.0}, ("lr", 12)),
         ("repeats", "'lr': a scheduler", {"length": 99.0}, None),
         ("late-event", "'momentum': a scheduler", {"iterations": 3}, ("momentum", 0)),
-        ("jump", "'lr': a scheduler", {"iteration": 40}, None),  # no iteration of the plan
+        ("jump", "'lr': a scheduler", {"iteration": 40}, None),  # not an iteration of the plan
         ("jump", "'weight_decay': a scheduler", {"iteration": 7}, None),
         ("inexact-resume", "the run", {}, None),
         ("unit-mismatch", "'lr': a scheduler", {"length": 9.0}, None),
@@ -286,7 +286,7 @@ def test_a_name_that_one_plan_lacks_has_an_empty_panel(page):
     other = Plan({"lr": plan.columns["lr"]}, 4, 10)
     traces, layout, _ = figure_in(page(plan, other=other))
     assert layout["yaxis5"]["title"]["text"] == "dropout"
-    (empty,) = (trace for trace in traces if trace["yaxis"] == "y6")  # without a trace, plotly draws no axes
+    (empty,) = (trace for trace in traces if trace["yaxis"] == "y6")  # plotly draws axes only for a trace
     assert np.isnan(empty["y"]).all()
     assert [(one["text"], one["yref"]) for one in layout["annotations"] if one["text"].startswith("not in")] == [
         ("not in this plan", "y4 domain"), ("not in this plan", "y6 domain")
@@ -317,7 +317,7 @@ def test_a_constant_does_not_lie_between_1_less_and_1_more(page):
     assert "autorangeoptions" not in layout["yaxis3"]
     columns = {"a": columns["a"]}
     other = Plan({"a": PlanColumn(np.full((4, 1), 3.0), ("",))}, 1, 4)
-    assert "autorangeoptions" not in figure_in(page(Plan(columns, 1, 4), other=other))[1]["yaxis"]  # it needs more room
+    assert "autorangeoptions" not in figure_in(page(Plan(columns, 1, 4), other=other))[1]["yaxis"]  # other is wider
 
 
 def test_a_name_of_two_lines_is_one_difference(page):
@@ -349,7 +349,7 @@ def test_names_are_text(page):
     shown += [one["hovertext"] for one in layout["annotations"] if "hovertext" in one]
     for words in shown:
         assert set(re.findall(r"<[^>]*>", words)) <= {"<b>", "</b>", "<br>"}
-    for trace in traces:  # nothing but what the page means is replaced in a text
+    for trace in traces:  # plotly replaces only these fields
         fields = set(re.findall(r"%\{([^}]*)\}", trace["hovertemplate"]))
         assert fields <= {"y:.6~g", "customdata[0]", "customdata[1]", "customdata[2]"}
         assert trace["hovertemplate"].count("%{customdata[0]}") == (trace["legendgroup"] == "ruler")
@@ -392,7 +392,7 @@ def test_a_long_line_keeps_its_extremes_and_jumps(page):
     assert line["y"].tolist() == values[kept].tolist()
     assert {0, 123_456, 333_333, 654_321, 799_999, 800_000, 10**6 - 1} <= set(kept.tolist())
     assert np.diff(kept).max() <= 400
-    for start in range(0, 10**6, 5 * 10**4):  # each part of the line looks as all of it
+    for start in range(0, 10**6, 5 * 10**4):  # each part keeps its extremes
         part, whole = line["y"][(kept >= start) & (kept < start + 5 * 10**4)], values[start:][: 5 * 10**4]
         assert (part.min(), part.max()) == pytest.approx((whole.min(), whole.max()), abs=3e-3)
 

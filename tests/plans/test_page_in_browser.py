@@ -1,4 +1,4 @@
-"""Pages of plans in a browser without a window: what a reader sees and does."""
+"""Pages of plans in a headless browser: what they show, and what their buttons, their legend and the pointer do."""
 
 import io
 import itertools
@@ -31,7 +31,7 @@ ARGUMENTS = [
 ]
 HOSTILE = "</script><script>document.title='changed'</script>"
 WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
-# The state of the figure, as plotly has it.
+# JavaScript that returns the state of plotly's figure.
 STATE = """() => {
     const figure = document.getElementById("plan"), layout = figure._fullLayout;
     return {
@@ -72,7 +72,7 @@ def planned():
 
 
 class Opened:
-    """A page in the browser, the requests that it made, and what it wrote to the console."""
+    """A page that is open in the browser, with its requests and its console messages."""
 
     def __init__(self, browser, path, width):
         self.page = browser.new_page()
@@ -88,7 +88,7 @@ class Opened:
         return self.page.evaluate(STATE)
 
     def until(self, **expected):
-        """Wait until the figure has a state."""
+        """Wait until the state of the figure has these values."""
         for _ in range(100):
             if all(self.state()[key] == value for key, value in expected.items()):
                 return
@@ -99,7 +99,7 @@ class Opened:
         self.page.get_by_role("button", name=label, exact=True).click()
 
     def click(self, locator):
-        box = locator.bounding_box()  # plotly draws the place to click over the text
+        box = locator.bounding_box()  # plotly draws the clickable area over the text
         self.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
 
     def panel(self, at=0):
@@ -117,7 +117,10 @@ class Opened:
 
 @pytest.fixture
 def opened(browser, planned, tmp_path, request):
-    """A function that opens the page of the plan. At the end, no page has complained, or asked for anything."""
+    """Return a function that opens the page of the plan.
+
+    After the test, check that no page has written to the console or requested another file.
+    """
     pages = []
 
     def open_it(width="desktop", **contents):
@@ -148,7 +151,7 @@ def test_it_is_drawn_within_the_width(opened, planned, width, plans):
     picture = page.picture()
     assert picture.shape[1] == WIDTHS[width][0]
     assert colours_of(picture) > 50
-    for at in range(2 * plans):  # each panel has a line, in one of the colours of the legend
+    for at in range(2 * plans):  # each panel shows lines, not one plain colour
         box = page.panel(at)
         rows, columns = (
             slice(int(box[one]), int(box[one] + box[size])) for one, size in (("y", "height"), ("x", "width"))
@@ -159,7 +162,7 @@ def test_it_is_drawn_within_the_width(opened, planned, width, plans):
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= WIDTHS[width][0]
         assert box["y"] + box["height"] <= page.panel()["y"]
-    for one, other in itertools.combinations(boxes, 2):  # nothing covers anything else
+    for one, other in itertools.combinations(boxes, 2):  # no two boxes overlap
         assert min(one["x"] + one["width"], other["x"] + other["width"]) <= max(one["x"], other["x"]) or min(
             one["y"] + one["height"], other["y"] + other["height"]
         ) <= max(one["y"], other["y"])
@@ -204,7 +207,7 @@ def test_the_buttons_change_the_axes(opened):
     page.until(**before)
     pressed = page.page.locator(".buttons [aria-pressed=true]").all_text_contents()
     assert pressed == ["iterations", "linear"]
-    page.page.keyboard.press("Tab")  # from the button that was pressed to the next one
+    page.page.keyboard.press("Tab")  # from the pressed button to the next one
     page.page.keyboard.press("Enter")
     page.until(unit="epoch (of 10 iterations)")
 
@@ -242,7 +245,7 @@ def test_the_legend_switches_a_group_off_and_on(opened):
     words = page.point_at(0.3)
     assert any(one.startswith("body : ") for one in words)
     assert not any(one.startswith("</script>") for one in words)
-    page.page.wait_for_timeout(500)  # two clicks in a shorter time are a double-click
+    page.page.wait_for_timeout(500)  # two faster clicks are a double-click
     page.click(entry)
     page.until(hidden=[])
 

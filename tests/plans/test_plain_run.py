@@ -43,7 +43,7 @@ def test_steps_under_accumulation():
 
 
 def gan(duration=20):
-    """The schedulers of a generator that steps in each 5th iteration, and of a discriminator."""
+    """Return the schedulers of a generator and a discriminator. The generator's optimizer steps each 5th iteration."""
     of_generator, of_discriminator = (CosineDecayScheduler(make_optimizer(lr=0.1), "lr", duration) for _ in range(2))
     return [of_generator, of_discriminator], {of_generator.optimizer: 5}
 

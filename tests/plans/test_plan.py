@@ -1,4 +1,4 @@
-"""A plan: a mapping of tables, with labels and phases, that can be printed, compared and written to a file."""
+"""A plan maps names to tables; it has labels and phases, and it can be printed, compared and written to a file."""
 
 import csv
 import math
@@ -29,7 +29,7 @@ from lehr.handlers.schedules import Anneal, Constant, CosineAnnealing, Window
 
 
 def planned(*schedulers, max_epochs=4, epoch_length=5, trainer=None):
-    """A plan of schedulers, each with its event, and with a name or without."""
+    """Return the plan of schedulers, each of which is given with its event and optionally with a name."""
     trainer = trainer or make_trainer()
     for scheduler, event, *name in schedulers:
         scheduler.attach(trainer, event, *name)
@@ -138,7 +138,7 @@ def test_plans_are_equal_where_their_values_are(plan):
     assert (one() == 3) is False
     state = StateParamScheduler("rate", create_new=True, schedule=COUNTING)
     other = StateParamScheduler("rate", create_new=True, schedule=COUNTING)
-    assert planned((state, Events.EPOCH_COMPLETED)) == planned((other, Events.EPOCH_COMPLETED))  # NaN before
+    assert planned((state, Events.EPOCH_COMPLETED)) == planned((other, Events.EPOCH_COMPLETED))  # both begin with NaN
     with pytest.raises(TypeError, match="unhashable"):
         hash(plan)
     assert optimizer.param_groups[0]["lr"] == 0.5

@@ -1,4 +1,4 @@
-"""A forecast of the loss in a plan: in its text, tables, pictures and pages, and between two plans."""
+"""A plan with a forecast of the loss: its text, tables, pictures and page, and the difference of two plans."""
 
 from types import SimpleNamespace
 
@@ -15,12 +15,12 @@ from lehr.handlers.schedules import Anneal, Constant
 
 
 class Made:
-    """A forecast by a formula: it stands for a LossForecast, and keeps what it was asked."""
+    """Stands in for a ``LossForecast``: computes losses by a formula and stores the arguments of the last call."""
 
     def predict(self, values, num_events, scale=1.0, width=0.01):
         self.asked = values, num_events
         loss = scale * (2.0 + 1.0 / (1.0 + np.cumsum(values.mean(axis=1))))
-        loss[:4] = np.nan  # as in a warm-up
+        loss[:4] = np.nan  # a forecast has no loss in a warm-up
         return SimpleNamespace(loss=loss, low=(1 - width) * loss, high=(1 + width) * loss)
 
 

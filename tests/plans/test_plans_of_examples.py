@@ -1,4 +1,4 @@
-"""No false alarm on the plans of the examples: nothing but what may well be meant."""
+"""``check_plan`` gives no false alarm for the examples: all its findings have the severity ``info``."""
 
 import argparse
 import importlib
@@ -12,12 +12,12 @@ from lehr.handlers import check_plan
 
 
 class CheckedError(Exception):
-    """A run was about to begin, and was checked instead."""
+    """Raised in place of a run, after the plan of the run has been checked."""
 
 
 @pytest.fixture
 def findings(monkeypatch):
-    """The findings on each run that was about to begin."""
+    """Return the list of findings of each run, and make ``Engine.run`` check its plan and raise an error."""
     found: list = []
 
     def run(engine, data=None, max_epochs=None, epoch_length=None, **kwargs):
@@ -39,7 +39,7 @@ def alarms(findings):
 
 
 def check(run, *arguments, **options):
-    """Prepare a run of a lesson, up to where it would begin to train."""
+    """Call a function of a lesson up to the point where its training would begin."""
     with pytest.raises(CheckedError):
         run(*arguments, **options)
 
@@ -125,7 +125,7 @@ def test_10_plain_loop(example):
 
 
 def test_the_checks_would_have_found_something(example, findings, tmp_path):
-    """That what is found to be well was looked at: a shorter run than planned is found to be one."""
+    """A run that is shorter than its schedule gets a finding, so the empty findings above mean something."""
     options = argparse.Namespace(epochs=16, until=8, resume=False, output=tmp_path)
     check(example("lesson09_distributed").train, 0, options)
     assert [finding.code for finding in findings[0] if finding.severity != "info"] == ["end-not-reached"]

@@ -40,7 +40,7 @@ EVENTS = [
 
 
 def training(event, clock_of, accumulated=3):
-    """A trainer of 4 epochs of 6 iterations, and the values that it trains with."""
+    """Return a trainer, its scheduler, and a list of the learning rates that it trains with."""
     optimizer, seen = make_optimizer(), []
 
     def train(engine, batch):

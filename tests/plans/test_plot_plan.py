@@ -1,4 +1,4 @@
-"""Pictures of plans."""
+"""Pictures of plans: panels, lines, phases, axes, and recorded values over planned values."""
 
 import io
 
@@ -118,7 +118,7 @@ def test_members_of_one_scheduler_have_phases_of_their_own(optimizer):
 
 
 def sides_of(patch):
-    """The left and right side of a shaded phase, which is a rectangle, or in matplotlib 3.8 a polygon."""
+    """Return the left and right side of a shaded phase, which is a rectangle, or in matplotlib 3.8 a polygon."""
     box = patch.get_path().transformed(patch.get_patch_transform()).get_extents()
     return box.x0, box.x1
 
@@ -129,7 +129,7 @@ def test_phases_are_shaded_and_named(plan):
     (shaded,) = momentum.patches
     assert sides_of(shaded) == (10.5, 30.5)
     assert [text.get_position()[0] for text in momentum.texts] == [5.5, 20.5, 35.5]
-    (shaded,) = dropout.patches  # by epochs: the second phase begins with the third epoch
+    (shaded,) = dropout.patches  # the second phase begins with the third epoch
     assert sides_of(shaded) == (20.5, 40.5)
 
 
@@ -144,7 +144,7 @@ def test_a_group_with_dollar_signs_in_its_name_is_drawn():
     figure = Figure()
     scheduler = ParamScheduler(optimizer, "lr", schedule=Anneal([0.1, 0.2], 0.0, 40))
     plot_plan(planned((scheduler, Events.ITERATION_STARTED))[0], figure.subplots())
-    figure.savefig(io.BytesIO())  # matplotlib raised an error where it draws
+    figure.savefig(io.BytesIO())  # matplotlib finds formulas only while it draws
 
 
 def test_epochs_stand_along_the_top_of_the_first_panel(plan):
@@ -194,7 +194,7 @@ def test_planned_against_recorded(optimizer):
             assert line.get_xdata().tolist() == list(events)
             assert line.get_ydata().tolist() in table.T.tolist()
             on_the_plan = plan[name].T[:, np.minimum(line.get_xdata(), 40) - 1]
-            if name != "batch_size":  # whose last event comes after the last iteration
+            if name != "batch_size":  # its last event comes after the last iteration
                 assert line.get_ydata().tolist() in on_the_plan.tolist()
     labels = [text.get_text() for text in panels[0].get_legend().get_texts()]
     assert labels == ["body", "neck", "head", "recorded"]
@@ -259,4 +259,4 @@ def test_histories_and_single_schedules_have_the_same_colours(axes):
     assert [line.get_color() for line in lines] == list(COLORS[:2])
     assert [line.get_linestyle() for line in lines] == list(LINE_STYLES[:2])
     (third,) = draw_values([0, 1], [[1.0], [2.0]], "lr", axes)
-    assert third.get_color() == COLORS[2]  # another call goes on, so that lines can be told apart
+    assert third.get_color() == COLORS[2]  # a second call takes the next colour

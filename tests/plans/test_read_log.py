@@ -1,4 +1,4 @@
-"""The files of loggers: each is read as its logger counts, and what is wrong in one is named with its line."""
+"""``read_log`` reads the files of many loggers: how it counts their steps, and which line its errors name."""
 
 import json
 import sys
@@ -24,7 +24,7 @@ def objects(entries):
     return lines(*map(json.dumps, entries))
 
 
-# What each logger writes in a run that is as planned: its file's name and text. Steps count the plan's events from 0.
+# For each logger, the name and the text of its file after a run with the planned values. Steps count from 0.
 FILES = {
     "csv": ("log.csv", lines("step,loss,lr", *(f"{s},1.5,{PLANNED[s]}" for s in STEPS))),
     "csv of 6 digits": ("log.csv", lines("global_step,lr", *(f"{s},{PLANNED[s]:.6g}" for s in STEPS))),

@@ -1,4 +1,4 @@
-"""Findings and pictures speak the unit in which the durations of a scheduler were given."""
+"""Findings and pictures use the unit in which the durations of a scheduler were given."""
 
 import pytest
 from matplotlib.figure import Figure

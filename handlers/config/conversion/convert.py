@@ -24,7 +24,7 @@ TARGETS: dict[str, Callable[[Planned], Iterator[Any]]] = {
     "torch": to_torch.configs,
     "transformers": to_transformers.configs,
 }
-OTHER = 0.5  # the factor of the values of a second optimizer, to test results for any optimizer
+OTHER = 0.5  # a result is also tested with an optimizer whose values are this factor of the others
 RELATIVE, OF_LARGEST = 1e-9, 1e-12
 MOST_EVENTS, LEAST_EVENTS = 1_000_000, 2_000
 

@@ -75,7 +75,7 @@ def is_line(schedule: Schedule) -> bool:
 
 
 def without_holds(phases: Sequence[Phase], holds: Callable[[Schedule], bool]) -> list[Phase]:
-    """Return the phases without constant phases that follow a schedule which keeps its end value."""
+    """Return phases in which a schedule that keeps its end value also covers a constant phase after it."""
     kept: list[Phase] = []
     for phase in phases:
         last = kept[-1] if kept else None

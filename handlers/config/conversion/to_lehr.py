@@ -70,7 +70,7 @@ def _of_parameter(name: str, plan: Planned) -> Iterator[dict[str, Any]]:
 
 
 def _of_phases(schedule: Schedule, bases: tuple[float, ...], total: float) -> Iterator[dict[str, Any]]:
-    """Yield configs of named schedulers in sequence, with values relative to the present values or absolute values."""
+    """Yield configs of named schedulers in sequence. Their values are absolute, or relative to the present values."""
     of_groups = [phases_of(schedule, group, total) for group in range(len(bases))]
     if len({tuple((one.begin, one.end, one.every) for one in phases) for phases in of_groups}) > 1:
         return

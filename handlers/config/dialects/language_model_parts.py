@@ -56,7 +56,7 @@ def annealed(start: Number, end: Number, begin: float, stop: float, first: int, 
         return Anneal(end, end, 0)
     progress = (first - begin) / (stop - begin)
     part = Part(curve, progress) if progress else curve
-    if stop - first < 1:  # one event, whose duration is not whole
+    if stop - first < 1:  # less than one event is left
         return Concatenation([Anneal(start, end, 1, part), Anneal(end, end, 0)], [1])
     return Anneal(start, end, stop - first, part)
 

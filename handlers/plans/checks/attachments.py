@@ -51,7 +51,7 @@ def _unattached(checked: CheckedRun) -> list[BaseParamScheduler]:
     for one in active:
         others.pop(id(one), None)
     others = {key: one for key, one in others.items() if not run.optimizers.isdisjoint(optimizers_of(one))}
-    if not others:  # as in most runs
+    if not others:  # most runs end here
         return []
     used = _ids_in(active) | {id(one) for one in run.references}
     found = [(one, _ids_in(one)) for one in others.values() if not _is_in(used, one)]

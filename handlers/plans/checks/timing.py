@@ -27,7 +27,7 @@ def late_events(checked: CheckedRun) -> Iterator[Finding]:
     for written in run.written_schedules if not run.settings.start else ():
         scheduler, begins = written.scheduler, written.event_iterations
         first_event = int(begins[0]) if len(begins) else 0
-        follows_first = isinstance(written.schedule, Shift) and written.schedule.by == 1  # the first event has f(1)
+        follows_first = isinstance(written.schedule, Shift) and written.schedule.by == 1  # event 0 has f(1)
         after_step = all(handler.event == OptimizerEvents.STEP_COMPLETED for handler in scheduler.writing_handlers)
         after_step = after_step and len(begins) > 0  # the plan has the values after the step of an iteration
         num_late = first_event + after_step

@@ -57,7 +57,7 @@ def zero_starts(checked: CheckedRun) -> Iterator[Finding]:
         for column, (values, location) in enumerate(zip(run.tables[name].T, recorded.locations, strict=False)):
             if location.is_in_optimizer and location.key == "lr" and values[0] == 0:
                 zeros = int(np.argmax(values != 0)) if values.any() else len(values)
-                groups[zeros, zeros <= steps[column]].append(location.label)  # at most one step of the optimizer
+                groups[zeros, zeros <= steps[column]].append(location.label)  # short: at most one optimizer step
         others_learn = sum(map(len, groups.values())) < len(recorded.locations)
         for (zeros, is_short), labels in groups.items():
             first = "iteration" if zeros == 1 else f"{zeros} iterations"

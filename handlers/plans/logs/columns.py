@@ -9,11 +9,11 @@ from .log import EPOCHS, EVENTS, FROM_0, FROM_1, TRAINER, Counting
 
 # Headings of columns that count steps, the likeliest heading first.
 STEPS: Mapping[str, Counting] = {
-    "event_index": EVENTS,  # a history of lehr
-    "trainer/global_step": FROM_0,  # Lightning's, in Weights & Biases
-    "train/global_step": TRAINER,  # transformers', in Weights & Biases
+    "event_index": EVENTS,  # histories of lehr have this heading
+    "trainer/global_step": FROM_0,  # Lightning writes it to Weights & Biases
+    "train/global_step": TRAINER,  # transformers writes it to Weights & Biases
     "global_step": FROM_0,
-    "iteration": FROM_1,  # as in ignite and in a plan of lehr
+    "iteration": FROM_1,  # ignite and the plans of lehr count from 1
     "iterations": FROM_1,
     "step": FROM_0,
     "steps": FROM_0,

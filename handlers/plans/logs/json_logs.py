@@ -10,7 +10,7 @@ from lehr.handlers.schedules.arguments import shown
 from .columns import counting_of, step_heading, value_headings
 from .log import FROM_1, TRAINER, Counting, Log
 
-MOST_CHARACTERS, LONGEST_LINE = 2**28, 1_000_000  # limits of a document that is read as a whole, and of a line
+MOST_CHARACTERS, LONGEST_LINE = 2**28, 1_000_000  # the most characters of a whole document, and of a line
 MMCV_DECIMALS = 5
 
 
@@ -43,7 +43,7 @@ def read_json(file: TextIO, source: str, name: str, column: str | None, epoch_le
     if counted is None:
         raise ValueError(f"{source} must have a key such as step or iteration, given {shown(headings)}")
     chosen = value_headings(headings, name, column)
-    if {"iter", "step", "data_time", "time"} <= set(headings):  # mmengine's
+    if {"iter", "step", "data_time", "time"} <= set(headings):  # mmengine writes these keys
         counting = FROM_1
     columns = _columns(entries, chosen, lambda entry: _number(entry, counted))
     return Log(columns, counting or counting_of(counted, headings), source, total_steps=total_steps)
@@ -113,7 +113,7 @@ def _columns(
 
 
 def _of_mmcv(entries: list[Entry], chosen: list[str], source: str, epoch_length: int | None) -> Log:
-    """Return the log of mmcv 1.x, which may count iterations anew in each epoch."""
+    """Return the log of mmcv 1.x, which may count iterations from 1 in each epoch."""
     entries = [entry for entry in entries if entry.values.get("mode") == "train"]
     iterations = [_number(entry, "iter") for entry in entries]
     anew = any(later < earlier for earlier, later in pairwise(iterations))

@@ -12,10 +12,13 @@ from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.base import Array
 
 MOST_STEP = 2**53
-FLOAT32, FLOAT64 = 1.2e-7, 1e-9  # relative errors; another order of operations also causes errors of 1e-9
-ENOUGH, MOST_READ = 10, 1000  # different values from which the rounding of a column is read
-MOST_OF_THEM = 0.7  # less than 0.9, the usual part of rounded numbers whose last digit is not 0
-HALF = 0.505  # of the last digit, with a little more for the float64 that was rounded
+# Relative errors of the two types. Another order of operations also causes errors of 1e-9.
+FLOAT32, FLOAT64 = 1.2e-7, 1e-9
+# The rounding of a column is read from at least 10 and at most 1000 different values.
+ENOUGH, MOST_READ = 10, 1000
+# Nine of ten rounded numbers end in a digit other than 0. This part is enough to see the rounding.
+MOST_OF_THEM = 0.7
+HALF = 0.505  # half of the last digit, and a little more for the float64 that was rounded
 
 
 class Counting(NamedTuple):

@@ -15,7 +15,7 @@ from .log import Log
 from .tensorboard_logs import EVENT_FILE, read_events
 
 MOST_POINTS = 10_000_000
-LONGEST_LINE = 1_000_000  # characters
+LONGEST_LINE = 1_000_000  # a line may have this many characters
 MISSING = {"", "none", "null", "na", "n/a"}
 
 Place = Callable[[int], str]  # describes a line by its number

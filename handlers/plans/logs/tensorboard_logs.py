@@ -31,7 +31,7 @@ def read_events(path: Path, name: str, column: str | None) -> Log:
         raise ValueError(f"a folder must have event files of TensorBoard, given {shown(str(path))}")
     events: Any = event_accumulator.EventAccumulator(
         str(path),
-        size_guidance={event_accumulator.SCALARS: 0, event_accumulator.TENSORS: 0},  # 0 keeps all of them
+        size_guidance={event_accumulator.SCALARS: 0, event_accumulator.TENSORS: 0},  # 0 keeps all values
         purge_orphaned_data=False,
     )
     events.Reload()

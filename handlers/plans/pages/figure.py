@@ -27,10 +27,10 @@ from .traces import (
     x_of,
 )
 
-PANEL, GAP, TOP = 230, 62, 56  # pixels
-MOST_POINTS, FEWEST_POINTS, MOST_VALUES = 20_000, 200, 80_000  # points of a line, and values of the page
-LEGEND_LINE, MOST_LEGEND, UNDER_AXIS = 29, 160, 66  # pixels
-SPACE = 0.035  # of the width, on each side between two panels
+PANEL, GAP, TOP = 230, 62, 56  # in pixels
+MOST_POINTS, FEWEST_POINTS, MOST_VALUES = 20_000, 200, 80_000  # limits of points of a line, and of values of a page
+LEGEND_LINE, MOST_LEGEND, UNDER_AXIS = 29, 160, 66  # in pixels
+SPACE = 0.035  # the space on each side between two panels, as a part of the width
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
 
 Json = dict[str, Any]

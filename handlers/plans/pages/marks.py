@@ -11,10 +11,10 @@ from .placed_findings import PlacedFindings
 from .traces import Panel, x_of
 
 GREY = "#57606a"
-COLORS = {"error": "#cf222e", "warning": "#b35900", "info": "#0969da"}  # of findings, by severity
+COLORS = {"error": "#cf222e", "warning": "#b35900", "info": "#0969da"}  # the color of a finding by its severity
 ROOM = 0.012  # the part of a panel that one character of a phase's name needs
 NEAR = 0.05  # the part of a panel within which findings share a label
-MOST_NUMBERS, MOST_WORDS = 3, 6  # of the findings of one label
+MOST_NUMBERS, MOST_WORDS = 3, 6  # a label shows this many numbers and messages
 
 Json = dict[str, Any]
 
@@ -88,7 +88,7 @@ def _about_findings(place: PlacedFindings) -> tuple[str, str, str]:
 def _joined(panel: Panel, places: Sequence[PlacedFindings], columns: int) -> list[PlacedFindings]:
     """Return the findings of each label. Findings that are close to each other share a label."""
     found: list[PlacedFindings] = []
-    for place in places:  # they are sorted by iteration
+    for place in places:  # `places` is sorted by iteration
         if found and place.iteration - found[-1].iteration < NEAR * columns * panel.plan.num_iterations:
             found[-1] = replace(found[-1], numbered=tuple(sorted(found[-1].numbered + place.numbered)))
         else:

@@ -195,7 +195,7 @@ def _checked_place(path: str | PathLike[str]) -> Path:
 def _replace(place: Path, text: str) -> None:
     """Write a text to a temporary file, which replaces ``place`` when it is complete."""
     data = text.encode("utf-8", "xmlcharrefreplace")
-    if place.exists() and not place.is_file():  # such as /dev/stdout
+    if place.exists() and not place.is_file():  # for example /dev/stdout
         place.write_bytes(data)
         return
     part = place.with_name(f".{place.name}.{os.getpid()}.part")

@@ -50,7 +50,7 @@ def _iteration_of(finding: Finding, plan: Plan, column: PlanColumn) -> int | Non
         return plan.start
     if finding.code == "end-not-reached":
         return plan.num_iterations - 1
-    if finding.code == "repeats" and "length" in numbers:  # in events
+    if finding.code == "repeats" and "length" in numbers:  # this length is in events
         after = ceil(numbers["length"]) - column.first_event
         return int(column.event_iterations[after]) if 0 <= after < len(column.event_iterations) else None
     return None

@@ -56,7 +56,10 @@ class Panel:
         return Trace(iterations, self.plan.epoch_length, {"type": "scatter", **properties, **self.axes})
 
     def places(self) -> NDArray[np.int64]:
-        """Return each kept iteration and its epoch, both from 1, and the last event before it, from 0, or -1."""
+        """Return a row for each kept iteration: the iteration, the epoch, and the index of the last event, or -1.
+
+        Iterations and epochs count from 1, events from 0.
+        """
         column = self.plan.columns[self.name]
         events = np.searchsorted(column.event_iterations, self.kept, side="right") - 1
         events = np.where(events < 0, -1, events + column.first_event)

@@ -20,7 +20,7 @@ AccumulationSteps = int | Mapping[Any, int] | None  # the keys of the mapping ar
 
 @dataclass(frozen=True)
 class Accumulation:
-    """The number of iterations in one step of each optimizer.
+    """How many iterations one step of each optimizer takes.
 
     Args:
         default: the iterations for each step of an optimizer that ``by_optimizer`` does not have.

@@ -144,7 +144,7 @@ class ComputedScheduler:
         iterations, count = self.iterations, self.num_events
         if count and (iterations[0] != 0 or iterations[-1] != count - 1):
             return False
-        return bool((iterations[1:] > iterations[:-1]).all())  # so each number is one more than the number before it
+        return bool((iterations[1:] > iterations[:-1]).all())  # then each is the one before plus 1
 
     @property
     def last_moment(self) -> int:
@@ -153,7 +153,7 @@ class ComputedScheduler:
             return -1
         if len(self._calls) > 1:
             return int(self.moments[-1])
-        return int(self.iterations[-1]) * self._moments + self._calls[0][0]  # makes no array of all moments
+        return int(self.iterations[-1]) * self._moments + self._calls[0][0]  # no array of all moments is needed
 
     def start(self, engine: Engine) -> None:
         """Compute the values of all events.
@@ -201,7 +201,7 @@ class ComputedRun:
             one.start(engine)
 
     def moment(self, timeline: Timeline) -> int:
-        """Return the present moment of a timeline as a number."""
+        """Return the present moment of a timeline: a number that grows with each call of a handler."""
         position, handlers, calling = self._part.num_positions, len(self._order_of), timeline.calling
         if calling is None:  # the timeline is at a training step
             return (timeline.iteration + 1) * position * handlers

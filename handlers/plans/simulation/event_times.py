@@ -101,7 +101,7 @@ def _firings(event: Any, part: Part, every: int, steps_before: int) -> tuple[ran
     """
     settings, first, last, _ = part
     length = settings.epoch_length
-    begun = -(-last // length)  # epochs
+    begun = -(-last // length)  # the number of epochs that have begun
     if event == Events.STARTED:
         return range(first // length, first // length + 1), lambda counts: np.full_like(counts, first)
     if event == Events.EPOCH_STARTED:

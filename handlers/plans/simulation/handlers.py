@@ -154,4 +154,4 @@ def _may_write_metrics(function: Any) -> bool:
     names = set(names_in(function.__code__))
     if "metrics" not in names or not names.isdisjoint({"update", "setdefault", "setattr"}):
         return "metrics" in names
-    return any(instruction.opname == "STORE_SUBSCR" for instruction in dis.get_instructions(function))  # slow
+    return any(instruction.opname == "STORE_SUBSCR" for instruction in dis.get_instructions(function))  # slow, so last

@@ -261,7 +261,7 @@ class SimulatedRun:
         tables: dict[str, Array] = {}
         for name, values in self.recorded.items():
             table = values.table(start, iterations, self._repeats)
-            is_shared = any(np.may_share_memory(table, other) for other in tables.values())  # written under two names
+            is_shared = any(np.may_share_memory(table, other) for other in tables.values())  # one table, two names
             tables[name] = (table.copy() if is_shared else table)[: self.stop]
         return tables
 
@@ -275,7 +275,10 @@ class SimulatedRun:
         ]
 
     def writing_order(self, scheduler: SimulatedScheduler) -> tuple[int, int]:
-        """Return the position of a scheduler's last write between two training steps; a later position overrides."""
+        """Return the position of a scheduler's last write between two training steps: the event and the handler.
+
+        If several schedulers write the same value, the one with the latest position overrides the others.
+        """
         return max(
             (TRAINER_EVENTS.index(handler.event), self.handlers.index(handler))
             for handler in scheduler.writing_handlers
