@@ -110,9 +110,9 @@ def findings_page() -> str:
 
 def ignored_keys_page() -> str:
     """The keys of configs that are read and have no effect, by library and type."""
-    from lehr.handlers.config.checks import without_effect
+    from lehr.handlers.config.argument_validators import without_effect
     from lehr.handlers.config.dialects import TYPES
-    from lehr.handlers.config.notations import SPELLINGS
+    from lehr.handlers.config.entries_of_other_tools import SPELLINGS
 
     types: dict[tuple[str, str], list[str]] = {}
     for dialect, rows in TYPES.items():

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ignite.engine import Engine
 
-from .error_text import shown
+from .values_in_errors import shown
 
 
 class RegisteredHandler(NamedTuple):

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .error_text import shown
 from .history_column import HistoryColumn
 from .history_csv import csv_rows
 from .history_state import columns_of_state, state_of_columns
 from .notebook import MOST_PANELS, as_html, figure_with
 from .plots import draw_values, without_math
+from .values_in_errors import shown
 
 if TYPE_CHECKING:
     from ignite.engine import Engine
@@ -113,7 +113,7 @@ class ParamHistory:
             >>> history["loss"], history["loss"].event_indices.tolist()
             ([1.0, 0.5, 0.3333333333333333, 0.25], [0, 1, 2, 3])
         """
-        from .metric_recorder import attach_recorder
+        from .training_metric_recorder import attach_recorder
 
         return attach_recorder(self, name, engine, output_transform)
 

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .error_text import shown
 from .history_state import is_list_of, require, text_of, values_of
+from .values_in_errors import shown
 
 MOST_PRINTED = 100  # a repr shows at most this number of events
 MOST_GROUPS, MOST_EVENTS = 2**20, 2**53

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .error_text import shown
 from .history import ParamHistory
+from .values_in_errors import shown
 
 if TYPE_CHECKING:
     from ignite.engine import Engine

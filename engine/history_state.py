@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Mapping
 from typing import Any
 
-from .error_text import shown
+from .values_in_errors import shown
 
 VERSION = 1  # the version of the state of a history; states of version 0 have no entry "version"
 COLUMN = ("values", "runs", "stride", "left_out")  # the entries of the state of a column

@@ -8,9 +8,9 @@ import torch
 from torch.optim import Adagrad, Optimizer
 
 from .cerebras.optimizer import CerebrasOptimizer
-from .error_text import shown
 from .first_step_hooks import BUFFER, State, negative_zeros, register_first_step_hooks
 from .optimizer_from_config import LIBRARY
+from .values_in_errors import shown
 
 
 def preinitialize(optimizer: Optimizer) -> None:

@@ -8,8 +8,8 @@ import torch
 from ignite.engine import Engine, EventEnum
 from torch.optim import Optimizer
 
-from .error_text import shown
 from .handler_inspection import call_handlers, find_first, has_handlers, only_calls_handlers
+from .values_in_errors import shown
 
 
 class OptimizerEvents(EventEnum):

@@ -13,8 +13,8 @@ from torch.optim import Optimizer
 from .cerebras.defaults import PAGE, REQUIRED
 from .cerebras.optimizer import CerebrasOptimizer
 from .cerebras.options import check_kinds
-from .error_text import shown
-from .update_rule_check import check_update_rule
+from .saved_update_rule_check import check_update_rule
+from .values_in_errors import shown
 
 # The package of each class. The table is fixed, so that a name in a config is never imported as a path.
 LIBRARY = {

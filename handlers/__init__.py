@@ -7,10 +7,10 @@ if TYPE_CHECKING:  # what type checkers see
     from .core.clocks.clock import Clock, EventClock
     from .core.clocks.time_clock import TimeClock
     from .core.clocks.token_and_sample_clocks import SampleClock, TokenClock
-    from .core.drift_check import DriftCheck
     from .core.param_group_scheduler import ParamGroupScheduler
     from .core.param_scheduler import ParamScheduler
     from .core.pausing import paused
+    from .core.rank_drift_check import DriftCheck
     from .core.resuming.cooldown_policy import CooldownPolicy
     from .core.resuming.policy import ResumeWarning
     from .core.scheduler import BaseParamScheduler
@@ -27,7 +27,6 @@ if TYPE_CHECKING:  # what type checkers see
     from .schedulers.chained import ChainedScheduler
     from .schedulers.concat import ConcatScheduler
     from .schedulers.cosine_decay import CosineDecayScheduler, CosineRestartScheduler
-    from .schedulers.cyclic import CyclicScheduler
     from .schedulers.decay_scheduler import DecayScheduler
     from .schedulers.decays import (
         ConstantScheduler,
@@ -45,7 +44,7 @@ if TYPE_CHECKING:  # what type checkers see
     from .schedulers.ignite_cycles import CosineAnnealingScheduler, CyclicalScheduler, LinearCyclicalScheduler
     from .schedulers.metric_scheduler import MetricScheduler
     from .schedulers.one_cycle import OneCycleScheduler
-    from .schedulers.phase_scheduler import PhaseScheduler
+    from .schedulers.phases_on_demand import PhaseScheduler
     from .schedulers.piecewise_linear import PiecewiseLinear
     from .schedulers.reduce_on_plateau import ReduceLROnPlateauScheduler, ReduceOnPlateauScheduler
     from .schedulers.state_schedulers import (
@@ -56,6 +55,7 @@ if TYPE_CHECKING:  # what type checkers see
         StepStateScheduler,
     )
     from .schedulers.torch.lr_scheduler import LRScheduler
+    from .schedulers.triangular_cycles import CyclicScheduler
     from .schedulers.warmup import create_lr_scheduler_with_warmup
     from .schedulers.warmup_stable_decay import WarmupStableDecayScheduler
     from .schedules import RunLength, Schedule
@@ -71,7 +71,7 @@ else:  # a checker that saw this __getattr__ would accept misspelt names
             "core.clocks.clock": ("Clock", "EventClock"),
             "core.clocks.time_clock": ("TimeClock",),
             "core.resuming.cooldown_policy": ("CooldownPolicy",),
-            "core.drift_check": ("DriftCheck",),
+            "core.rank_drift_check": ("DriftCheck",),
             "core.param_group_scheduler": ("ParamGroupScheduler",),
             "core.param_scheduler": ("ParamScheduler",),
             "core.pausing": ("paused",),
@@ -108,7 +108,7 @@ else:  # a checker that saw this __getattr__ would accept misspelt names
             "schedulers.factor_functions": ("LambdaScheduler", "MultiplicativeScheduler"),
             "schedulers.metric_scheduler": ("MetricScheduler",),
             "schedulers.one_cycle": ("OneCycleScheduler",),
-            "schedulers.phase_scheduler": ("PhaseScheduler",),
+            "schedulers.phases_on_demand": ("PhaseScheduler",),
             "schedulers.piecewise_linear": ("PiecewiseLinear",),
             "schedulers.reduce_on_plateau": ("ReduceLROnPlateauScheduler", "ReduceOnPlateauScheduler"),
             "schedulers.state_schedulers": (
@@ -119,7 +119,7 @@ else:  # a checker that saw this __getattr__ would accept misspelt names
                 "StepStateScheduler",
             ),
             "schedulers.torch.lr_scheduler": ("LRScheduler",),
-            "schedulers.cyclic": ("CyclicScheduler",),
+            "schedulers.triangular_cycles": ("CyclicScheduler",),
             "schedulers.warmup": ("create_lr_scheduler_with_warmup",),
             "schedules": ("RunLength", "Schedule"),
             "targets.group_selection": ("Groups",),

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from lehr.engine.error_text import shown
+from lehr.engine.values_in_errors import shown
 
 from .options import check_kinds
 from .saved_state_checks import check_is_state, check_saved

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from lehr.engine.error_text import shown
+from lehr.engine.values_in_errors import shown
 
 # The least value of each option, and the value that the option must be below. Other options may be any finite number.
 RANGES = {

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from lehr.engine.error_text import shown
+from lehr.engine.values_in_errors import shown
 
 LARGEST = 1e300  # the largest single number in a state; a larger int may be too large for a float
 

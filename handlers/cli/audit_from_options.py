@@ -11,10 +11,10 @@ from lehr.handlers.schedulers.metric_scheduler import driven_parts
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.base import Array
 
-from .making import make_scheduler, with_stated_length
 from .options import MOST_EVENTS, MOST_SEQUENTIAL_EVENTS
 from .progress import Progress
-from .simulation import value_chunks
+from .scheduler_from_options import make_scheduler, with_stated_length
+from .simulated_values import value_chunks
 
 TIMES, MOST_AHEAD = 64, 2_000_000  # the plan is computed beyond the end of the log, for schedules that moved too fast
 SEQUENTIAL_TIMES = 2

@@ -46,7 +46,7 @@ def check(source: str, given: tuple[str, ...], html: str | None, force: bool, fa
     from lehr.handlers.plans.checks.findings import SEVERITIES
 
     from .html_page import check_page_file, write_page
-    from .making import with_stated_length
+    from .scheduler_from_options import with_stated_length
 
     check_page_file(html, force)
     stated = with_stated_length(options, (source, given, options))

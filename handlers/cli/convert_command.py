@@ -54,8 +54,8 @@ def convert(
     from lehr.handlers.config.conversion import convert_config
     from lehr.handlers.schedules.arguments import shown
 
-    from .making import make_param_groups
     from .parsing import config_of
+    from .scheduler_from_options import make_param_groups
 
     if output is not None:
         suffix = Path(output).suffix.lower()

@@ -41,7 +41,7 @@ def diff(a: str, b: str, output: str | None, force: bool, html: str | None, **op
     from lehr.handlers.plans import diff_plans, dry_run
 
     from .html_page import check_page_file, write_page
-    from .making import with_stated_length
+    from .scheduler_from_options import with_stated_length
 
     check_picture_file(output, force)
     check_page_file(html, force)

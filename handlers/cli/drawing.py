@@ -9,7 +9,7 @@ from lehr.engine.plots import draw_values, thinned
 from lehr.handlers.schedules.base import Array
 
 from .progress import Progress
-from .simulation import Simulation, heading_of, labels_of
+from .simulated_values import Simulation, heading_of, labels_of
 from .terminal_plot import MOST_POINTS, terminal_plot
 
 MOST_POINTS_OF_FILE = 100_000

@@ -14,7 +14,7 @@ from lehr.handlers.schedules.arguments import shown
 
 from .options import MOST_SEQUENTIAL_EVENTS, check_can_write
 from .progress import Progress
-from .simulation import Simulation, labels_of
+from .simulated_values import Simulation, labels_of
 
 SUFFIXES = (".html", ".htm")
 

@@ -32,7 +32,7 @@ def plot(
 ) -> None:
     """Draw the values of a scheduler."""
     from .drawing import draw_simulation
-    from .simulation import simulate_events
+    from .simulated_values import simulate_events
 
     check_picture_file(output, force)
     if html is not None:

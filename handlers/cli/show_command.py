@@ -38,9 +38,9 @@ def show(
     from lehr.handlers.config.config_description import described
 
     from .drawing import draw_simulation
-    from .making import make_scheduler
     from .parsing import config_of
-    from .simulation import simulate_events
+    from .scheduler_from_options import make_scheduler
+    from .simulated_values import simulate_events
 
     check_picture_file(output, force)
     if html is not None:

@@ -15,7 +15,7 @@ from .progress import Progress
 if TYPE_CHECKING:
     from lehr.handlers.schedules.base import Array
 
-    from .simulation import Simulation
+    from .simulated_values import Simulation
 
 HELP = """Print the values of a schedule.
 
@@ -41,7 +41,7 @@ def simulate(
     source: str, given: tuple[str, ...], as_csv: bool, output: str | None, force: bool, rows: int, **options: Any
 ) -> None:
     """Print the values of a schedule, or write them to a file."""
-    from .simulation import simulate_events
+    from .simulated_values import simulate_events
 
     if output is not None:
         check_can_write(output, force)
@@ -63,7 +63,7 @@ def simulate(
 
 
 def _write_csv(simulation: "Simulation", file: TextIO, progress: Progress) -> None:
-    from .simulation import heading_of, labels_of
+    from .simulated_values import heading_of, labels_of
 
     for start, table in simulation.chunks:
         if start == 0:
@@ -77,7 +77,7 @@ def _write_csv(simulation: "Simulation", file: TextIO, progress: Progress) -> No
 def _print_table(simulation: "Simulation", rows: int) -> None:
     import numpy as np
 
-    from .simulation import heading_of, labels_of
+    from .simulated_values import heading_of, labels_of
 
     scheduler, number = simulation.scheduler, simulation.num_events
     events = np.unique(np.linspace(0, number - 1, min(rows, number)).round().astype(int))

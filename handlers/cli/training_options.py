@@ -95,7 +95,7 @@ def trainer_of(source: str, given: tuple[str, ...], options: Mapping[str, Any], 
     """Return a trainer that trains nothing, with the scheduler of a plan attached to it."""
     from ignite.engine import Engine, Events
 
-    from .making import make_optimizer, make_scheduler
+    from .scheduler_from_options import make_optimizer, make_scheduler
 
     trainer = Engine(lambda engine, batch: None)
     if options["in_epochs"] and options["epoch_length"] is None and options["max_epochs"] is not None:

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Iterable
 
-from .checks import function, functions
+from .argument_validators import function, functions
 from .dialects import TYPES
 from .dialects.lehr import OPTIONS as OPTIONS
 from .dialects.lehr import REQUIRED, SCHEDULERS, arguments_of, class_of

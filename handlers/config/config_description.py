@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lehr.handlers.core.given_units import given_unit
+from lehr.handlers.core.duration_unit_checks import given_unit
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.core.scheduler_parts import members_of
 from lehr.handlers.schedules import RunLength, StepDecay
@@ -16,12 +16,12 @@ from lehr.handlers.schedules.units import SAMPLES, TOKENS, shown_amount
 from .containers import as_containers
 from .conversion.phases_in_words import in_words
 from .conversion.split_into_phases import Phase, phases_of
+from .entries_of_other_tools import LIGHTNING, SPELLINGS
 from .files import name_of, read
-from .notations import LIGHTNING, SPELLINGS
+from .given_run_length import checked
 from .recognition import plain_config
-from .run_length import checked
 from .sections import find_section
-from .stated_run import with_stated
+from .stated_run_length import with_stated
 
 ALWAYS_SHOWN = 100  # events shown of a schedule that begins at event 0 and has no end
 STEPS_SHOWN = 5  # steps shown of a step decay without an end

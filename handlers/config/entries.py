@@ -8,7 +8,7 @@ from typing import Any
 
 from lehr.handlers.schedules.arguments import shown
 
-from .checks import Check, at_least_one, numbers, one_of
+from .argument_validators import Check, at_least_one, numbers, one_of
 
 # Each argument has a check, or a pair of a check and a default value. None passes if it is the default value.
 Arguments = Mapping[str, Check | tuple[Check, Any]]

@@ -11,7 +11,7 @@ from lehr.handlers.schedulers.metric_scheduler import MetricScheduler
 from lehr.handlers.schedules import Schedule, arguments
 from lehr.handlers.schedules.stateful import stateful_parts
 
-from .checks import text
+from .argument_validators import text
 from .context import ConfigContext
 from .dialects import entry_schedule, refuse_type
 from .dialects.lehr import SCHEDULERS, Nested, arguments_of

@@ -7,7 +7,7 @@ import numpy as np
 
 from lehr.handlers.schedules import Constant, Product, Scaling, Schedule, Stretch, Turn, Window
 from lehr.handlers.schedules.arguments import Number
-from lehr.handlers.schedules.rules_in_turn import Rule
+from lehr.handlers.schedules.chainable_rules import Rule
 
 from .context import ConfigContext
 

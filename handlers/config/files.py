@@ -7,8 +7,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from lehr.handlers.core.special_files import special_file
 from lehr.handlers.schedules.arguments import shortened, shown
+from lehr.special_files import special_file
 
 from .containers import Failed
 from .python_files import read_with_bases

@@ -7,7 +7,7 @@ from lehr.handlers.schedules import arguments
 
 from .dialects import TYPES
 from .dialects.lehr import SCHEDULERS
-from .notations import plain
+from .entries_of_other_tools import plain
 
 # Keys that any entry may have.
 OF_ALL = ("duration", "lightning", "metric_name", "param_name", "save_history", "sequential", "type")

@@ -10,7 +10,7 @@ from lehr.handlers import schedules
 from lehr.handlers.schedules import Curve, Schedule, Turn, arguments
 from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.awaiting_run_length import InUnits
-from lehr.handlers.schedules.rules_in_turn import Rule
+from lehr.handlers.schedules.chainable_rules import Rule
 
 MAX_DEPTH = 50  # of lists and dicts in arguments that are copied
 

@@ -13,15 +13,15 @@ from lehr.engine.handler_inspection import unfiltered_handlers
 from lehr.engine.history import ParamHistory
 from lehr.engine.history_recorder import check_name_is_free, claim_name
 from lehr.engine.optimizer_events import OptimizerEvents, is_step_event
-from lehr.engine.plain_loop import PlainLoop
+from lehr.engine.plain_loop_placeholder import PlainLoop
 from lehr.handlers.schedules.arguments import shown, shown_text
 
 from .clocks.amounts import count_events_again, read_with_strides
 from .clocks.choosing_handlers import checked_clock, handler_with_clock
 from .clocks.clock import Clock
-from .clocks.landing import follow_trunk
+from .clocks.landing_by_deadline import follow_trunk
 from .clocks.time_clock import TimeClock
-from .given_units import refuse_other_clock
+from .duration_unit_checks import refuse_other_clock
 from .resuming.index_check import ResumeCheck
 from .resuming.repeated_events import take_back_events
 from .written_locations import holders_of, label_history, locations_of, may_share, shared_locations

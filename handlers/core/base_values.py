@@ -9,7 +9,7 @@ from typing import Any
 
 from lehr.handlers.schedules import Constant, FunctionSchedule, Product, Schedule, arguments
 from lehr.handlers.schedules.arguments import Number
-from lehr.handlers.schedules.description import description_of
+from lehr.handlers.schedules.description_as_data import description_of
 from lehr.handlers.targets.param_groups import ParamGroups, PlaceholderOptimizer
 
 from .late_groups import JoinedGroup, as_joined_groups, joining_groups, with_joined_groups

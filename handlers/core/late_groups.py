@@ -8,7 +8,7 @@ from lehr.handlers.schedules.late_groups import JoinedGroups
 from lehr.handlers.targets.param_groups import ParamGroups
 from lehr.handlers.targets.target import Value
 
-from .copying import private_copy
+from .simulation.private_copies import private_copy
 
 
 class JoinedGroup(NamedTuple):

@@ -20,7 +20,7 @@ from lehr.handlers.targets.target import Location
 
 from .common_optimizer import common_optimizer
 from .illegal_values import read_in_block
-from .members import (
+from .member_states import (
     groups_state,
     history_row,
     member_like,

@@ -10,19 +10,19 @@ from ignite.engine import Engine, Events
 from ignite.engine.events import RemovableEventHandle
 from torch.optim import Optimizer
 
-from lehr.engine.event_counts import begins_late, each_of, is_by_iteration, is_completion, is_epoch_event
 from lehr.engine.handler_inspection import running_handlers
 from lehr.engine.optimizer_events import is_step_event, stepping_optimizers, steps_of
+from lehr.engine.times_fired import begins_late, each_of, is_by_iteration, is_completion, is_epoch_event
 from lehr.handlers.schedules import Schedule, Shift, arguments
 from lehr.handlers.schedules.base import Array
-from lehr.handlers.schedules.end_event import end_of
-from lehr.handlers.schedules.metric_parts import MetricPart, metric_parts
+from lehr.handlers.schedules.end_of_schedule import end_of
+from lehr.handlers.schedules.metric_driven_parts import MetricPart, metric_parts
 from lehr.handlers.targets.param_groups import ParamGroups
 
-from .copying import private_copy
-from .keep_random_state import calls_user_code
-from .metric_feeds import how_to_feed, is_fed
+from .metrics.feed_detection import how_to_feed, is_fed
 from .pausing import is_paused
+from .simulation.keep_random_state import calls_user_code
+from .simulation.private_copies import private_copy
 
 ALMOST_NOTHING = 1e-3  # a value below this part of the highest value counts as 0
 STEP_BY_STEP = 200_000  # a schedule that is read event by event is read up to this event

@@ -15,7 +15,7 @@ from lehr.handlers.schedules import LiveSchedule, Schedule, arguments
 from lehr.handlers.schedules.base import Array, Value
 from lehr.handlers.targets.legal_values import LARGEST
 
-from .keep_random_state import random_state_kept
+from .simulation.keep_random_state import random_state_kept
 
 BLOCK_SIZE, BLOCK_VALUES = 8192, 2**17  # events of a block at most, and values of all groups together
 Limits = tuple[Any, Any]  # the lowest and the highest legal value: numbers, or an array with one for each column

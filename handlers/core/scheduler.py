@@ -11,21 +11,21 @@ import numpy as np
 
 from lehr.engine.history import ParamHistory
 from lehr.engine.history_recorder import Recorder
-from lehr.engine.plain_loop import PlainLoop
+from lehr.engine.plain_loop_placeholder import PlainLoop
 from lehr.handlers.schedules import Constant, FunctionSchedule, Schedule, arguments
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.targets.target import Location, Target, Value
 
 from . import as_config, saving
 from .clocks.amounts import apply_amount
-from .copying import private_copy
-from .get_param import GetParam, value_of_schedule
-from .given_units import checked_reader
+from .duration_unit_checks import checked_reader
 from .illegal_values import limits_of, read_get_param, read_in_block, warn_if_illegal
-from .missing_torch_names import WithoutTorchNames
 from .notebook import html_of
+from .overridden_get_param import GetParam, value_of_schedule
 from .schedule_reading import BlockReader, EventReader, read_values
-from .simulate_values import SimulateValues
+from .simulation.private_copies import private_copy
+from .simulation.values_without_optimizer import SimulateValues
+from .unsupported_torch_names import WithoutTorchNames
 
 if TYPE_CHECKING:
     from ignite.engine import Engine

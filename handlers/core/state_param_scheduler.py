@@ -138,7 +138,7 @@ class StateParamScheduler(BaseParamScheduler):
 
     def _write_before_first_event(self, engine: "Engine", event: Any) -> None:
         """Create the attribute, and log a warning if an iteration trains without a value."""
-        from lehr.engine.event_counts import is_completion
+        from lehr.engine.times_fired import is_completion
 
         schedule, value = self._schedule, self._target.last
         if value is None and schedule is not None and schedule.is_pure and not self._asks_get_param:

@@ -11,7 +11,7 @@ from ignite.handlers import FastaiLRFinder
 from torch.optim import Optimizer
 
 from lehr.engine.optimizer_events import wrapped_optimizer
-from lehr.handlers.core.trial_runs import Trial, is_running, optimizers_in
+from lehr.handlers.core.trials.trainer_trial import Trial, is_running, optimizers_in
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.arguments import shown
 

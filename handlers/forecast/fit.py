@@ -8,8 +8,8 @@ import numpy as np
 
 from lehr.handlers.schedules.base import Array
 
-from .law import log_losses
 from .lr_changes import Changes, Steps, changes_of
+from .multi_power_law import log_losses
 from .runs import Run
 
 MOST_POINTS = 100  # more losses of a run are averaged in this number of windows

@@ -9,12 +9,12 @@ from lehr.handlers.schedules.arguments import flag, whole_number
 from lehr.handlers.schedules.base import Array
 
 from .bands import Uncertainty, band_of
-from .checks import Range, check_asked
+from .coverage_checks import Range, check_asked
 from .fit import Fitted
-from .forecast_curve import LossCurve
-from .law import log_losses
+from .loss_curve import LossCurve
 from .lr_changes import Steps, changes_of
 from .lr_values import lr_values, warmup_of
+from .multi_power_law import log_losses
 from .sampled_events import steps_for
 
 

@@ -10,11 +10,11 @@ from lehr.handlers.schedules.arguments import instance, shown
 from lehr.handlers.schedules.base import Array, Schedule
 
 from .bands import uncertainty_of
-from .checks import Range, checked_runs, range_of
+from .coverage_checks import Range, checked_runs, range_of
 from .fit import fit_runs
 from .fitted_law import FittedLaw
-from .forecast_curve import LossCurve
-from .law import LawParameters
+from .loss_curve import LossCurve
+from .multi_power_law import LawParameters
 from .ranking import Ranking, rank_losses
 from .report import report_of
 from .runs import Run

@@ -7,9 +7,9 @@ from os import PathLike
 import numpy as np
 from numpy.typing import NDArray
 
-from lehr.handlers.core.special_files import special_file
 from lehr.handlers.schedules.arguments import shown, shown_names, whole_number
 from lehr.handlers.schedules.base import Array
+from lehr.special_files import special_file
 
 from .check_losses import MOST_EVENTS
 

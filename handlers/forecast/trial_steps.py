@@ -12,7 +12,7 @@ from ignite.engine import Engine, Events
 from torch.optim import Optimizer
 
 from lehr.engine import OptimizerEvents
-from lehr.handlers.core.trial_runs import quiet_logger
+from lehr.handlers.core.trials.trainer_trial import quiet_logger
 from lehr.handlers.schedules.arguments import shown
 
 PATIENCE = 256  # iterations to wait for the first step of the optimizer

@@ -9,15 +9,15 @@ from torch.optim import Optimizer
 
 from lehr.engine.history import ParamHistory
 from lehr.engine.optimizer_events import wrapped_optimizer
+from lehr.handlers.core.for_other_trainers import AnyScheduler, metric_driven_parts, written_params
 from lehr.handlers.core.inspection import members_of, metric_name_of
-from lehr.handlers.core.metrics import reduced_metric
+from lehr.handlers.core.metrics.metric_feed import reduced_metric
 from lehr.handlers.core.resuming.policy import ResumeWarning
-from lehr.handlers.core.without_engine import AnyScheduler, metric_driven_parts, written_params
 from lehr.handlers.plans import check_plan
 from lehr.handlers.schedules import arguments
 
-from .run_arguments import RunArguments
 from .torch_scheduler import TorchAdapter, as_torch_scheduler
+from .trainer_run_length import RunArguments
 
 ABOUT_LENGTH = ("end-not-reached", "repeats", "unit-mismatch")  # codes of findings
 Make = Callable[[Optimizer], AnyScheduler | Sequence[AnyScheduler]]

@@ -8,11 +8,11 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
 from lehr.engine.history import ParamHistory
-from lehr.handlers.core import without_engine
+from lehr.handlers.core import for_other_trainers
+from lehr.handlers.core.for_other_trainers import AnyScheduler
 from lehr.handlers.core.inspection import reads_metric
-from lehr.handlers.core.without_engine import AnyScheduler
 from lehr.handlers.schedules import arguments
-from lehr.handlers.schedules.plateau import checked_metric
+from lehr.handlers.schedules.value_reduced_on_plateau import checked_metric
 
 from .accelerate_check import AccelerateCheck
 
@@ -73,7 +73,7 @@ def as_torch_scheduler(
     """
     if num_processes is not None:
         num_processes = int(arguments.whole_number("num_processes", num_processes, at_least=1))
-    scheduler = without_engine.one_of_all(schedulers)
+    scheduler = for_other_trainers.one_of_all(schedulers)
     scheduler.history = history
     return TorchAdapter(scheduler, num_processes)
 
@@ -95,14 +95,14 @@ class TorchAdapter(TorchLRScheduler):
         self._before: list[dict[str, Any]] = []  # the progress of self._read_parts before the last event
         self._has_metric, self._accelerate_check = False, AccelerateCheck(num_processes)
         self._is_made = self._counts_updates = self._warned_of_epoch = False
-        super().__init__(without_engine.optimizer_of(scheduler))
+        super().__init__(for_other_trainers.optimizer_of(scheduler))
         self._is_made, self._is_in_sequence = True, False
         self._first_groups, self._first_values = list(self.optimizer.param_groups), self._present_rates()
 
     def _find_parts(self) -> None:
         """Find the parts of the schedule that metrics drive, and the parts that change when they are read."""
-        self._metric_parts = without_engine.metric_driven_parts(self._scheduler)
-        self._read_parts = without_engine.parts_changed_by_reading(self._scheduler) if self._metric_parts else []
+        self._metric_parts = for_other_trainers.metric_driven_parts(self._scheduler)
+        self._read_parts = for_other_trainers.parts_changed_by_reading(self._scheduler) if self._metric_parts else []
 
     @property
     def scheduler(self) -> AnyScheduler:
@@ -122,7 +122,7 @@ class TorchAdapter(TorchLRScheduler):
         self._last_epoch = last_epoch
 
     def _refuse_in_sequence(self) -> None:
-        if others := without_engine.written_params(self._scheduler) - {"lr"}:
+        if others := for_other_trainers.written_params(self._scheduler) - {"lr"}:
             raise ValueError(
                 f"a scheduler in SequentialLR must write only 'lr', given one that writes "
                 f"{arguments.shown(sorted(others))}: it would train with its first values until its milestone; use "
@@ -214,7 +214,7 @@ class TorchAdapter(TorchLRScheduler):
     def _write(self, event_index: int) -> None:
         """Write the values of any event, and set the counts that torch's own ``step`` would set."""
         self._keep_progress()
-        without_engine.write_event(self._scheduler, event_index)
+        for_other_trainers.write_event(self._scheduler, event_index)
         self._last_epoch, self._last_lr = event_index * (self._num_processes or 1), self._present_rates()
         self._step_count += 1
 
@@ -249,18 +249,18 @@ class TorchAdapter(TorchLRScheduler):
             TypeError, ValueError: see :meth:`observe`.
         """
         event_index = self._last_epoch // (self._num_processes or 1)
-        without_engine.go_to_event(self._scheduler, event_index)
+        for_other_trainers.go_to_event(self._scheduler, event_index)
         for part, progress in zip(self._read_parts, self._before, strict=False):
-            without_engine.put_back(part, progress)
+            for_other_trainers.put_back(part, progress)
         self.observe(metric)
         self._keep_progress()
-        without_engine.write_event(self._scheduler, event_index)
+        for_other_trainers.write_event(self._scheduler, event_index)
         self._last_lr = self._present_rates()
 
     def _keep_progress(self) -> None:
         """Save the progress of the parts that change when the next event is read, for :meth:`revise`."""
         if self._read_parts:
-            self._before = [without_engine.progress_of(part) for part in self._read_parts]
+            self._before = [for_other_trainers.progress_of(part) for part in self._read_parts]
 
     def _warn_without_metric(self) -> None:
         if not self._has_metric and self.warns_without_metric:
@@ -276,7 +276,7 @@ class TorchAdapter(TorchLRScheduler):
         event_index, others = divmod(self._last_epoch, self._num_processes or 1)
         if self._get_lr_called_within_step and not others:
             self._keep_progress()
-            without_engine.write_event(self._scheduler, event_index)
+            for_other_trainers.write_event(self._scheduler, event_index)
         return self._present_rates()
 
     def _present_rates(self) -> list[Any]:
@@ -314,7 +314,7 @@ class TorchAdapter(TorchLRScheduler):
         if state["num_processes"] != (self._num_processes or 1):
             self._last_epoch = (self._scheduler.event_index - 1) * (self._num_processes or 1)
         if self._last_epoch > 0 and not self._is_in_sequence and self._has_first_values():
-            without_engine.write_last_event_again(self._scheduler)
+            for_other_trainers.write_last_event_again(self._scheduler)
         self._last_lr = self._present_rates()
 
     def _check_progress(self, before: list[Any]) -> None:
@@ -325,7 +325,7 @@ class TorchAdapter(TorchLRScheduler):
             )
         for part, progress in zip(self._read_parts, before, strict=False):
             present = part.state_dict()
-            without_engine.put_back(part, progress)
+            for_other_trainers.put_back(part, progress)
             part.load_state_dict(present)
 
     def _has_first_values(self) -> bool:

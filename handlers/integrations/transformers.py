@@ -12,7 +12,7 @@ from lehr.engine.history import ParamHistory
 from lehr.handlers.schedules import arguments
 
 from .callback_core import Make, ScheduledOptimizer, chosen_metric
-from .run_arguments import RunArguments, run_arguments
+from .trainer_run_length import RunArguments, run_arguments
 
 PLAIN_TYPES = ("linear", "constant")  # with these values of lr_scheduler_type, a user has chosen no schedule
 

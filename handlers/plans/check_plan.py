@@ -2,10 +2,22 @@
 
 from collections.abc import Callable
 
-from lehr.handlers.core.keep_random_state import random_state_kept
+from lehr.handlers.core.simulation.keep_random_state import random_state_kept
 from lehr.handlers.schedules import arguments
 
-from .checks import attachments, clocks, conflicts, groups, lengths, loggers, metrics, resuming, speed, timing, values
+from .checks import (
+    attachments,
+    clock_readings_on_gpu,
+    conflicts,
+    group_ratios,
+    late_events,
+    lengths,
+    loggers,
+    metrics,
+    resuming,
+    speed,
+    values,
+)
 from .checks.checked_run import Check, CheckedRun
 from .checks.findings import Finding, Findings
 from .dry_run import Metrics, prepared_run
@@ -28,15 +40,15 @@ CHECKS: tuple[Check, ...] = (
     resuming.past_ends,
     resuming.inexact_resumes,
     values.illegal_values,
-    groups.flattened_groups,
+    group_ratios.flattened_groups,
     lengths.wrong_lengths,
     values.phase_jumps,
     values.scheduler_jumps,
-    timing.event_jumps,
-    timing.late_events,
+    late_events.event_jumps,
+    late_events.late_events,
     loggers.early_logs,
     values.zero_starts,
-    clocks.waiting_for_readings,
+    clock_readings_on_gpu.waiting_for_readings,
     speed.wrapped_with_a_formula,
     attachments.unforeseen_schedulers,
 )

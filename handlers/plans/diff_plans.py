@@ -15,8 +15,8 @@ from .plan import Plan, title_of
 from .plot_plan import panels_for
 from .relation_words import in_plans
 from .relations_to_plan import find_relations
+from .secondary_axis import add_unit, unit_along_the_top
 from .series_relations import Points
-from .unit_axis import add_unit, unit_along_the_top
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,16 +7,16 @@ from dataclasses import replace
 import numpy as np
 from ignite.engine import Engine
 
-from lehr.handlers.core.given_units import given_unit
+from lehr.handlers.core.duration_unit_checks import given_unit
 from lehr.handlers.schedules import arguments
-from lehr.handlers.schedules.plateau import checked_metric
+from lehr.handlers.schedules.value_reduced_on_plateau import checked_metric
 
 from .plan import PhaseSpan, Plan, PlanColumn
 from .simulation.accumulation import AccumulationSteps, accumulation_of
 from .simulation.amounts import Amounts, Seconds, planned_amounts
 from .simulation.plain_run import Planned, engine_of
 from .simulation.run import SimulatedRun
-from .simulation.schedulers import WrittenSchedule
+from .simulation.simulated_scheduler import WrittenSchedule
 from .simulation.timeline import RunSettings
 from .simulation.unforeseen import unforeseen_by
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lehr.engine.history import ParamHistory, pandas_module, safe_heading
 from lehr.engine.notebook import MOST_PANELS, as_html, figure_with
-from lehr.handlers.core.given_units import GivenUnit
+from lehr.handlers.core.duration_unit_checks import GivenUnit
 from lehr.handlers.schedules.arguments import shown, shown_names
 from lehr.handlers.schedules.base import Array
 
@@ -218,7 +218,7 @@ class Plan(Mapping[str, Array]):
             (True, True)
         """
         from .pages.page import write_page
-        from .pages.page_data import checked_contents
+        from .pages.page_contents import checked_contents
 
         write_page(path, checked_contents(self, findings, recorded, other, labels), title)
 

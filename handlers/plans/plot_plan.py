@@ -14,7 +14,7 @@ from lehr.handlers.schedules.arguments import shown, shown_names
 from lehr.handlers.schedules.base import Array
 
 from .plan import Plan, PlanColumn, named_groups, title_of
-from .unit_axis import add_unit, unit_along_the_top
+from .secondary_axis import add_unit, unit_along_the_top
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,7 @@ from ignite.engine.events import RemovableEventHandle
 from torch.utils.data import DataLoader, TensorDataset
 
 from lehr.engine import OptimizerEvents
-from lehr.engine.event_counts import each_of
+from lehr.engine.times_fired import each_of
 from lehr.handlers.core.attaching import AnyEvent
 from lehr.handlers.core.base_values import BaseValues, has_trained, read_base_values
 from lehr.handlers.core.clocks.clock import Clock

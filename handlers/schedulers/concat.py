@@ -9,12 +9,12 @@ import numpy as np
 
 from lehr.engine.loaded_types import is_tensor
 from lehr.handlers.core.base_values import combined
-from lehr.handlers.core.copying import private_copy
 from lehr.handlers.core.illegal_values import warn_in_table
-from lehr.handlers.core.keep_random_state import random_state_kept
 from lehr.handlers.core.param_group_scheduler import ParamGroupScheduler
 from lehr.handlers.core.param_scheduler import ParamScheduler
-from lehr.handlers.core.simulated_rows import rows_of
+from lehr.handlers.core.simulation.keep_random_state import random_state_kept
+from lehr.handlers.core.simulation.private_copies import private_copy
+from lehr.handlers.core.simulation.simulated_rows import rows_of
 from lehr.handlers.schedules import Concatenation, RunLength, Schedule, arguments
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.durations import as_events, checked_run, in_events

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from lehr.handlers.core.given_units import refuse_in_plain_loop
+from lehr.handlers.core.duration_unit_checks import refuse_in_plain_loop
 from lehr.handlers.core.illegal_values import warn_in_table
 from lehr.handlers.core.inspection import set_called_by_another, target_of
 from lehr.handlers.core.param_scheduler import ParamScheduler

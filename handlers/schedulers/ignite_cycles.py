@@ -4,10 +4,10 @@ from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any
 
-from lehr.handlers.core.get_param import temporarily
+from lehr.handlers.core.overridden_get_param import temporarily
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.schedules import CosineAnnealing, Cyclical, LinearCyclical, RunLength, Shift
-from lehr.handlers.schedules.cycles import Cycles
+from lehr.handlers.schedules.ignite_cycles import Cycles
 from lehr.handlers.targets.group_selection import Selection
 from lehr.handlers.targets.param_groups import HasParamGroups
 from lehr.handlers.targets.target import Value

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from lehr.handlers.core.metric_driven_base import MetricDrivenScheduler
-from lehr.handlers.core.metrics import MetricFeed
+from lehr.handlers.core.metrics.metric_driven_scheduler import MetricDrivenScheduler
+from lehr.handlers.core.metrics.metric_feed import MetricFeed
 from lehr.handlers.schedules import Greedy, Phases, Plateau, Reduced, RunLength, Schedule, arguments
 from lehr.handlers.schedules.stateful import stateful_parts
 from lehr.handlers.targets.group_selection import Selection

@@ -8,17 +8,17 @@ import numpy as np
 
 from lehr.engine.loaded_types import is_engine
 from lehr.handlers.core.base_values import read_base_values
-from lehr.handlers.core.copying import private_copy
-from lehr.handlers.core.metric_driven_base import MetricDrivenScheduler
-from lehr.handlers.core.metrics import MetricFeed
+from lehr.handlers.core.metrics.metric_driven_scheduler import MetricDrivenScheduler
+from lehr.handlers.core.metrics.metric_feed import MetricFeed
 from lehr.handlers.core.resuming.policy import ResumePolicy
+from lehr.handlers.core.simulation.private_copies import private_copy
 from lehr.handlers.schedules import Plateau, arguments
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.targets.group_selection import Selection
 from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups, PlaceholderOptimizer
 
-from .plateau_argument_types import LRPlateauArguments, LRPlateauOptions, PlateauArguments
+from .plateau_typed_dicts import LRPlateauArguments, LRPlateauOptions, PlateauArguments
 
 if TYPE_CHECKING:
     from ignite.engine import Engine

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # type checkers read these imports
     from .anneal import Anneal
     from .base import Schedule
+    from .chainable_rules import Addition, Approach, Assignment, Scaling
     from .concatenation import Concatenation
     from .constant import Constant, PiecewiseConstant
     from .cooldown import Bounded, Cooldown
@@ -23,28 +24,27 @@ if TYPE_CHECKING:  # type checkers read these imports
         Stairs,
         Tanh,
     )
-    from .cycles import CosineAnnealing, Cyclical, LinearCyclical
-    from .cyclic import Cyclic
     from .decays import ExponentialDecay, InverseTimeDecay, MultiStepDecay, PowerDecay, StepDecay
     from .greedy import Greedy
     from .handover import Handover
+    from .ignite_cycles import CosineAnnealing, Cyclical, LinearCyclical
     from .interpolation import LinearInterpolation
-    from .loss_bound import rank_by_bound
-    from .loss_bound_ranking import BoundRanking, RankedSchedule
     from .mapped import Mapped
     from .noise import Noise
     from .one_cycle import OneCycle
     from .phases_on_demand import Phases
-    from .plateau import Plateau
     from .product import Product
+    from .ranking.by_bound import rank_by_bound
+    from .ranking.table import BoundRanking, RankedSchedule
     from .recursion import Recursion, Turn
-    from .reduced_on_plateau import Reduced
     from .restarts import Restarts
-    from .rules_in_turn import Addition, Approach, Assignment, Scaling
     from .run_length import RunLength
+    from .schedule_reduced_on_plateau import Reduced
     from .shift import Shift
     from .side_by_side import SideBySide
     from .stateful import FunctionSchedule, LiveSchedule, StatefulSchedule
+    from .triangular_cycles import Cyclic
+    from .value_reduced_on_plateau import Plateau
     from .warmup_stable_decay import WarmupStableDecay
     from .window import Stretch, Window
 else:  # if type checkers saw this ``__getattr__``, they would accept misspelt names
@@ -55,8 +55,8 @@ else:  # if type checkers saw this ``__getattr__``, they would accept misspelt n
         {
             "anneal": ("Anneal",),
             "base": ("Schedule",),
-            "loss_bound": ("rank_by_bound",),
-            "loss_bound_ranking": ("BoundRanking", "RankedSchedule"),
+            "ranking.by_bound": ("rank_by_bound",),
+            "ranking.table": ("BoundRanking", "RankedSchedule"),
             "concatenation": ("Concatenation",),
             "constant": ("Constant", "PiecewiseConstant"),
             "cooldown": ("Bounded", "Cooldown"),
@@ -75,7 +75,7 @@ else:  # if type checkers saw this ``__getattr__``, they would accept misspelt n
                 "Stairs",
                 "Tanh",
             ),
-            "cycles": ("CosineAnnealing", "Cyclical", "LinearCyclical"),
+            "ignite_cycles": ("CosineAnnealing", "Cyclical", "LinearCyclical"),
             "decays": ("ExponentialDecay", "InverseTimeDecay", "MultiStepDecay", "PowerDecay", "StepDecay"),
             "greedy": ("Greedy",),
             "handover": ("Handover",),
@@ -84,17 +84,17 @@ else:  # if type checkers saw this ``__getattr__``, they would accept misspelt n
             "noise": ("Noise",),
             "one_cycle": ("OneCycle",),
             "phases_on_demand": ("Phases",),
-            "plateau": ("Plateau",),
+            "value_reduced_on_plateau": ("Plateau",),
             "product": ("Product",),
             "recursion": ("Recursion", "Turn"),
-            "reduced_on_plateau": ("Reduced",),
+            "schedule_reduced_on_plateau": ("Reduced",),
             "restarts": ("Restarts",),
-            "rules_in_turn": ("Addition", "Approach", "Assignment", "Scaling"),
+            "chainable_rules": ("Addition", "Approach", "Assignment", "Scaling"),
             "run_length": ("RunLength",),
             "shift": ("Shift",),
             "side_by_side": ("SideBySide",),
             "stateful": ("FunctionSchedule", "LiveSchedule", "StatefulSchedule"),
-            "cyclic": ("Cyclic",),
+            "triangular_cycles": ("Cyclic",),
             "warmup_stable_decay": ("WarmupStableDecay",),
             "window": ("Stretch", "Window"),
         },

@@ -9,7 +9,7 @@ from . import arguments, fields
 from .arguments import Number
 from .base import Array, Schedule
 from .curves import Curve, Linear, blend, curve_field
-from .duration_types import Duration
+from .duration_annotations import Duration
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import arguments, fields
-from .description import Description, description_of, fields_of, text_of
+from .description_as_data import Description, description_of, fields_of, text_of
 from .durations import NUMBERS
 from .run_length import RunLength
 

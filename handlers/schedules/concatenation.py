@@ -11,7 +11,7 @@ import numpy as np
 
 from . import arguments, fields
 from .base import Array, Schedule, Value, common_groups, schedules_field, with_group_axis
-from .duration_types import ListedEvents
+from .duration_annotations import ListedEvents
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from . import arguments, fields
 from .arguments import Number
 from .base import Array, Schedule
-from .duration_types import ListedEvents
+from .duration_annotations import ListedEvents
 
 
 @dataclass(frozen=True)

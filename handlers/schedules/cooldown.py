@@ -8,7 +8,7 @@ from . import fields
 from .arguments import Number
 from .base import Array, with_group_axis
 from .curves import Curve, Linear, blend, curve_field
-from .duration_types import Duration, Events
+from .duration_annotations import Duration, Events
 from .wrapper import Wrapper
 
 

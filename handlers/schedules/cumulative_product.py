@@ -6,7 +6,7 @@ from math import isfinite
 from typing import Any
 
 from . import arguments, fields
-from .description import description_of, text_of
+from .description_as_data import description_of, text_of
 from .stateful import StatefulSchedule
 
 MOST_REMEMBERED = 512

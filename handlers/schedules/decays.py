@@ -10,7 +10,7 @@ from . import arguments, fields
 from .arguments import Number
 from .base import Array, Schedule
 from .curves import rounded_if_near
-from .duration_types import Duration, ListedEvents
+from .duration_annotations import Duration, ListedEvents
 
 
 @dataclass(frozen=True)

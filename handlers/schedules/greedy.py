@@ -6,8 +6,8 @@ from typing import Any
 
 from . import arguments, fields
 from .arguments import Number
-from .plateau import checked_metric, improves
 from .stateful import StatefulSchedule
+from .value_reduced_on_plateau import checked_metric, improves
 
 
 @dataclass

@@ -9,7 +9,7 @@ import numpy as np
 
 from . import arguments, fields
 from .base import Array, Schedule
-from .duration_types import Points
+from .duration_annotations import Points
 
 
 def _checked_points(name: str, given: Any) -> tuple[tuple[int, arguments.Number], ...]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from . import arguments, fields
 from .base import Array, Schedule, Value
-from .description import description_of, text_of
+from .description_as_data import description_of, text_of
 from .wrapper import Wrapper
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from . import fields
 from .base import Array, with_group_axis
-from .duration_types import Events, OptionalEvents
+from .duration_annotations import Events, OptionalEvents
 from .mersenne_twister import Words, first_words
 from .wrapper import Wrapper
 

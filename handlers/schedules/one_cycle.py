@@ -9,7 +9,7 @@ from . import arguments, fields
 from .arguments import Number
 from .base import Array, Schedule
 from .curves import CURVES, blend
-from .duration_types import Events
+from .duration_annotations import Events
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import numpy as np
 
 from . import arguments, fields
 from .base import Array, Schedule, common_groups, schedules_field
-from .duration_types import ListedEvents, OptionalEvents
-from .plateau import Plateau
+from .duration_annotations import ListedEvents, OptionalEvents
 from .stateful import StatefulSchedule
+from .value_reduced_on_plateau import Plateau
 
 BLOCK_SIZE = 64  # the values of this number of events are computed at once
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from . import arguments, fields
 from .arguments import Number
 from .base import Array, Schedule, common_groups, with_group_axis
-from .rules_in_turn import Rule
+from .chainable_rules import Rule
 
 # The number of events from one stored value to the next, and the number of chunks that are computed at once.
 CHUNK_SIZE, MOST_CHUNKS = 1024, 8

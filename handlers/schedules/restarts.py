@@ -9,7 +9,7 @@ from . import arguments, fields
 from .arguments import Number
 from .base import Array, Schedule, with_group_axis
 from .curves import Cosine, Curve, blend, curve_field, rounded_if_near
-from .duration_types import Durations
+from .duration_annotations import Durations
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 
 from . import arguments, fields
 from .base import Array, Schedule, Value
-from .duration_types import Events
+from .duration_annotations import Events
 from .wrapper import Wrapper
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from . import arguments
 from .base import Array, Schedule
-from .description import description_of, text_of
+from .description_as_data import description_of, text_of
 
 
 @dataclass(frozen=True, repr=False)

@@ -9,7 +9,7 @@ from .anneal import between
 from .arguments import Number
 from .base import Array, Schedule, with_group_axis
 from .curves import Cosine, Curve, Exponential, Linear, Logarithmic, Polynomial, Power, Reversed
-from .duration_types import Events
+from .duration_annotations import Events
 
 TYPES = ("linear", "cosine", "1-sqrt", "quadratic", "log", "power", "exponential")
 

@@ -8,7 +8,7 @@ import numpy as np
 from . import fields
 from .arguments import Number, shown
 from .base import Array, Schedule, Value, with_group_axis
-from .duration_types import Events, OptionalEvents
+from .duration_annotations import Events, OptionalEvents
 from .wrapper import Wrapper
 
 

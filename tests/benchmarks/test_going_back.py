@@ -8,7 +8,7 @@ from test_simulation import formula
 
 import lehr.handlers as lehr
 from lehr.handlers.schedules import Anneal, Approach, Cosine, CosineAnnealing, Recursion, Scaling, Turn
-from lehr.handlers.schedules.cycles import _growing_cycles
+from lehr.handlers.schedules.ignite_cycles import _growing_cycles
 
 FAR = 10**5
 

@@ -18,7 +18,7 @@ from PIL import Image
 
 from lehr.engine import configure_optimizer
 from lehr.handlers import ReduceOnPlateauScheduler, configure_scheduler
-from lehr.handlers.cli import simulation
+from lehr.handlers.cli import simulated_values
 from lehr.handlers.cli.commands import lehr as command
 from lehr.handlers.config.catalogue import OPTIONS, known_types
 
@@ -132,7 +132,7 @@ CONFIGS = [
 @for_each("groups", [1, 3])
 @for_each("args", CONFIGS, ids=lambda args: args[0])
 def test_csv_has_the_simulated_numbers_to_the_last_bit(args, groups, monkeypatch):
-    monkeypatch.setattr(simulation, "CHUNK", 64)
+    monkeypatch.setattr(simulated_values, "CHUNK", 64)
     printed = run("simulate", *args, "-n", "250", "--groups", str(groups), "--initial", "momentum=0.9", "--csv").stdout
     config = {"type": args[0]}
     for text in args[1:]:
@@ -273,7 +273,7 @@ def test_the_terminal_shows_each_parameter_and_groups_that_differ(monkeypatch):
 
 def test_a_picture_of_many_events_has_their_extremes(monkeypatch):
     spike = "milestones_values=[[0,0],[49999,0],[50000,1],[50001,0]]"
-    monkeypatch.setattr(simulation, "CHUNK", 1024)
+    monkeypatch.setattr(simulated_values, "CHUNK", 1024)
     assert "lr: 0 to 1" in run("plot", "PiecewiseLinear", spike, "-n", "100000").output
 
 

@@ -172,7 +172,7 @@ def test_memory_and_interrupts(error, said, monkeypatch):
     def broken(*args):
         raise error
 
-    monkeypatch.setattr("lehr.handlers.cli.simulation.value_chunks", broken)
+    monkeypatch.setattr("lehr.handlers.cli.simulated_values.value_chunks", broken)
     assert said in failed("simulate", *STEP, "-n", "3", "--csv")
 
 

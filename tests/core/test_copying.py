@@ -9,7 +9,7 @@ from cases import for_each
 from optimizers import make_optimizer, make_trainer
 from torch.utils.data import DataLoader
 
-from lehr.handlers.core.copying import private_copy
+from lehr.handlers.core.simulation.private_copies import private_copy
 
 SHARED = {
     "engine": make_trainer(),

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import torch
 
-from lehr.handlers.core.referenced_objects import Search
+from lehr.handlers.core.trials.training_step_references import Search
 
 
 class Net(torch.nn.Module):

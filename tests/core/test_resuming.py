@@ -18,7 +18,7 @@ from registry import CASE_IDS, CASES
 from torch.utils.data import DataLoader
 
 from lehr.engine import OptimizerEvents, ParamHistory
-from lehr.engine.event_counts import times_fired
+from lehr.engine.times_fired import times_fired
 from lehr.handlers import (
     BatchSizeScheduler,
     LinearScheduler,

@@ -42,9 +42,9 @@ from lehr.handlers import (
     dry_run,
 )
 from lehr.handlers.cli.commands import lehr as command
-from lehr.handlers.cli.simulation import heading_of
+from lehr.handlers.cli.simulated_values import heading_of
 from lehr.handlers.config import files
-from lehr.handlers.core.keep_random_state import calls_user_code
+from lehr.handlers.core.simulation.keep_random_state import calls_user_code
 from lehr.handlers.schedules import Assignment, Constant, Mapped, Plateau
 
 # The random state of the process.

@@ -7,8 +7,8 @@ from forecast_runs import TRUTH, law, schedule
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lehr.handlers.forecast.law import LawParameters, log_losses
 from lehr.handlers.forecast.lr_changes import changes_of
+from lehr.handlers.forecast.multi_power_law import LawParameters, log_losses
 from lehr.handlers.forecast.sampled_events import steps_for
 
 KINDS = ["constant", "cosine", "jump", "linear"]

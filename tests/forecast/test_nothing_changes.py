@@ -17,7 +17,7 @@ from whole_runs import BATCHES, data, everything, network, plain, whole_run
 
 from lehr.engine import ParamHistory
 from lehr.handlers import CosineDecayScheduler, ExponentialScheduler, find_lr
-from lehr.handlers.core.trial_runs import Trial
+from lehr.handlers.core.trials.trainer_trial import Trial
 
 FEW = {"num_steps": 12, "seeds": 2}
 

@@ -5,8 +5,8 @@ import pytest
 from forecast_runs import FITTED, FORECAST, PEAK, final_losses, needs_curves, published_run
 
 from lehr.handlers.forecast import LossForecast, fit
-from lehr.handlers.forecast.law import log_losses
 from lehr.handlers.forecast.lr_changes import changes_of
+from lehr.handlers.forecast.multi_power_law import log_losses
 
 pytestmark = needs_curves
 

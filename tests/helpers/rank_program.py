@@ -40,7 +40,7 @@ from lehr.handlers import (
     TimeClock,
     TokenClock,
 )
-from lehr.handlers.core.metrics import REDUCTIONS, metric_of
+from lehr.handlers.core.metrics.metric_feed import REDUCTIONS, metric_of
 from lehr.handlers.schedules import Anneal, Constant, Plateau, Product
 
 EVENTS = 24

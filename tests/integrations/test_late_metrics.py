@@ -10,7 +10,7 @@ from optimizers import make_optimizer, values_of
 from torch_loops import IN_ONE_OPTIMIZER, LOSSES, begun, held
 
 from lehr.handlers import MetricScheduler, ParamScheduler, ReduceOnPlateauScheduler, as_torch_scheduler
-from lehr.handlers.core.without_engine import metric_driven_parts
+from lehr.handlers.core.for_other_trainers import metric_driven_parts
 from lehr.handlers.schedules import (
     Anneal,
     Concatenation,

@@ -5,7 +5,7 @@ from cases import for_each
 from optimizers import make_optimizer
 
 from lehr.handlers import CosineDecayScheduler, dry_run
-from lehr.handlers.integrations.run_arguments import run_arguments
+from lehr.handlers.integrations.trainer_run_length import run_arguments
 
 
 @for_each(

@@ -27,7 +27,7 @@ from lehr.handlers import (
     StepStateScheduler,
     as_torch_scheduler,
 )
-from lehr.handlers.core.without_engine import metric_driven_parts
+from lehr.handlers.core.for_other_trainers import metric_driven_parts
 from lehr.handlers.schedules import Anneal
 
 EVENTS = 10

@@ -30,7 +30,7 @@ from lehr.handlers import (
     check_plan,
     dry_run,
 )
-from lehr.handlers.core.all_events_at_once import can_write_at_once
+from lehr.handlers.core.simulation.all_events_at_once import can_write_at_once
 from lehr.handlers.plans.simulation import run
 from lehr.handlers.schedules import Anneal, Constant, Plateau, Product
 

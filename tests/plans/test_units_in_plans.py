@@ -15,7 +15,7 @@ from lehr.handlers import (
     dry_run,
     plot_plan,
 )
-from lehr.handlers.core.given_units import given_unit
+from lehr.handlers.core.duration_unit_checks import given_unit
 from lehr.handlers.schedules import Anneal, Constant
 
 RUN = RunLength(total_tokens="1.2B", tokens_per_step=1_000_000, samples_per_step=512, epoch_length=100)

@@ -30,13 +30,14 @@ def test_nothing_is_installed_outside_of_lehr():
         "__pycache__",
         "py.typed",
         "shortened_text.py",
+        "special_files.py",
         "lazy_exports.py",
         "handlers",
         "engine",
     }
 
 
-OF_ALL_LAYERS = {"lehr.shortened_text", "lehr.lazy_exports"}
+OF_ALL_LAYERS = {"lehr.shortened_text", "lehr.lazy_exports", "lehr.special_files"}
 
 
 def test_schedules_import_only_numpy_and_the_standard_library(repository):

@@ -25,7 +25,7 @@ from optimizers import make_optimizer
 from rank_program import CASES, DRIFTS, DRIVEN, TROUBLES, awkward_metrics_of, metrics_of
 
 from lehr.handlers import CosineDecayScheduler, OneCycleScheduler, create_lr_scheduler_with_warmup
-from lehr.handlers.core.drift_check import _lines, _shown
+from lehr.handlers.core.rank_drift_check import _lines, _shown
 
 HELPERS = Path(__file__).resolve().parent.parent / "helpers"
 REDUCED = ("mean", "min", "max", "rank0")

@@ -19,7 +19,7 @@ from public_names import RECORDED
 import lehr.handlers
 from lehr.handlers import BaseParamScheduler
 from lehr.handlers.schedules import Curve, Schedule
-from lehr.handlers.schedules.rules_in_turn import Rule
+from lehr.handlers.schedules.chainable_rules import Rule
 
 # The papers that a schedule and its scheduler are from.
 SOURCES = {

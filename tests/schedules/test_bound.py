@@ -23,7 +23,7 @@ from lehr.handlers.schedules import (
     WarmupStableDecay,
     rank_by_bound,
 )
-from lehr.handlers.schedules.loss_bound import bound_terms
+from lehr.handlers.schedules.ranking.by_bound import bound_terms
 
 SCHEDULER = LinearScheduler(
     torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1), "lr", 10, start_value=0.1, end_value=0.01

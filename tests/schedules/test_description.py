@@ -34,7 +34,7 @@ from lehr.handlers.schedules import (
     Power,
     Schedule,
 )
-from lehr.handlers.schedules.description import description_of, same_schedule, text_of
+from lehr.handlers.schedules.description_as_data import description_of, same_schedule, text_of
 
 # The states of all examples, which the last version before 0.2 saved, and the values at the next five events.
 STATES = json.loads((Path(__file__).parent.parent / "golden" / "states_0.1.json").read_text())
@@ -116,7 +116,7 @@ import json
 from dataclasses import dataclass
 from functools import partial
 from lehr.handlers.schedules import Anneal, Curve, FunctionSchedule
-from lehr.handlers.schedules.description import description_of
+from lehr.handlers.schedules.description_as_data import description_of
 
 def half(value):
     return value / 2

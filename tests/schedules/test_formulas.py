@@ -51,7 +51,7 @@ from lehr.handlers.schedules import (
     WarmupStableDecay,
     Window,
 )
-from lehr.handlers.schedules import cycles as growing
+from lehr.handlers.schedules import ignite_cycles as growing
 from lehr.handlers.schedules.mersenne_twister import first_words
 
 values, lengths = st.floats(-3, 3), st.floats(1, 30)

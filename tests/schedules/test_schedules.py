@@ -40,7 +40,7 @@ from lehr.handlers.schedules import (
     WarmupStableDecay,
 )
 from lehr.handlers.schedules.curves import blend
-from lehr.handlers.schedules.description import description_of, text_of
+from lehr.handlers.schedules.description_as_data import description_of, text_of
 
 # Each row has a schedule and its values from event 0 on, which were computed by hand.
 TABLE = [

@@ -10,7 +10,7 @@ import numpy as np
 
 from lehr.handlers.config.configure import Config
 from lehr.handlers.schedules import Schedule, arguments
-from lehr.handlers.schedules.description import description_of
+from lehr.handlers.schedules.description_as_data import description_of
 from lehr.handlers.targets.param_groups import HasParamGroups
 
 from . import to_lehr, to_mmengine, to_torch, to_transformers

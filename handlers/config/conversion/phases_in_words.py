@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from lehr.handlers.core.given_units import GivenUnit
+from lehr.handlers.core.duration_unit_checks import GivenUnit
 from lehr.handlers.schedules import (
     Anneal,
     Constant,
@@ -31,7 +31,7 @@ from lehr.handlers.schedules import (
     Shift,
     StepDecay,
 )
-from lehr.handlers.schedules.description import description_of, text_of
+from lehr.handlers.schedules.description_as_data import description_of, text_of
 
 from .split_into_phases import Phase
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from lehr.handlers.schedules import Concatenation, Constant, Product, Schedule, Shift, SideBySide, Stretch, Window
 
-from .decomposition import composed
-from .leaves import at_every, from_step, of_one_group, scaled, simplified
+from .rewrite_as_sequence import composed
+from .schedule_rewrites import at_every, from_step, of_one_group, scaled, simplified
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ from lehr.handlers.schedules import (
     StepDecay,
 )
 
-from .entry_arguments import shortest, unless
 from .schedules_of_config import Planned, planned, stand_in
+from .shortest_arguments import shortest, unless
 from .split_into_phases import Phase, phases_of
 from .unsayable import UnsayableError
 

@@ -17,10 +17,10 @@ from lehr.handlers.schedules import (
     Reversed,
 )
 
-from .entry_arguments import shortest, unless
-from .leaves import simple_curve
 from .phases_in_steps import of_all_groups, steps_of, without_holds
+from .schedule_rewrites import simple_curve
 from .schedules_of_config import Planned
+from .shortest_arguments import shortest, unless
 from .split_into_phases import Phase, phases_of
 from .to_torch import plateau
 from .unsayable import UnsayableError, unsayable

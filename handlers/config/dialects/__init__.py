@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import replace
 
-from lehr.handlers.config.checks import text
+from lehr.handlers.config.argument_validators import text
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Entry, EntryType, build, in_interval, located
 from lehr.handlers.config.entry_schedules import EntrySchedule

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lehr.handlers.config.checks import flag, functions, milestones, minus_one, unchecked
+from lehr.handlers.config.argument_validators import flag, functions, milestones, minus_one, unchecked
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Arguments, Entry, EntryType, build, located, lookup, read_entries, read_entry
 from lehr.handlers.config.entry_schedules import EntrySchedule

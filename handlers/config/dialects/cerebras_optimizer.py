@@ -20,7 +20,7 @@ from itertools import accumulate
 from types import SimpleNamespace
 from typing import Any
 
-from lehr.handlers.config.checks import at_least_one, flag, not_negative, unchecked
+from lehr.handlers.config.argument_validators import at_least_one, flag, not_negative, unchecked
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Entry, EntryType, Recognition, build, lookup, read_entry
 from lehr.handlers.config.entry_schedules import EntrySchedule

@@ -14,7 +14,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-from lehr.handlers.config.checks import at_least_one, flag, not_negative, number, positive
+from lehr.handlers.config.argument_validators import at_least_one, flag, not_negative, number, positive
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Arguments, EntryType
 from lehr.handlers.config.entry_schedules import EntrySchedule, StepWindow, scaling

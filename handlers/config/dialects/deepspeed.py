@@ -19,7 +19,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-from lehr.handlers.config.checks import (
+from lehr.handlers.config.argument_validators import (
     Check,
     at_least_one,
     count,

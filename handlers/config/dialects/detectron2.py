@@ -18,8 +18,17 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
-from lehr.handlers.config.checks import at_least_one, count, fraction, not_negative, number, one_of, positive, unchecked
-from lehr.handlers.config.checks import flag as boolean
+from lehr.handlers.config.argument_validators import (
+    at_least_one,
+    count,
+    fraction,
+    not_negative,
+    number,
+    one_of,
+    positive,
+    unchecked,
+)
+from lehr.handlers.config.argument_validators import flag as boolean
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Arguments, Entry, EntryType, Recognition, build, read_entry, refuse_key
 from lehr.handlers.config.entry_schedules import EntrySchedule

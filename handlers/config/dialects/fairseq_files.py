@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
-from lehr.handlers.config.checks import not_negative, text, unchecked, without_effect
+from lehr.handlers.config.argument_validators import not_negative, text, unchecked, without_effect
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Arguments, Entry, EntryType, Recognition, build, lookup, read_entry
 from lehr.handlers.config.entry_schedules import EntrySchedule

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from types import SimpleNamespace
 
-from lehr.handlers.config.checks import (
+from lehr.handlers.config.argument_validators import (
     Check,
     at_least_one,
     flag,

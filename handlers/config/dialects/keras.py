@@ -18,7 +18,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-from lehr.handlers.config.checks import (
+from lehr.handlers.config.argument_validators import (
     at_least_one,
     count,
     flag,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lehr.handlers.config.checks import milestones
+from lehr.handlers.config.argument_validators import milestones
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Entry, EntryType, build, lookup, read_entry
 from lehr.handlers.config.entry_schedules import EntrySchedule

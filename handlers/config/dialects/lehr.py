@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from lehr.handlers import schedules
-from lehr.handlers.config.checks import text
+from lehr.handlers.config.argument_validators import text
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import (
     Entry,
@@ -18,7 +18,7 @@ from lehr.handlers.config.entries import (
     refuse_key,
     refuse_missing,
 )
-from lehr.handlers.config.run_length import UNKNOWN
+from lehr.handlers.config.given_run_length import UNKNOWN
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedulers.decay_scheduler import DecayScheduler
@@ -74,7 +74,7 @@ SCHEDULERS = {
     "CosineAnnealingScheduler": SchedulerType("schedulers.ignite_cycles", CosineAnnealing),
     "CosineDecayScheduler": SchedulerType("schedulers.cosine_decay"),
     "CosineRestartScheduler": SchedulerType("schedulers.cosine_decay"),
-    "CyclicScheduler": SchedulerType("schedulers.cyclic", Cyclic),
+    "CyclicScheduler": SchedulerType("schedulers.triangular_cycles", Cyclic),
     "ExpStateScheduler": SchedulerType("schedulers.state_schedulers"),
     "ExponentialScheduler": SchedulerType("schedulers.decays"),
     "InverseSquareRootScheduler": SchedulerType("schedulers.decays"),
@@ -91,7 +91,7 @@ SCHEDULERS = {
     "OneCycleScheduler": SchedulerType("schedulers.one_cycle", OneCycle),
     "ParamGroupScheduler": SchedulerType("core.param_group_scheduler", counts_metrics=True),
     "ParamScheduler": SchedulerType("core.param_scheduler"),
-    "PhaseScheduler": SchedulerType("schedulers.phase_scheduler"),
+    "PhaseScheduler": SchedulerType("schedulers.phases_on_demand"),
     "PiecewiseConstantScheduler": SchedulerType("schedulers.decays"),
     "PiecewiseLinear": SchedulerType("schedulers.piecewise_linear", LinearInterpolation),
     "PiecewiseLinearStateScheduler": SchedulerType("schedulers.state_schedulers"),

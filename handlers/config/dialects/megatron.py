@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from lehr.handlers.config.checks import at_least_one, count, flag, fraction, not_negative, number, one_of
+from lehr.handlers.config.argument_validators import at_least_one, count, flag, fraction, not_negative, number, one_of
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Arguments, EntryType, Recognition
 from lehr.handlers.config.entry_schedules import EntrySchedule

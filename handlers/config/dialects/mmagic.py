@@ -3,7 +3,7 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
-from lehr.handlers.config.checks import at_least_one, count, flag, minus_one, not_negative, number
+from lehr.handlers.config.argument_validators import at_least_one, count, flag, minus_one, not_negative, number
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import EntryType
 from lehr.handlers.config.entry_schedules import ENDLESS, EntrySchedule, StepWindow, scaling

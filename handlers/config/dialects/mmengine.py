@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lehr.handlers.config.checks import (
+from lehr.handlers.config.argument_validators import (
     at_least_one,
     count,
     flag,
@@ -45,7 +45,7 @@ from lehr.handlers.schedules import (
     arguments,
 )
 from lehr.handlers.schedules.arguments import Number
-from lehr.handlers.schedules.rules_in_turn import Rule
+from lehr.handlers.schedules.chainable_rules import Rule
 
 from .torch import plateau
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from lehr.handlers.config.checks import at_least_one, count, fraction, not_negative, number, one_of
+from lehr.handlers.config.argument_validators import at_least_one, count, fraction, not_negative, number, one_of
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import EntryType
 from lehr.handlers.config.entry_schedules import EntrySchedule, StepWindow, scaling

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from lehr.handlers.config.checks import (
+from lehr.handlers.config.argument_validators import (
     at_least_one,
     count,
     flag,

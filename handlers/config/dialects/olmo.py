@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lehr.handlers.config.checks import at_least_one, fraction, not_negative, one_of, text, unchecked
+from lehr.handlers.config.argument_validators import at_least_one, fraction, not_negative, one_of, text, unchecked
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Arguments, Entry, EntryType, build, read_entries
 from lehr.handlers.config.entry_schedules import EntrySchedule, number_at

@@ -15,7 +15,16 @@ from itertools import accumulate, pairwise
 from operator import mul
 from types import SimpleNamespace
 
-from lehr.handlers.config.checks import count, flag, fraction, not_negative, number, one_of, positive, unchecked
+from lehr.handlers.config.argument_validators import (
+    count,
+    flag,
+    fraction,
+    not_negative,
+    number,
+    one_of,
+    positive,
+    unchecked,
+)
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Arguments, Entry, EntryType, build, nonempty_list
 from lehr.handlers.config.entry_schedules import EntrySchedule

@@ -19,7 +19,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from lehr.handlers.config.checks import (
+from lehr.handlers.config.argument_validators import (
     at_least_one,
     count,
     flag,

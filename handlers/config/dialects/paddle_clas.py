@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from types import SimpleNamespace
 
-from lehr.handlers.config.checks import (
+from lehr.handlers.config.argument_validators import (
     at_least_one,
     count,
     flag,

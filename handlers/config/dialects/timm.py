@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from lehr.handlers.config.checks import (
+from lehr.handlers.config.argument_validators import (
     at_least_one,
     count,
     flag,
@@ -50,7 +50,7 @@ from lehr.handlers.schedules import (
 )
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.base import Array
-from lehr.handlers.schedules.description import description_of, text_of
+from lehr.handlers.schedules.description_as_data import description_of, text_of
 
 
 def _restarts(value: Number, curve: Curve, a: SimpleNamespace) -> Schedule:

@@ -143,7 +143,7 @@ def _momentum(momenta: Sequence[Schedule | None], starts: Sequence[int]) -> Sche
 
 def _real(context: ConfigContext, node: Node, steps: float) -> EntrySchedule:
     """Return the values of torch's own schedulers, for results that depend on their implementation."""
-    from lehr.handlers.schedulers.torch.constructed_values import real_values
+    from lehr.handlers.schedulers.torch.values_of_real_schedulers import real_values
 
     refuse_later_failures(node, steps)
     try:

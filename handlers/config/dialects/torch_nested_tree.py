@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from lehr.handlers.config.checks import milestones, minus_one, unchecked
+from lehr.handlers.config.argument_validators import milestones, minus_one, unchecked
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Entry, EntryType, build, lookup, read_entries
 from lehr.handlers.config.entry_schedules import EntrySchedule

@@ -8,7 +8,7 @@ extrapolates. A config from before 0.1, which has ``[training] warmup_steps``, h
 
 from types import SimpleNamespace
 
-from lehr.handlers.config.checks import at_least_one, count, fraction, not_negative, one_of
+from lehr.handlers.config.argument_validators import at_least_one, count, fraction, not_negative, one_of
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import EntryType, Recognition
 from lehr.handlers.config.entry_schedules import EntrySchedule

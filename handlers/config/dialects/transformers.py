@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 
-from lehr.handlers.config.checks import (
+from lehr.handlers.config.argument_validators import (
     Check,
     count,
     flag,

@@ -24,7 +24,16 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-from lehr.handlers.config.checks import at_least_one, count, fraction, not_negative, number, one_of, text, unchecked
+from lehr.handlers.config.argument_validators import (
+    at_least_one,
+    count,
+    fraction,
+    not_negative,
+    number,
+    one_of,
+    text,
+    unchecked,
+)
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Arguments, Entry, EntryType, Recognition, build, lookup, read_entry
 from lehr.handlers.config.entry_schedules import EntrySchedule

@@ -3,8 +3,8 @@
 import inspect
 from typing import Any
 
-from lehr.handlers.core.given_units import refuse_in_plain_loop
-from lehr.handlers.core.strided_reading import StridedReader
+from lehr.handlers.core.duration_unit_checks import refuse_in_plain_loop
+from lehr.handlers.core.sparse_reading import StridedReader
 from lehr.handlers.schedules import Schedule, arguments
 from lehr.handlers.schedules.units import EVENTS
 

@@ -12,7 +12,7 @@ from lehr.handlers.schedules import arguments
 from .amounts import check_counts_amounts
 from .clock import Clock, EventClock
 from .counting_handlers import AtIterations, AtStarts, AtSteps, AtTimes, BatchCounter, Clocked
-from .landing import check_can_land, landing_handlers
+from .landing_by_deadline import check_can_land, landing_handlers
 from .time_clock import TimeClock
 
 # The events at which a value may be written: the batches before them are known, and the value trains the next one.

@@ -7,8 +7,8 @@ from typing import Any
 from ignite.engine import Engine
 from torch.optim import Optimizer
 
-from lehr.engine.event_counts import is_repeated_epoch_start
 from lehr.engine.optimizer_events import is_step_event
+from lehr.engine.times_fired import is_repeated_epoch_start
 from lehr.handlers.core.resuming.repeated_events import forget_recorded
 from lehr.handlers.core.saving import NOT_WRITTEN
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lehr.handlers.core.given_units import EVENTS_OF_RUN, UNITS_OF_CLOCKS
+from lehr.handlers.core.duration_unit_checks import EVENTS_OF_RUN, UNITS_OF_CLOCKS
 from lehr.handlers.schedules import Cooldown, RunLength, Schedule, arguments
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.run_length import COUNTS

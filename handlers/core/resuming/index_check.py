@@ -7,16 +7,10 @@ from typing import Any
 from ignite.engine import Engine, Events
 from ignite.engine.events import RemovableEventHandle
 
-from lehr.engine.event_counts import (
-    fired_at_end,
-    has_whole_epochs,
-    is_epoch_event,
-    repeated_epoch_starts,
-    times_fired,
-)
 from lehr.engine.optimizer_events import is_step_event, stepping_optimizers, steps_of
+from lehr.engine.times_fired import fired_at_end, has_whole_epochs, is_epoch_event, repeated_epoch_starts, times_fired
 from lehr.handlers.core.attached_engines import CHECKS, counts_for, engines_of
-from lehr.handlers.core.clocks.resuming import resume_with_clock, warn_of_other_unit
+from lehr.handlers.core.clocks.resume_checks import resume_with_clock, warn_of_other_unit
 from lehr.handlers.core.pausing import steps_aside
 from lehr.handlers.core.run_warnings import (
     EpochCheck,

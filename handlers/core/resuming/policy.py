@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lehr.handlers.schedules import Schedule, arguments
-from lehr.handlers.schedules.description import text_of
+from lehr.handlers.schedules.description_as_data import text_of
 from lehr.handlers.schedules.stateful import stateful_parts
 
 from .adjustment import Adjustment, checked_handover

@@ -8,10 +8,10 @@ from typing import Any
 from ignite.engine import Engine
 
 from lehr.handlers.core import inspection
-from lehr.handlers.core.copying import reachable_from
 from lehr.handlers.core.inspection import engines_of, locations_of, optimizers_of, shared_locations
 from lehr.handlers.core.scheduler import BaseParamScheduler
-from lehr.handlers.plans.simulation.schedulers import SimulatedScheduler
+from lehr.handlers.core.simulation.private_copies import reachable_from
+from lehr.handlers.plans.simulation.simulated_scheduler import SimulatedScheduler
 from lehr.handlers.plans.simulation.unforeseen import NO_GROUPS
 from lehr.handlers.schedules import arguments
 

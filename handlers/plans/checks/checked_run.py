@@ -9,7 +9,7 @@ import numpy as np
 from lehr.handlers.core.inspection import Location, locations_of, metric_name_of, reads_metric
 from lehr.handlers.plans.plan import named_groups
 from lehr.handlers.plans.simulation.run import SimulatedRun
-from lehr.handlers.plans.simulation.schedulers import SimulatedScheduler
+from lehr.handlers.plans.simulation.simulated_scheduler import SimulatedScheduler
 from lehr.handlers.schedules.base import Array
 
 from .findings import Finding

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from lehr.handlers.core.clocks.time_clock import TimeClock
-from lehr.handlers.core.given_units import given_unit
+from lehr.handlers.core.duration_unit_checks import given_unit
 from lehr.handlers.core.inspection import reads_metric
 from lehr.handlers.plans.plan import counted
-from lehr.handlers.plans.simulation.schedulers import WrittenSchedule
+from lehr.handlers.plans.simulation.simulated_scheduler import WrittenSchedule
 from lehr.handlers.plans.simulation.timeline import RunSettings
 from lehr.handlers.schedulers.torch.lengths import begins_anew, length_of
 from lehr.handlers.schedules import Concatenation, Cooldown, Cyclic, Cyclical, Restarts, Schedule

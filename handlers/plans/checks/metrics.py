@@ -9,12 +9,12 @@ from ignite.metrics import Metric
 from lehr.engine.handler_inspection import handlers_of
 from lehr.handlers.core import inspection
 from lehr.handlers.core.inspection import metric_name_of, planned_schedule
-from lehr.handlers.core.metric_feeds import how_to_feed, is_fed
-from lehr.handlers.plans.simulation.handlers import may_write_metrics
+from lehr.handlers.core.metrics.feed_detection import how_to_feed, is_fed
+from lehr.handlers.plans.simulation.handler_discovery import may_write_metrics
 from lehr.handlers.plans.simulation.plain_run import PlainRun
-from lehr.handlers.plans.simulation.schedulers import SimulatedScheduler
+from lehr.handlers.plans.simulation.simulated_scheduler import SimulatedScheduler
 from lehr.handlers.schedules import arguments
-from lehr.handlers.schedules.metric_parts import MetricPart, metric_parts
+from lehr.handlers.schedules.metric_driven_parts import MetricPart, metric_parts
 from lehr.handlers.schedules.stateful import stateful_parts
 
 from .checked_run import CheckedRun

@@ -12,8 +12,8 @@ from lehr.engine.optimizer_events import is_step_event
 from lehr.handlers.core import inspection
 from lehr.handlers.core.inspection import engines_of
 from lehr.handlers.core.run_warnings import value_past_end
-from lehr.handlers.plans.simulation.schedulers import SimulatedScheduler, WrittenSchedule
-from lehr.handlers.schedules.end_event import end_of
+from lehr.handlers.plans.simulation.simulated_scheduler import SimulatedScheduler, WrittenSchedule
+from lehr.handlers.schedules.end_of_schedule import end_of
 
 from .checked_run import CheckedRun
 from .findings import Finding

@@ -6,8 +6,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TextIO
 
-from lehr.handlers.core.special_files import special_file
 from lehr.handlers.schedules.arguments import shown, shown_names
+from lehr.special_files import special_file
 
 from .columns import counting_of, step_heading, value_headings
 from .json_logs import read_json

@@ -11,9 +11,9 @@ from lehr.handlers.plans.plan import Plan
 from lehr.handlers.plans.plot_plan import lines_of, needs_log
 from lehr.handlers.schedules.base import Array
 
-from . import marks
+from . import figure_annotations
 from .escaping import plain
-from .page_data import Contents
+from .page_contents import Contents
 from .traces import (
     UNITS,
     Panel,
@@ -171,11 +171,13 @@ def _in_unit(contents: Contents, panels: list[Panel], unit: str) -> Json:
     shapes, annotations = [], []
     for panel in panels:
         if panel.lines:
-            drawn = marks.of_panel(panel, contents.places_in(panel), contents.difference_in(panel), unit, columns)
+            drawn = figure_annotations.of_panel(
+                panel, contents.places_in(panel), contents.difference_in(panel), unit, columns
+            )
             shapes += drawn[0]
             annotations += drawn[1]
         else:
-            annotations.append(marks.missing(panel))
+            annotations.append(figure_annotations.missing(panel))
     found: Json = {"shapes": shapes, "annotations": annotations}
     ends = [x_of(plan.num_iterations, unit, plan.epoch_length) for plan in contents.plans]
     margin = 0.012 * float(max(ends))

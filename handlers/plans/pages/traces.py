@@ -13,8 +13,8 @@ from lehr.handlers.plans.plan import Plan, named_groups
 from lehr.handlers.plans.plot_plan import recorded_events
 from lehr.handlers.schedules.base import Array
 
+from .downsampling import FEWEST, kept_points
 from .escaping import plain
-from .points import FEWEST, kept_points
 
 UNITS = {"iteration": "iteration", "epoch": "epoch (of {} iterations)"}  # the titles of the x axes, by unit
 DASHES = {"-": "solid", "--": "dash", "-.": "dashdot", ":": "dot"}

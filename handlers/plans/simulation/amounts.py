@@ -14,7 +14,7 @@ from lehr.handlers.core.inspection import ClockedAttachment, counting_function
 from lehr.handlers.schedules import arguments
 
 if TYPE_CHECKING:
-    from .schedulers import SimulatedScheduler
+    from .simulated_scheduler import SimulatedScheduler
     from .timeline import Timeline
 
 Amounts = float | Sequence[float] | Mapping[Clock, Any] | None

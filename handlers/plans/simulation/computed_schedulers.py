@@ -10,15 +10,15 @@ from ignite.engine import Engine, Events
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
-from lehr.handlers.core.all_events_at_once import can_write_at_once, end_at, values_at_once
-from lehr.handlers.core.copying import reachable_from
 from lehr.handlers.core.inspection import members_of
 from lehr.handlers.core.scheduler import BaseParamScheduler
+from lehr.handlers.core.simulation.all_events_at_once import can_write_at_once, end_at, values_at_once
+from lehr.handlers.core.simulation.private_copies import reachable_from
 from lehr.handlers.schedules.base import Array
 
 from .event_times import Part, has_known_filter, position_of, times_of
-from .handlers import AttachedHandler
-from .schedulers import Integers, RecordedValues, SimulatedScheduler
+from .handler_discovery import AttachedHandler
+from .simulated_scheduler import Integers, RecordedValues, SimulatedScheduler
 from .timeline import Timeline
 
 Identity = tuple[int, str, int | None]

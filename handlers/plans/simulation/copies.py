@@ -9,12 +9,12 @@ from ignite.engine import Engine
 from torch.utils.data import BatchSampler, DataLoader, TensorDataset
 
 from lehr.handlers.core import inspection
-from lehr.handlers.core.copying import private_copy
 from lehr.handlers.core.inspection import locations_of
+from lehr.handlers.core.simulation.private_copies import private_copy
 from lehr.handlers.schedulers.batch_size import BatchSizeScheduler
 
-from .handlers import AttachedHandler
-from .schedulers import RecordedValues, SimulatedScheduler
+from .handler_discovery import AttachedHandler
+from .simulated_scheduler import RecordedValues, SimulatedScheduler
 
 
 def simulated_schedulers(

@@ -10,8 +10,8 @@ from torch.optim import Optimizer
 from lehr.engine import OptimizerEvents
 from lehr.engine.handler_inspection import filter_arguments
 
-from .handlers import AttachedHandler
-from .schedulers import Integers
+from .handler_discovery import AttachedHandler
+from .simulated_scheduler import Integers
 from .timeline import RunSettings
 
 # A run fires events in this order between two training steps. The events of optimizers follow.

@@ -10,18 +10,18 @@ import numpy as np
 from ignite.engine import Engine, Events
 from torch.optim import Optimizer
 
-from lehr.engine.event_counts import fired_at_end, repeated_epoch_starts
+from lehr.engine.times_fired import fired_at_end, repeated_epoch_starts
 from lehr.handlers.core import inspection
 from lehr.handlers.core.inspection import metric_name_of, optimizers_of
-from lehr.handlers.core.keep_random_state import random_state_kept
+from lehr.handlers.core.simulation.keep_random_state import random_state_kept
 from lehr.handlers.schedules.base import Array
 
 from .amounts import PlannedCounting
 from .computed_schedulers import ComputedRun, computable, is_seen
 from .copies import empty_engine, recorded_values, simulated_schedulers
 from .event_times import Part, has_known_filter, num_calls
-from .handlers import AttachedHandler, attached_handlers, engine_references
-from .schedulers import SimulatedScheduler, WrittenSchedule
+from .handler_discovery import AttachedHandler, attached_handlers, engine_references
+from .simulated_scheduler import SimulatedScheduler, WrittenSchedule
 from .timeline import EVALUATOR_EVENTS, TRAINER_EVENTS, Callback, RunSettings, Timeline
 
 PROGRESS_INTERVAL = 1000  # iterations between two calls of ``progress``

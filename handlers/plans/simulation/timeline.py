@@ -11,7 +11,7 @@ from lehr.engine.optimizer_events import OptimizerEvents, stepping_optimizers, s
 
 from .accumulation import Accumulation
 from .amounts import PlannedAmounts
-from .handlers import AttachedHandler
+from .handler_discovery import AttachedHandler
 
 BATCH_EVENTS = (Events.GET_BATCH_STARTED, Events.GET_BATCH_COMPLETED)
 OF_ITERATIONS = (*BATCH_EVENTS, Events.ITERATION_STARTED, Events.ITERATION_COMPLETED, *OptimizerEvents)

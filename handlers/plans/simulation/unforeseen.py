@@ -2,12 +2,12 @@
 
 from lehr.handlers.core import inspection
 from lehr.handlers.core.clocks.time_clock import TimeClock
-from lehr.handlers.core.copying import reachable_from
 from lehr.handlers.core.inspection import engines_of, locations_of, optimizers_of
 from lehr.handlers.core.scheduler import BaseParamScheduler
+from lehr.handlers.core.simulation.private_copies import reachable_from
 from lehr.handlers.schedules import arguments
 
-from .handlers import AttachedHandler
+from .handler_discovery import AttachedHandler
 from .run import SimulatedRun
 
 NO_GROUPS = "which has no param groups yet, or does not say where it writes"

@@ -12,7 +12,6 @@ from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.schedulers.concat import ConcatScheduler
 from lehr.handlers.schedulers.cosine_decay import CosineDecayScheduler, CosineRestartScheduler
-from lehr.handlers.schedulers.cyclic import CyclicScheduler
 from lehr.handlers.schedulers.decays import (
     ExponentialScheduler,
     LinearScheduler,
@@ -22,6 +21,7 @@ from lehr.handlers.schedulers.decays import (
     StepScheduler,
 )
 from lehr.handlers.schedulers.one_cycle import OneCycleScheduler
+from lehr.handlers.schedulers.triangular_cycles import CyclicScheduler
 from lehr.handlers.targets.param_groups import HasParamGroups
 
 DIGITS = 12  # torch keeps some arguments only as products of them, so that the last digits are rounded

@@ -10,7 +10,7 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from lehr.handlers.schedules.description import description_of, text_of
+from lehr.handlers.schedules.description_as_data import description_of, text_of
 
 # Torch's schedulers change these attributes at each step, so the attributes are not configuration.
 COUNTS = ("last_epoch", "_step_count", "_last_lr", "_get_lr_called_within_step", "_is_initial")

@@ -6,7 +6,7 @@ from torch.optim import lr_scheduler as torch
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
 from lehr.handlers.schedules import Schedule, Shift
-from lehr.handlers.schedules.end_event import end_of
+from lehr.handlers.schedules.end_of_schedule import end_of
 from lehr.handlers.schedules.named_phases import NamedPhase, phases_of
 
 from .torch_schedule import TorchSteps

@@ -8,18 +8,18 @@ from typing import Any, Self
 from ignite.engine import Engine
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
-from lehr.handlers.core.metric_driven_base import MetricDrivenScheduler
-from lehr.handlers.core.metrics import MetricFeed
+from lehr.handlers.core.metrics.metric_driven_scheduler import MetricDrivenScheduler
+from lehr.handlers.core.metrics.metric_feed import MetricFeed
 from lehr.handlers.core.resuming.policy import ResumePolicy
 from lehr.handlers.schedules import Shift, arguments
 from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.legacy_text import same_name
-from lehr.handlers.schedules.plateau import checked_metric
+from lehr.handlers.schedules.value_reduced_on_plateau import checked_metric
 from lehr.handlers.targets.group_selection import Selection
 from lehr.handlers.targets.param_groups import ParamGroups
 
 from .inspection import schedulers_in
-from .per_group import numbers_of
+from .late_groups import numbers_of
 from .torch_schedule import TorchSteps
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
-from lehr.handlers.core.copying import private_copy
+from lehr.handlers.core.simulation.private_copies import private_copy
 
 from .inspection import schedulers_in
 

@@ -1,0 +1,171 @@
+"""Functions that find the unit of a scheduler's durations, and refuse a unit that the scheduler does not count."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from lehr.handlers.schedules import RunLength
+from lehr.handlers.schedules.arguments import shown
+from lehr.handlers.schedules.awaiting_run_length import InUnits
+from lehr.handlers.schedules.durations import NUMBERS
+from lehr.handlers.schedules.run_length import COUNTS
+from lehr.handlers.schedules.units import EPOCHS, EVENTS, MILLISECONDS, PERCENT, STEPS, has_unit, quantity, shown_part
+
+UNITS_OF_CLOCKS = {"ms": MILLISECONDS}  # units of clocks that a RunLength calls by another name
+EVENTS_OF_RUN = (STEPS, EPOCHS)  # the units that a scheduler without a clock may count
+AT_STEPS = (  # without a filter, each of these events is a step
+    *("ITERATION_STARTED", "ITERATION_COMPLETED", "GET_BATCH_STARTED", "GET_BATCH_COMPLETED"),
+    *("STEP_STARTED", "STEP_COMPLETED"),
+)
+MAX_DEPTH = 20  # how deep arguments of schedulers, schedules and lists are searched
+
+
+class GivenUnit(NamedTuple):
+    """The length of a run, and the unit in which a duration was given."""
+
+    run: RunLength
+    unit: str
+
+    def in_words(self, part: float, whole: float) -> str | None:
+        """Return a part of a run as text in this unit; None for events and percentages, or if there is no conversion.
+
+        >>> run = RunLength(total_tokens="1.2B", tokens_per_step=1_000_000)
+        >>> GivenUnit(run, "tokens").in_words(900, 1200)
+        '0.9 of 1.2B tokens'
+        """
+        amounts = [self.run.amount_of(events, self.unit) for events in (part, whole)]
+        if self.unit in (EVENTS, PERCENT) or None in amounts:
+            return None
+        return shown_part(amounts[0], amounts[1], self.unit)  # type: ignore[arg-type]
+
+
+def given_unit(scheduler: Any) -> GivenUnit | None:
+    """Return the unit of the first duration that a scheduler, or one that it combines, was given as a text.
+
+    Args:
+        scheduler: the scheduler.
+
+    Returns:
+        The unit with the length of the run; None if no duration was a text, or only one in events.
+
+    Example:
+        >>> from lehr.handlers import PiecewiseLinear
+        >>> import torch
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+        >>> run = RunLength(total_steps=1000, tokens_per_step=500)
+        >>> given_unit(PiecewiseLinear(optimizer, "lr", [(0, 0.0), ("10k tokens", 0.1)], run=run)).unit
+        'tokens'
+    """
+    return next(_units_in(scheduler, None, MAX_DEPTH), None)
+
+
+def counts_of(scheduler: Any) -> list[str]:
+    """Return the units to which the durations of a scheduler, and of the schedulers that it combines, were converted.
+
+    Args:
+        scheduler: the scheduler.
+
+    Returns:
+        ``counts`` of each :class:`~lehr.handlers.RunLength`, without repetitions.
+    """
+    own = getattr(scheduler, "thresholds_count", EVENTS)
+    found = dict.fromkeys(one.run.counts for one in _units_in(scheduler, None, MAX_DEPTH))
+    return [*found, *([own] if own != EVENTS and own not in found else [])]
+
+
+def refuse_other_clock(scheduler: Any, clock: Any, event: Any) -> None:
+    """Raise an error if durations of a scheduler were converted to a unit that its event index will not count.
+
+    Args:
+        scheduler: the scheduler.
+        clock: the clock that it is attached with; None if it counts events.
+        event: the event that it is attached to.
+
+    Raises:
+        ValueError: ``counts`` of its run is another unit than that of the clock, or of the event.
+    """
+    word = EVENTS if clock is None else UNITS_OF_CLOCKS.get(clock.unit, clock.unit)
+    expected: tuple[str, ...] = (word,)
+    place = f"is attached with a clock of {word}"
+    if word == EVENTS:
+        expected, place = _counts_at(event)
+    elif word not in COUNTS:
+        return
+    for counts in counts_of(scheduler):
+        if counts not in expected:
+            if word == EVENTS and counts not in EVENTS_OF_RUN:
+                place = "counts events"
+            raise ValueError(
+                f"run must have counts={expected[0]!r} where the scheduler {place}, given "
+                f"counts={counts!r}, to which the durations of {shown(scheduler, 100)} were converted"
+            )
+
+
+def refuse_in_plain_loop(scheduler: Any, *, counts_amounts: bool) -> None:
+    """Raise an error if durations of a scheduler were converted to a unit that a plain loop does not count.
+
+    Args:
+        scheduler: the scheduler.
+        counts_amounts: whether the loop passes amounts to ``apply``; else it counts events.
+
+    Raises:
+        ValueError: the texts are tokens, samples or milliseconds, and the loop counts events; or the reverse.
+    """
+    for counts in counts_of(scheduler):
+        if counts_amounts and counts in EVENTS_OF_RUN:
+            raise ValueError(
+                f"run must have the counts of the amounts, such as 'tokens', where apply has an amount above 1, given "
+                f"counts={counts!r}, to which the durations of {shown(scheduler, 100)} were converted"
+            )
+        if not counts_amounts and counts not in EVENTS_OF_RUN:
+            raise ValueError(
+                f"run must have counts='steps' where the scheduler counts events, given counts={counts!r}, to which "
+                f"the durations of {shown(scheduler, 100)} were converted: attach it with a clock, or pass the amount "
+                "of each event to apply"
+            )
+
+
+def checked_reader(scheduler: Any) -> Callable[[int], Any]:
+    """Return the function that reads a scheduler's value.
+
+    Before the scheduler's first event, its durations must be in the unit that the scheduler counts.
+    """
+    if scheduler._counted is None:
+        refuse_in_plain_loop(scheduler, counts_amounts=False)
+        scheduler._counted = EVENTS
+    return scheduler._read  # type: ignore[no-any-return]
+
+
+def _counts_at(event: Any) -> tuple[tuple[str, ...], str]:
+    """Return the units that an event of an engine may count, and the place of the event as text for an error."""
+    from lehr.engine.times_fired import each_of
+
+    events = each_of(event)
+    given = [getattr(one, "name", one) for one in events]  # an event may be given by its name
+    names = [one.upper() if isinstance(one, str) else "" for one in given]
+    if set(names) <= {"EPOCH_STARTED", "EPOCH_COMPLETED"}:
+        return (EPOCHS,), f"is attached to {names[0]}"
+    if all(name in AT_STEPS and getattr(one, "filter", None) is None for name, one in zip(names, events, strict=True)):
+        return (STEPS,), f"is attached to {names[0]}"
+    return EVENTS_OF_RUN, "counts events"
+
+
+def _units_in(value: Any, run: RunLength | None, depth: int) -> Iterator[GivenUnit]:
+    if depth and hasattr(value, "_given"):  # a scheduler
+        args, kwargs = value._given
+        own = getattr(value, "run_length", None)
+        for one in (*args, *kwargs.values()):
+            if type(one) not in NUMBERS:
+                yield from _units_in(one, own, depth - 1)
+    elif depth and isinstance(value, list | tuple):
+        for one in value:
+            yield from _units_in(one, run, depth - 1)
+    elif depth and isinstance(value, InUnits | Mapping):
+        for one in (value.given if isinstance(value, InUnits) else value).values():
+            yield from _units_in(one, run, depth - 1)
+    elif run is not None and has_unit(value):
+        try:
+            unit = quantity("duration", value).unit
+        except ValueError:  # another text, such as a name
+            return
+        if unit != EVENTS:
+            yield GivenUnit(run, unit)

@@ -1,0 +1,113 @@
+"""Schedulers that read a metric at their events."""
+
+import copy
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from lehr.handlers.core.param_scheduler import ParamScheduler
+from lehr.handlers.core.resuming.policy import ResumePolicy
+from lehr.handlers.core.resuming.repeated_events import take_repeat
+
+from .metric_feed import MetricFeed, saved_metric
+
+if TYPE_CHECKING:
+    from ignite.engine import Engine
+
+
+class SchedulerWithMetric(ParamScheduler):
+    """A scheduler with the name of a metric; a subclass sets ``_feed``."""
+
+    _feed: MetricFeed
+
+    @property
+    def metric_name(self) -> str:
+        """The name of the metric in ``engine.state.metrics``."""
+        return self._feed.name
+
+    @metric_name.setter
+    def metric_name(self, metric_name: str) -> None:
+        self._feed.name = metric_name
+
+    @property
+    def reduction(self) -> str:
+        """How the metrics of several ranks are combined."""
+        return self._feed.reduction
+
+    @reduction.setter
+    def reduction(self, reduction: str) -> None:
+        self._feed.reduction = reduction
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__({**state, "_feed": copy.copy(state["_feed"])})
+
+
+class MetricDrivenScheduler(SchedulerWithMetric):
+    """A scheduler that reads a metric of the engine at each event and passes it to its schedule.
+
+    If the event fails, the schedule returns to its state before the metric, so that the event can be repeated.
+
+    A subclass overrides the abstract methods.
+    """
+
+    _reads_metric = True
+
+    def __call__(self, engine: "Engine | None", name: str | None = None, amount: int = 1) -> None:
+        """Pass the metric to the schedule, write the value of this event, record it, and count the event.
+
+        Args:
+            engine: the engine that has the metric; None in a plain loop, without metric and history.
+            name: name of the history; None for ``param_name``.
+            amount: what the event adds to ``event_index``; see :class:`BaseParamScheduler`.
+        """
+        if not self._reads_metric:
+            ParamScheduler.__call__(self, engine, name, amount)
+            return
+        if engine is None:
+            super().__call__(self._recording_engine(engine), name, amount)  # type: ignore[arg-type]
+            return
+        index, is_new = self._event_index, not take_repeat(self)
+        before = self._schedule_state()
+        try:
+            self._feed.follow(engine)
+            if is_new and self._reads_metric_at(index):
+                self._give_metric(engine)
+            super().__call__(self._recording_engine(engine), name, amount)
+        except BaseException:
+            if self._event_index == index:
+                self._restore_schedule(before)
+            raise
+
+    def _reads_metric_at(self, index: int) -> bool:
+        """Return whether an event reads the metric."""
+        return True
+
+    @abstractmethod
+    def _give_metric(self, engine: "Engine") -> None:
+        """Read the metric and pass it to the schedule."""
+
+    @abstractmethod
+    def _schedule_state(self) -> Any:
+        """Return the state of the schedule that the metric may change."""
+
+    @abstractmethod
+    def _restore_schedule(self, state: Any) -> None:
+        """Restore that state."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state with the metric for the next event; see :meth:`BaseParamScheduler.state_dict`."""
+        return {**super().state_dict(), **({"metric": self._feed.state()} if self._reads_metric else {})}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: ResumePolicy | None = None) -> None:
+        """Load the state of a scheduler; see :meth:`BaseParamScheduler.load_state_dict`.
+
+        Args:
+            state_dict: what :meth:`state_dict` returned.
+            resume_policy: as in :meth:`BaseParamScheduler.load_state_dict`.
+
+        Raises:
+            TypeError, ValueError: as :meth:`BaseParamScheduler.load_state_dict`; nothing is loaded then.
+        """
+        metric = saved_metric(state_dict)
+        super().load_state_dict(state_dict, resume_policy)
+        self._feed.load(metric)

@@ -1,0 +1,1 @@
+"""The ranking of schedules by a bound on the loss at the end of a run."""
