@@ -9,14 +9,14 @@ import torch
 from lehr.handlers.schedules.base import Array
 
 
-def as_held(held: Sequence[Any], values: Any) -> Any:
+def as_held(numbers: Sequence[Any], values: Any) -> Any:
     """Return the values after the tensors of param groups have rounded them to their dtypes.
 
     Args:
-        held: the number or tensor that each group holds.
+        numbers: the number or tensor that each group holds.
         values: a number, a list with one number for each group, or an array ``(events, groups)``.
     """
-    dtypes = [one.dtype if isinstance(one, torch.Tensor) else torch.float64 for one in held]
+    dtypes = [one.dtype if isinstance(one, torch.Tensor) else torch.float64 for one in numbers]
     if not any(dtype is not torch.float64 for dtype in dtypes):
         return values
     if isinstance(values, np.ndarray):
