@@ -23,14 +23,14 @@ def csv_rows(columns: Sequence[HistoryColumn]) -> Iterator[str]:
     while begin < max((events.stop for events in kept), default=0):
         end = begin + rows_at_once * min(events.step for events in kept if events.stop > begin)
         parts = [events[-(-begin // events.step) : -(-end // events.step)] for events in kept]
-        places = {part: np.arange(part.start, part.stop, part.step) for part in parts}
-        indices = np.unique(np.concatenate([*places.values()]))
+        events_of = {part: np.arange(part.start, part.stop, part.step) for part in parts}
+        indices = np.unique(np.concatenate([*events_of.values()]))
         table = np.full((len(indices), sum(groups)), np.nan)
         left = 0
         for column, part, width in zip(columns, parts, groups, strict=True):
             values = np.full((len(part), width), np.nan)
             column.fill(values, part.start // column.stride)
-            table[np.searchsorted(indices, places[part]), left : left + width] = values
+            table[np.searchsorted(indices, events_of[part]), left : left + width] = values
             left += width
         cells = iter(_cells(table.ravel()))
         rows = zip(map(str, indices.tolist()), *[cells] * sum(groups), strict=True)

@@ -93,9 +93,9 @@ def columns_of_state(state: Any) -> dict[str, Any]:
     return by_name
 
 
-def is_list_of(kind: type, values: Any) -> bool:
-    """Return whether an object is a list or tuple of objects whose class is exactly ``kind``."""
-    return isinstance(values, list | tuple) and all(type(value) is kind for value in values)
+def is_list_of(item_type: type, values: Any) -> bool:
+    """Return whether an object is a list or tuple of objects whose class is exactly ``item_type``."""
+    return isinstance(values, list | tuple) and all(type(value) is item_type for value in values)
 
 
 def require(condition: bool, rule: str) -> None:

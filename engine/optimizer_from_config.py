@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 from .cerebras.defaults import PAGE, REQUIRED
 from .cerebras.optimizer import CerebrasOptimizer
-from .cerebras.options import check_kinds
+from .cerebras.options import check_option_values
 from .saved_update_rule_check import check_update_rule
 from .values_in_errors import shown
 
@@ -166,7 +166,7 @@ def _check_names(name: str, given: dict[str, Any], names: list[str]) -> None:
 def _check_options_of_page(defaults: dict[str, Any], options: dict[str, Any]) -> None:
     """Check that each option has the type of its default."""
     pairs = [name for name, default in defaults.items() if isinstance(default, tuple)]
-    check_kinds(options, defaults, pairs, [name for name, default in defaults.items() if default is None])
+    check_option_values(options, defaults, pairs, [name for name, default in defaults.items() if default is None])
 
 
 def _check_values(

@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 
 from lehr.engine.values_in_errors import shown
 
-from .options import check_kinds
+from .options import check_option_values
 from .saved_state_checks import check_is_state, check_saved
 
 State = dict[str, Any]
@@ -70,7 +70,7 @@ class CerebrasOptimizer(Optimizer):
         for param in group["params"]:
             if param.is_complex():
                 raise TypeError(f"params of {type(self).__name__} must be real, given {param.dtype}")
-        check_kinds(group, self.defaults, self.pairs, self.optional)
+        check_option_values(group, self.defaults, self.pairs, self.optional)
 
     def init_group(self, group: State) -> None:
         """Make the state of each parameter of a group that has a gradient and no state yet."""

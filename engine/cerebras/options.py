@@ -1,4 +1,4 @@
-"""The function :func:`check_kinds`, which checks the options of Cerebras' optimizers."""
+"""The function :func:`check_option_values`, which checks the options of Cerebras' optimizers."""
 
 import math
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ FLAGS = (
 )
 
 
-def check_kinds(
+def check_option_values(
     options: dict[str, Any], names: Iterable[str], pairs: Iterable[str] = (), optional: Iterable[str] = ()
 ) -> None:
     """Check that options are numbers within their ranges, or True or False.

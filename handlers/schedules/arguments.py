@@ -55,23 +55,23 @@ def shown_names(names: Iterable[str]) -> str:
 
 def _repr_of(value: Any, length: int, depth: int) -> str:
     """Return the repr of a value. If a list, a dict or a text is longer than ``length``, return only its beginning."""
-    kind: Any = type(value)
-    if kind in BRACKETS and value:
-        start, end = BRACKETS[kind]
-        return start + _joined(((item,) for item in value), length, depth, kind is tuple and len(value) == 1) + end
-    if isinstance(value, dict) and kind.__repr__ in DICT_REPRS and value:
+    class_: Any = type(value)
+    if class_ in BRACKETS and value:
+        start, end = BRACKETS[class_]
+        return start + _joined(((item,) for item in value), length, depth, class_ is tuple and len(value) == 1) + end
+    if isinstance(value, dict) and class_.__repr__ in DICT_REPRS and value:
         text = "{" + _joined(value.items(), length, depth) + "}"
-        return text if kind is dict else f"{kind.__name__}({text})"
-    if kind in (str, bytes, bytearray):
+        return text if class_ is dict else f"{class_.__name__}({text})"
+    if class_ in (str, bytes, bytearray):
         value = value[:length]
     try:
         return repr(value)
     except RecursionError:
-        return f"a {kind.__name__} that is nested too deeply to be shown"
+        return f"a {class_.__name__} that is nested too deeply to be shown"
     except ValueError:  # Python refuses to show an int of more than 4300 digits
-        return f"an {kind.__name__} that is too large to be shown"
+        return f"an {class_.__name__} that is too large to be shown"
     except Exception:
-        return f"a {kind.__name__} that cannot be shown"
+        return f"a {class_.__name__} that cannot be shown"
 
 
 def _joined(items: Iterable[tuple[Any, ...]], length: int, depth: int, alone: bool = False) -> str:

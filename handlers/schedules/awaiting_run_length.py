@@ -84,7 +84,7 @@ class InUnits(Schedule):
                     yield from one.texts_inside()
 
 
-def held_back(cls: type[Schedule], args: tuple[Any, ...], kwargs: dict[str, Any]) -> InUnits | None:
+def placeholder_for(cls: type[Schedule], args: tuple[Any, ...], kwargs: dict[str, Any]) -> InUnits | None:
     """Return the arguments of a schedule as :class:`InUnits` if an argument is, or contains, a text; otherwise None."""
     names, durations = _known(cls)
     for name, value in (*zip(names, args, strict=False), *kwargs.items()):

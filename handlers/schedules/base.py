@@ -34,9 +34,9 @@ class TakesTexts:
         """Return :class:`.InUnits` if a duration is a text such as ``"10%"``; see :meth:`in_run`."""
         for value in (*args, *kwargs.values()):
             if type(value) not in NUMBERS:
-                from .awaiting_run_length import held_back
+                from .awaiting_run_length import placeholder_for
 
-                return held_back(cls, args, kwargs) or object.__new__(cls)  # type: ignore[return-value, arg-type]
+                return placeholder_for(cls, args, kwargs) or object.__new__(cls)  # type: ignore[return-value, arg-type]
         return object.__new__(cls)
 
 

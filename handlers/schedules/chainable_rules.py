@@ -70,7 +70,7 @@ class Scaling(Rule):
     def coefficients(self, steps: Array) -> tuple[Array, Array]:
         """Return the arrays a and c of the class docstring at the steps.
 
-        After a factor of 0, the quotient is undefined. For a :class:`.GammaDecay`, ``a`` is then computed from
+        After a factor of 0, the quotient is undefined. For a ``GammaDecay``, ``a`` is then computed from
         ``gamma``. For any other schedule, ``a`` is then 1 if the new factor is also 0, and otherwise 0.
         """
         now, before = _now_and_before(self.factors, steps)

@@ -31,8 +31,8 @@ class Concatenation(Schedule):
 
     Raises:
         TypeError: a duration is not a number.
-        ValueError: a duration is negative or not whole; there are not one fewer durations than schedules; the schedules
-            have values for different numbers of groups.
+        ValueError: a duration is negative or not whole; the number of durations is not the number of schedules minus 1;
+            the schedules have values for different numbers of groups.
 
     Example:
         >>> from lehr.handlers.schedules import LinearCyclical, CosineAnnealing

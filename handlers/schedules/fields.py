@@ -98,7 +98,7 @@ def check(owner: Any) -> None:
     """Check the arguments of a dataclass with these fields, and replace each argument by the result of its check.
 
     Raises:
-        TypeError, ValueError: a check raises an error; or two arguments have values for different numbers of parameter
+        TypeError, ValueError: a check raises an error; or two arguments have values for different numbers of param
             groups.
     """
     counts = {}

@@ -34,11 +34,11 @@ def _seed(state: Words, seeds: Words, count: int) -> None:
     """Fill a state from the seeds, without rows between ``count`` and ``MIDDLE``, on which no word depends."""
     row, high = seeds.copy(), np.empty_like(seeds)
     state[0] = row
-    for number, place in enumerate(np.arange(1, len(state), dtype=np.uint32), 1):
+    for number, step in enumerate(np.arange(1, len(state), dtype=np.uint32), 1):
         np.right_shift(row, 30, out=high)
         np.bitwise_xor(row, high, out=row)
         np.multiply(row, FACTOR, out=row)
-        np.add(row, place, out=row)
+        np.add(row, step, out=row)
         if number <= count or number >= MIDDLE:
             state[number] = row
 

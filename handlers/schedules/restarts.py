@@ -25,7 +25,7 @@ class Restarts(Schedule):
     ``start_k = start_value * restart_weights[k]``. After the last cycle, the value is ``end_value``.
 
     Args:
-        start_value: value at the start of the first cycle; a float, or a list of G floats, one for each parameter
+        start_value: value at the start of the first cycle; a float, or a list of G floats, one for each param
             group.
         end_value: value that each cycle goes towards; a float, or a list of G floats.
         periods: events in the first cycle, above 0, not necessarily whole; or a list with the events of each cycle.

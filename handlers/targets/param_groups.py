@@ -209,7 +209,7 @@ class ParamGroups(Target):
 
     def read(self) -> list[float]:
         """Return the present value of each group."""
-        return [float(held) for held in self._held_by(self.groups())]
+        return [float(number) for number in self._numbers_of(self.groups())]
 
     def base_values(self) -> list[float]:
         """Return the base value of each group: its entry ``initial_<key>``, or its present value without such an entry.
@@ -220,7 +220,7 @@ class ParamGroups(Target):
             TypeError, ValueError: an entry ``initial_<key>`` is not a finite number.
         """
         groups, initial_key = self.groups(), f"initial_{self.key}"
-        values = [float(held) for held in self._held_by(groups)]
+        values = [float(number) for number in self._numbers_of(groups)]
         for at, group in enumerate(groups):
             if initial_key in group:
                 initial = group[initial_key]
@@ -231,7 +231,7 @@ class ParamGroups(Target):
 
     def as_held(self, values: Any) -> Any:
         """Return the values after the groups' tensors have rounded them to their dtype. See :meth:`Target.as_held`."""
-        return as_held(self._held_by(self.groups()), values)
+        return as_held(self._numbers_of(self.groups()), values)
 
     def holders(self, engine: "Engine | None" = None) -> list[Any]:
         """Return the groups that the next event writes to."""
@@ -250,16 +250,16 @@ class ParamGroups(Target):
         Raises:
             ValueError: a group holds a number instead of a tensor, or two groups with different values share a tensor.
         """
-        held = self._held_by(self.groups())
-        for at, old in enumerate(held):
+        numbers = self._numbers_of(self.groups())
+        for at, old in enumerate(numbers):
             if not is_tensor(old):
                 raise ValueError(
                     f"{self.key!r} must be a tensor in each selected param group, given {old!r} in group {at}; "
                     f"construct the optimizer with torch.tensor({old!r}) on the device of the optimizer's parameters"
                 )
         if own_values or not self._writes_all:
-            self._refuse_shared(held, range(len(held)))
-        return held
+            self._refuse_shared(numbers, range(len(numbers)))
+        return numbers
 
     def write(self, value: Value, engine: "Engine | None" = None) -> None:
         """Write one value to all groups, or one value of a list, or of a memoryview of floats, to each group.
@@ -293,10 +293,10 @@ class ParamGroups(Target):
                 return partial(_put_float, groups, self.key, value)
             return partial(_put_floats, groups, self.key, self.fitted(value, groups))  # type: ignore[arg-type]
         values: Iterable[float] = self.fitted(value, groups) if isinstance(value, list) else repeat(value)
-        held = self._held_by(groups)
+        numbers = self._numbers_of(groups)
         if not self._writes_all or isinstance(value, list):
-            self._refuse_shared(held, values)
-        return partial(self._put, groups, held, values)
+            self._refuse_shared(numbers, values)
+        return partial(self._put, groups, numbers, values)
 
     def _hold_floats(self, groups: list[Group]) -> bool:
         """Return whether the parameter is a float in each group that the next event writes to."""
@@ -318,10 +318,10 @@ class ParamGroups(Target):
         first, more = indices[0], indices if len(indices) > 1 else None
         return FloatGroups(self.optimizer, groups, len(groups), self.key, first, more)
 
-    def _put(self, groups: list[Group], held: list[Any], values: Iterable[float]) -> None:
+    def _put(self, groups: list[Group], numbers: list[Any], values: Iterable[float]) -> None:
         filled, tensor = None, tensor_type()
         # ``repeat()`` has no end, so ``torch.compile`` does not compile this loop. Compiling it would cost more time.
-        for group, old, new in zip(groups, held, values):  # noqa: B905
+        for group, old, new in zip(groups, numbers, values):  # noqa: B905
             if isinstance(old, tensor):
                 if old is not filled:  # groups with one value may share a tensor
                     (old.detach() if old.requires_grad else old).fill_(new)
@@ -341,19 +341,19 @@ class ParamGroups(Target):
         Raises:
             ValueError: a selected group shares its tensor with a group that has another value or is not selected.
         """
-        self._refuse_shared(self._held_by(self.groups()), values)
+        self._refuse_shared(self._numbers_of(self.groups()), values)
 
-    def _refuse_shared(self, held: list[Any], values: Iterable[Any]) -> None:
+    def _refuse_shared(self, numbers: list[Any], values: Iterable[Any]) -> None:
         tensor_class = tensor_type()
-        if not any(isinstance(old, tensor_class) for old in held):
+        if not any(isinstance(old, tensor_class) for old in numbers):
             return
         having = (group for group in self.optimizer.param_groups if self.key in group)
-        owned = list(map(id, self._held_by(having)))
+        owned = list(map(id, self._numbers_of(having)))
         if len(set(owned)) == len(owned):  # the usual case, and fast to check
             return
-        owners, written = Counter(owned), Counter(map(id, held))
+        owners, written = Counter(owned), Counter(map(id, numbers))
         of_tensor: dict[int, Any] = {}
-        for tensor, value in zip(held, values):  # noqa: B905 -- repeat() has no end
+        for tensor, value in zip(numbers, values):  # noqa: B905 -- repeat() has no end
             if isinstance(tensor, tensor_class) and (
                 owners[id(tensor)] > written[id(tensor)] or of_tensor.setdefault(id(tensor), value) != value
             ):
@@ -362,7 +362,7 @@ class ParamGroups(Target):
                     "given one tensor in several groups; put a clone() of the tensor into each group"
                 )
 
-    def _held_by(self, groups: Iterable[Group]) -> list[Any]:
+    def _numbers_of(self, groups: Iterable[Group]) -> list[Any]:
         """Return the number or tensor that each group holds as its parameter."""
         try:
             if self.item is None:

@@ -33,8 +33,8 @@ class Location(NamedTuple):
     @property
     def identity(self) -> tuple[int, str, int | None]:
         """A key that identifies the number. Two param groups that share a tensor have equal keys."""
-        held = self.holder.get(self.key) if isinstance(self.holder, dict) else None
-        return (id(held) if is_tensor(held) else id(self.holder)), self.key, self.item
+        number = self.holder.get(self.key) if isinstance(self.holder, dict) else None
+        return (id(number) if is_tensor(number) else id(self.holder)), self.key, self.item
 
     @property
     def label(self) -> str:
@@ -60,12 +60,12 @@ class Location(NamedTuple):
         The number is NaN if the engine's state does not have the attribute yet.
         """
         if isinstance(self.holder, dict):
-            held = self.holder[self.key] if self.item is None else self.holder[self.key][self.item]
+            number = self.holder[self.key] if self.item is None else self.holder[self.key][self.item]
         else:
-            held = getattr(self.holder, self.key, None)
-        if isinstance(held, list | tuple):
-            return [float(value) for value in held]
-        return [math.nan if held is None else float(held)]
+            number = getattr(self.holder, self.key, None)
+        if isinstance(number, list | tuple):
+            return [float(value) for value in number]
+        return [math.nan if number is None else float(number)]
 
 
 class Target(ABC):

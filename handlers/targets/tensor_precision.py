@@ -12,21 +12,21 @@ if TYPE_CHECKING:
     import torch
 
 
-def as_held(held: Sequence[Any], values: Any) -> Any:
+def as_held(numbers: Sequence[Any], values: Any) -> Any:
     """Return the values after the tensors of param groups have rounded them to their dtypes.
 
     Args:
-        held: the number or tensor that each group holds.
+        numbers: the number or tensor that each group holds.
         values: a number, a list with one number for each group, or an array ``(events, groups)``.
     """
-    if {float}.issuperset(map(type, held)):  # the usual case, and quick to see
+    if {float}.issuperset(map(type, numbers)):  # the usual case, and quick to see
         return values
     tensor = tensor_type()
-    if not any(isinstance(one, tensor) for one in held):
+    if not any(isinstance(one, tensor) for one in numbers):
         return values
     import torch
 
-    dtypes = [one.dtype if isinstance(one, tensor) else torch.float64 for one in held]
+    dtypes = [one.dtype if isinstance(one, tensor) else torch.float64 for one in numbers]
     if not any(dtype is not torch.float64 for dtype in dtypes):
         return values
     if isinstance(values, np.ndarray):

@@ -264,7 +264,9 @@ def test_a_learning_rate_that_is_not_a_number_is_named_with_its_group(kind, lr):
     optimizer = optimizer_of(2, tensor=False)
     wrapped = peer.ExponentialLR(optimizer, 0.5)
     optimizer.param_groups[1]["lr"] = lr
-    with pytest.raises(ValueError, match=r"'lr'.*floating-point tensor of one number, given .* in group 1") as error:
+    with pytest.raises(
+        ValueError, match=r"'lr'.*floating-point tensor of one number, given .* in param group 1"
+    ) as error:
         OF_LR[kind](optimizer, wrapped)
     assert repr(lr) in str(error.value)
 
