@@ -30,9 +30,9 @@ class LRScheduler(MetricDrivenScheduler):
     each optimizer step. It steps the torch scheduler at each event except the first. The torch scheduler does not see
     what others write to the learning rate, so it may follow a warm-up.
 
-    A step calls the public ``step()``. Of most of torch's own classes, it calls ``get_lr()`` alone and sets what
-    ``step()`` would set, such as ``last_epoch`` and ``get_last_lr()``, since that takes less time. A class that is
-    derived from torch's is always stepped by its ``step()``.
+    For most of torch's own classes, a step calls ``get_lr()`` and sets what ``step()`` would set, such as
+    ``last_epoch`` and ``get_last_lr()``, which takes less time. For your own classes, also those derived from torch's,
+    it calls the public ``step()``.
 
     A ``ReduceLROnPlateau`` receives the latest metric at each event except the first. To reduce the learning rate as
     soon as an evaluator is done, use :class:`ReduceLROnPlateauScheduler`.
