@@ -150,6 +150,7 @@ class TorchSteps(StatefulSchedule):
             self._set(_progress=progress)
 
     def _move_to(self, index: int) -> None:
+        """Call ``step()`` until an event, or go back to it; if ``step`` takes a metric, do nothing."""
         now = self._progress
         if self.takes_metric or (index == now.position and not now.lost):
             return
