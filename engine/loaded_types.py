@@ -44,4 +44,4 @@ def is_engine(value: object) -> "TypeIs[Engine]":
     >>> is_engine(0.5)
     False
     """
-    return isinstance(value, loaded_types("ignite.engine.Engine"))
+    return isinstance(value, getattr(sys.modules.get("ignite.engine"), "Engine", ()))
