@@ -227,6 +227,11 @@ REFUSED = [
         r"\['eval_strategy'\] must be 'steps' or 'epoch' for greedy, given 'no'",
     ),
     (training("greedy", eval_strategy="epoch"), {}, "epoch_length must be given, since eval_strategy is 'epoch'"),
+    (
+        training("polynomial", max_steps=9, lr_scheduler_kwargs={"lr_end": 10.0}),
+        {},
+        "lr_end must be less than the optimizer's .*, given 10.0",
+    ),
     (training("greedy", eval_delay=5), {}, r"\['eval_delay'\] must be 0 for greedy, given 5"),
     (
         {"scheduler": {"type": "hf.TrainingArguments", "max_steps": 9}, "interval": "step", "frequency": 2},

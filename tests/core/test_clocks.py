@@ -41,7 +41,7 @@ from lehr.handlers import (
     paused,
 )
 from lehr.handlers.core.clocks.clock import amount_of
-from lehr.handlers.core.sparse_reading import read_strided
+from lehr.handlers.core.sparse_reading import StridedReader, read_strided
 from lehr.handlers.schedules import Anneal, Constant, LinearInterpolation, Plateau, Product
 from lehr.handlers.schedules.base import Schedule
 
@@ -199,6 +199,12 @@ class Table(Schedule):
 
     def values(self, indices):
         return np.arange(1000.0)[indices.astype(int)]
+
+
+def test_equal_amounts_are_foreseen_more_and_more():
+    schedule = Anneal(1.0, 0.0, 400_000)
+    reader, indices = StridedReader(schedule), range(0, 400_000, 500)
+    assert [reader.read(index) for index in indices] == schedule(np.array(indices)).tolist()
 
 
 def test_where_a_later_index_has_no_value_one_index_is_read():

@@ -382,6 +382,42 @@ def test_a_state_whose_plateau_counts_are_no_numbers_loads_nothing(key, message,
     assert repr(scheduler.state_dict()) == before
 
 
+def pair_of(pairs, key):
+    return next(pair for pair in pairs["dict"] if pair[0] == key)
+
+
+@for_each(
+    ("key", "value", "message"),
+    [
+        ("rates", "x", "not the learning rates of a torch scheduler: 'x'"),
+        ("momenta", "x", "not the momenta of a torch scheduler: 'x'"),
+        ("wrapped", 3, "not the attributes of a torch scheduler: 3"),
+        ("gamma", 0.5, "not the attributes of this StepLR, since 'gamma' differs"),
+    ],
+)
+def test_a_state_with_another_entry_loads_nothing(key, value, message):
+    scheduler = LRScheduler(peer.StepLR(make_optimizer(), step_size=2))
+    state, before = scheduler.state_dict(), repr(scheduler.state_dict())
+    saved = state["progress"][0]["saved"]
+    pair_of(pair_of(saved, "wrapped")[1] if key == "gamma" else saved, key)[1] = value
+    with pytest.raises(ValueError, match=message):
+        scheduler.load_state_dict(state)
+    assert repr(scheduler.state_dict()) == before
+
+
+class NeverLoaded(peer.StepLR):
+    """A user's class that refuses every state."""
+
+    def load_state_dict(self, state_dict):
+        raise KeyError(state_dict)
+
+
+def test_an_error_of_a_users_class_that_loads_is_told():
+    scheduler = LRScheduler(NeverLoaded(make_optimizer(), step_size=2))
+    with pytest.raises(ValueError, match="not the state of such a torch scheduler: "):
+        scheduler.load_state_dict(scheduler.state_dict())
+
+
 def test_betas_are_restored_if_a_step_fails_half_way():
     betas = torch.tensor(0.9, dtype=torch.float64), torch.tensor(0.999, dtype=torch.float64)
     optimizer = make_optimizer(1, torch.optim.Adam, betas=betas, foreach=False, capturable=False)

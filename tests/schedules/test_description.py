@@ -301,3 +301,12 @@ def test_a_curve_of_a_user_with_a_function_does_not_show_its_address():
     schedule = Concatenation([Anneal(1.0, 0.0, 5, Custom(half)), Cyclic(0, 1, 2, scale_fn=abs)], [5])
     assert "function=half)" in text_of(description_of(schedule))
     assert "scale_fn=abs" in text_of(description_of(schedule))
+
+
+@for_each("saved", [{"dict": 3}, {"set": None}])
+def test_what_describes_no_schedule_is_refused(saved):
+    scheduler = LinearScheduler(_optimizer(), "lr", 4, start_value=0.0, end_value=1.0)
+    before = scheduler.state_dict()
+    with pytest.raises(ValueError, match=r"state_dict\['schedule'\] must be the description of a schedule, given {"):
+        scheduler.load_state_dict({**before, "schedule": saved})
+    assert scheduler.state_dict() == before

@@ -26,62 +26,62 @@ from .torch_schedule import TorchSteps
 class LRScheduler(MetricDrivenScheduler):
     """Runs any scheduler of ``torch.optim.lr_scheduler`` at the events of an engine.
 
-        At event i, counting from 0, it writes the learning rate of step i of a plain torch loop, which calls
-        ``scheduler.step()`` once after each optimizer step. It steps the torch scheduler at each event except the first.
-        The torch scheduler does not see learning rates that other code writes, so a warm-up can come before it.
+    At event i, counting from 0, it writes the learning rate of step i of a plain torch loop, which calls
+    ``scheduler.step()`` once after each optimizer step. It steps the torch scheduler at each event except the first.
+    The torch scheduler does not see learning rates that other code writes, so a warm-up can come before it.
 
     For most of torch's own classes, a step calls only ``get_lr()`` and sets what ``step()`` would set, such as
     ``last_epoch`` and ``get_last_lr()``, because this takes less time. Your own classes, also those derived from
     torch's, are stepped by their public ``step()``.
 
-        A ``ReduceLROnPlateau`` receives the latest metric at each event except the first. To reduce the learning rate as
-        soon as an evaluator is done, use :class:`ReduceLROnPlateauScheduler`.
+    A ``ReduceLROnPlateau`` receives the latest metric at each event except the first. To reduce the learning rate as
+    soon as an evaluator is done, use :class:`ReduceLROnPlateauScheduler`.
 
-        Args:
-            lr_scheduler: the torch scheduler. Do not call its ``step()`` yourself.
-            save_history: whether to record the written values in ``engine.state.param_history``.
-            use_legacy: whether to start with the value after the first step. Use it with events after the optimizer's step,
-                such as ``Events.ITERATION_COMPLETED``.
-            metric_name: the metric in ``engine.state.metrics`` for a ``ReduceLROnPlateau``. Keyword only.
-            reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
-                metric of rank 0) or ``"none"`` (each rank uses its own). Keyword only.
-            param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`. The
-                torch scheduler computes the values of all groups. With ``Groups(added="ignore")``, groups that you add
-                later are not written; with ``added="refuse"``, they raise an error. Keyword only.
+    Args:
+        lr_scheduler: the torch scheduler. Do not call its ``step()`` yourself.
+        save_history: whether to record the written values in ``engine.state.param_history``.
+        use_legacy: whether to start with the value after the first step. Use it with events after the optimizer's step,
+            such as ``Events.ITERATION_COMPLETED``.
+        metric_name: the metric in ``engine.state.metrics`` for a ``ReduceLROnPlateau``. Keyword only.
+        reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
+            metric of rank 0) or ``"none"`` (each rank uses its own). Keyword only.
+        param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`. The
+            torch scheduler computes the values of all groups. With ``Groups(added="ignore")``, groups that you add
+            later are not written; with ``added="refuse"``, they raise an error. Keyword only.
 
-        Raises:
-            TypeError: ``lr_scheduler`` is not a torch scheduler.
-            ValueError: a learning rate is not a finite number; the param group does not exist; at an event, the metric is
-                missing, or a param group was added although ``lr_lambda`` has a function for each group.
+    Raises:
+        TypeError: ``lr_scheduler`` is not a torch scheduler.
+        ValueError: a learning rate is not a finite number; the param group does not exist; at an event, the metric is
+            missing, or a param group was added although ``lr_lambda`` has a function for each group.
 
-        A param group that you add before event j trains event j with its own learning rate, ``own``. After event j, the
-        torch scheduler computes the group's learning rate by its formula. If the formula is a product of the initial
-        learning rate and factors ``f``, the group has ``own * f(i) / f(j)`` at event i. If you add the group with an
-        ``initial_lr``, it has ``initial_lr * f(i)``.
+    A param group that you add before event j trains event j with its own learning rate, ``own``. After event j, the
+    torch scheduler computes the group's learning rate by its formula. If the formula is a product of the initial
+    learning rate and factors ``f``, the group has ``own * f(i) / f(j)`` at event i. If you add the group with an
+    ``initial_lr``, it has ``initial_lr * f(i)``.
 
-        If your own torch scheduler reads variables of a closure, a simulation reads the same variables.
+    If your own torch scheduler reads variables of a closure, a simulation reads the same variables.
 
-        Deviations from ignite 0.5.5: the values equal torch's, but ignite's values are wrong for seven torch schedulers;
-        ``SequentialLR``, ``ChainedScheduler`` and ``ReduceLROnPlateau`` work; a learning rate that is a tensor stays the
-        same tensor.
+    Deviations from ignite 0.5.5: the values equal torch's, but ignite's values are wrong for seven torch schedulers;
+    ``SequentialLR``, ``ChainedScheduler`` and ``ReduceLROnPlateau`` work; a learning rate that is a tensor stays the
+    same tensor.
 
-        Seeking forward steps the torch scheduler from its present step. Seeking back restores an earlier state and steps
-        from there. Loading a state steps from the beginning if the configuration differs, or if the torch scheduler
-        contains a function or anything else that is not plain data. Otherwise loading takes the same time at any index.
+    Seeking forward steps the torch scheduler from its present step. Seeking back restores an earlier state and steps
+    from there. Loading a state steps from the beginning if the configuration differs, or if the torch scheduler
+    contains a function or anything else that is not plain data. Otherwise loading takes the same time at any index.
 
-        Example:
-            >>> import torch
-            >>> from torch.optim.lr_scheduler import ExponentialLR
-            >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
-            >>> scheduler = LRScheduler(ExponentialLR(optimizer, gamma=0.5))
-            >>> scheduler.simulate(4)[:, 0].tolist()
-            [0.1, 0.05, 0.025, 0.0125]
-            >>> for _ in range(3):
-            ...     scheduler(None)
-            ...     print(optimizer.param_groups[0]["lr"])
-            0.1
-            0.05
-            0.025
+    Example:
+        >>> import torch
+        >>> from torch.optim.lr_scheduler import ExponentialLR
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+        >>> scheduler = LRScheduler(ExponentialLR(optimizer, gamma=0.5))
+        >>> scheduler.simulate(4)[:, 0].tolist()
+        [0.1, 0.05, 0.025, 0.0125]
+        >>> for _ in range(3):
+        ...     scheduler(None)
+        ...     print(optimizer.param_groups[0]["lr"])
+        0.1
+        0.05
+        0.025
     """
 
     def __init__(
