@@ -389,10 +389,10 @@ def pair_of(pairs, key):
 @for_each(
     ("key", "value", "message"),
     [
-        ("rates", "x", "not the learning rates of a torch scheduler: 'x'"),
-        ("momenta", "x", "not the momenta of a torch scheduler: 'x'"),
-        ("wrapped", 3, "not the attributes of a torch scheduler: 3"),
-        ("gamma", 0.5, "not the attributes of this StepLR, since 'gamma' differs"),
+        ("rates", "x", "the saved learning rates must be a list of finite numbers, given 'x'"),
+        ("momenta", "x", "the saved momenta must be a list of numbers or None, given 'x'"),
+        ("wrapped", 3, "'wrapped' must contain attributes by their names, given 3"),
+        ("gamma", 0.5, "the state of a StepLR must have the 'gamma' of this scheduler, given 0.5"),
     ],
 )
 def test_a_state_with_another_entry_loads_nothing(key, value, message):
@@ -414,7 +414,7 @@ class NeverLoaded(peer.StepLR):
 
 def test_an_error_of_a_users_class_that_loads_is_told():
     scheduler = LRScheduler(NeverLoaded(make_optimizer(), step_size=2))
-    with pytest.raises(ValueError, match="not the state of such a torch scheduler: "):
+    with pytest.raises(ValueError, match="state_dict must fit this torch scheduler, given "):
         scheduler.load_state_dict(scheduler.state_dict())
 
 

@@ -434,12 +434,15 @@ def test_arguments_of_composed_schedules_are_checked(make):
     [
         (
             lambda: Restarts(1.0, 0.0, 5, restart_weights=[1.0, 0.5]),
-            "restart_weights must be one ratio with one period",
+            "restart_weights must be a number if periods is a number",
         ),
-        (lambda: Restarts(1.0, 0.0, [5, 6], restart_weights=[1.0]), "restart_weights must be as many as the 2 periods"),
+        (
+            lambda: Restarts(1.0, 0.0, [5, 6], restart_weights=[1.0]),
+            "restart_weights must have 2 items, one for each of the periods",
+        ),
         (lambda: Restarts(1.0, 0.0, [5, 6], period_mult=2.0), "period_mult must be"),
         (lambda: Restarts(1.0, 0.0, [5, 6], num_cycles=2), "num_cycles must be"),
-        (lambda: Bounded(Constant(1.0), at_least=2.0, at_most=1.0), "at_most must not be less than at_least, 2"),
+        (lambda: Bounded(Constant(1.0), at_least=2.0, at_most=1.0), "at_most must be at least at_least=2.0, given 1.0"),
     ],
 )
 def test_arguments_that_contradict_one_another_are_refused(make, message):
