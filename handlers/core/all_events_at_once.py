@@ -12,7 +12,7 @@ from lehr.handlers.targets.target import Location
 
 from .param_group_scheduler import ParamGroupScheduler
 from .param_scheduler import ParamScheduler
-from .schedule_reading import FIRST_BLOCK_SIZE, read_block
+from .schedule_reading import FIRST_BLOCK_SIZE, block_size, read_block
 from .scheduler import BaseParamScheduler
 
 MOST_BLOCKS = 16  # in which a schedule is read: more take more calls, fewer take more memory at once
@@ -74,14 +74,19 @@ def _read(schedule: Schedule, first: int, num_events: int) -> Array:
     """Return the values of a pure schedule, ``(n,)`` or ``(n, G)``, in a few blocks."""
     groups = schedule.groups
     values = np.empty(num_events if groups is None else (num_events, groups))
-    size = max(FIRST_BLOCK_SIZE, 1 << (-(-num_events // MOST_BLOCKS) - 1).bit_length())
-    at = 0
+    largest, at = max(block_size(schedule), _power_of_two(-(-num_events // MOST_BLOCKS))), 0
     while at < num_events:
+        size = min(max(_power_of_two(num_events - at), FIRST_BLOCK_SIZE), largest)  # no more than is needed
         start, block = read_block(schedule, first + at, size)
         rows = block[first + at - start : first + num_events - start]
         values[at : at + len(rows)] = rows
         at += len(rows)
     return values
+
+
+def _power_of_two(number: int) -> int:
+    """Return the smallest power of two that is at least a number."""
+    return 1 << (number - 1).bit_length()
 
 
 def _written(part: BaseParamScheduler, engine: Engine, values: Array) -> list[tuple[Location, Array]]:

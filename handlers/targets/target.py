@@ -31,8 +31,10 @@ class Location(NamedTuple):
     @property
     def identity(self) -> tuple[int, str, int | None]:
         """A key for the number; it is equal for two param groups that share a tensor."""
-        held = self.holder.get(self.key) if isinstance(self.holder, dict) else None
-        return (id(held) if isinstance(held, torch.Tensor) else id(self.holder)), self.key, self.item
+        holder, key, item, _ = self
+        held = holder.get(key) if isinstance(holder, dict) else None
+        is_tensor = type(held) is not float and isinstance(held, torch.Tensor)  # the check of a tensor is slow
+        return id(held if is_tensor else holder), key, item
 
     @property
     def label(self) -> str:
