@@ -208,6 +208,7 @@ def plan_of(run: SimulatedRun) -> Plan:
     settings = run.settings
     for name, recorded in run.recorded.items():
         values = run.tables[name]
+        values = values if values.flags.writeable else values.copy()  # the plan is the user's
         all_spans = (_spans(written, run.stop) for written in run.written_schedules if written.name == name)
         each = [scheduler.event_iterations for scheduler, _ in recorded.writers]
         is_own = len(each) == 1 and not any(each[0] is column.event_iterations for column in columns.values())

@@ -257,7 +257,7 @@ def _growing_cycles(sizes: tuple[int, int], ratio: float, horizon: int) -> Array
         count = min(int(np.searchsorted(ends, horizon)) + 1, count)
         tables.append(np.stack([np.append(start, ends[: count - 1]), size[:count], warmup[:count]]))
         start, sizes = float(ends[count - 1]), _grown((int(size[count - 1]), int(warmup[count - 1])), ratio)
-    table = np.hstack(tables)
+    table = np.hstack(tables) if len(tables) > 1 else tables[0]
     table.flags.writeable = False  # all schedules of these sizes share the table
     return table
 
@@ -274,6 +274,8 @@ def _growing(size: int, ratio: float, horizon: int, count: int) -> Array:
     Each size depends on the size before. A NumPy loop computes each next size by a division by ``1 / ratio``, rounded
     down. If the rounding error of ``1 / ratio`` leads to another size than :func:`_grown`, the loop starts again there.
     """
+    if not size:  # no warm-up
+        return np.zeros(count)
     sizes, first = np.full(count, 1 / ratio), 0
     sizes[0] = size
     while first < count:

@@ -33,8 +33,9 @@ class Location(NamedTuple):
     @property
     def identity(self) -> tuple[int, str, int | None]:
         """A key that identifies the number. Two param groups that share a tensor have equal keys."""
-        number = self.holder.get(self.key) if isinstance(self.holder, dict) else None
-        return (id(number) if is_tensor(number) else id(self.holder)), self.key, self.item
+        holder, key, item, _ = self
+        number = holder.get(key) if isinstance(holder, dict) else None
+        return id(number if type(number) is not float and is_tensor(number) else holder), key, item
 
     @property
     def label(self) -> str:

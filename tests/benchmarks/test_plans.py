@@ -58,4 +58,5 @@ def test_growth_of_a_plan(benchmark, add_row, iterations, groups):
     measured = interleaved(benchmark, contenders, rounds=5)
     for name in ("dry_run", "check_plan"):
         what = f"{name}, {len(schedulers)} schedulers, {groups} groups, {iterations:,} iterations"
-        add_row(what, {"lehr": measured[name], "an empty run": measured["run"]})
+        targets = {"an empty run": 0.2} if iterations >= 10_000 else None
+        add_row(what, {"lehr": measured[name], "an empty run": measured["run"]}, targets)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from cases import for_each
 from ignite.engine import Events
-from optimizers import values_of
+from optimizers import make_optimizer, values_of
 from real_runs import COUNTING, WAYS, assert_as_planned, attach
 from rigs import METRICS, RIGS
 from torch.utils.data import DataLoader
@@ -24,6 +24,7 @@ from lehr.handlers import (
     StateParamScheduler,
     StepScheduler,
     check_plan,
+    dry_run,
 )
 from lehr.handlers.schedules import Anneal, LinearInterpolation
 
@@ -91,6 +92,13 @@ def test_two_names_of_one_scheduler_have_arrays_of_their_own():
     first, second = (column.event_iterations for column in plan.columns.values())
     assert first.tolist() == second.tolist()
     assert not np.shares_memory(first, second)
+
+
+def test_groups_with_equal_values_have_columns_of_their_own():
+    values = dry_run(LinearScheduler(make_optimizer(3), "lr", 4, start_value=1.0, end_value=0.0), 2, 3)["lr"]
+    assert values.tolist() == [[value] * 3 for value in (1.0, 0.75, 0.5, 0.25, 0.0, 0.0)]
+    values[0, 1] = 5.0
+    assert values[:2].tolist() == [[1.0, 5.0, 1.0], [0.75] * 3]
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])

@@ -7,7 +7,7 @@ from ignite.engine import Engine
 
 from lehr.handlers.core.param_group_scheduler import ParamGroupScheduler
 from lehr.handlers.core.param_scheduler import ParamScheduler
-from lehr.handlers.core.schedule_reading import FIRST_BLOCK_SIZE, read_block
+from lehr.handlers.core.schedule_reading import FIRST_BLOCK_SIZE, block_size, read_block
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules import Schedule
 from lehr.handlers.schedules.base import Array
@@ -73,14 +73,19 @@ def _read(schedule: Schedule, first: int, num_events: int) -> Array:
     """Return the values of a pure schedule, ``(n,)`` or ``(n, G)``, in a few blocks."""
     groups = schedule.groups
     values = np.empty(num_events if groups is None else (num_events, groups))
-    size = max(FIRST_BLOCK_SIZE, 1 << (-(-num_events // MOST_BLOCKS) - 1).bit_length())
-    at = 0
+    largest, at = max(block_size(schedule), _power_of_two(-(-num_events // MOST_BLOCKS))), 0
     while at < num_events:
+        size = min(max(_power_of_two(num_events - at), FIRST_BLOCK_SIZE), largest)  # no more than is needed
         start, block = read_block(schedule, first + at, size)
         rows = block[first + at - start : first + num_events - start]
         values[at : at + len(rows)] = rows
         at += len(rows)
     return values
+
+
+def _power_of_two(number: int) -> int:
+    """Return the smallest power of two that is at least a number."""
+    return 1 << (number - 1).bit_length()
 
 
 def _written(part: BaseParamScheduler, engine: Engine, values: Array) -> list[tuple[Location, Array]]:

@@ -93,13 +93,16 @@ def _jumps_in(sizes: Array) -> NDArray[np.int64]:
     on in the same direction. For a step from a high value to a low value, the same must be true backwards.
     """
     low, high = np.minimum(sizes[:-1], sizes[1:]), np.maximum(sizes[:-1], sizes[1:])
+    is_large = (low > 0) & (high >= (1 - 1e-9) * LARGEST_RATIO * low)
+    if not is_large.any():
+        return np.empty(0, dtype=np.int64)
     steps = np.diff(sizes, axis=0)
     padded = np.pad(steps, ((1, 1), (0, 0)))
     before, after = padded[:-2], padded[2:]
     small_before, small_after = (np.abs(steps) > 10 * np.abs(other) for other in (before, after))
     up, down = small_before & (small_after | (after < 0)), small_after & (small_before | (before > 0))
     matters = high >= 0.01 * sizes.max(axis=0)
-    is_jump = (low > 0) & (high >= (1 - 1e-9) * LARGEST_RATIO * low) & np.where(steps > 0, up, down) & matters
+    is_jump = is_large & np.where(steps > 0, up, down) & matters
     return np.flatnonzero(is_jump.any(axis=1)) + 1
 
 

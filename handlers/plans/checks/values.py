@@ -49,11 +49,9 @@ def zero_starts(checked: CheckedRun) -> Iterator[Finding]:
     run = checked.run
     for name, recorded in run.recorded.items() if not run.settings.start else ():
         groups: dict[tuple[int, bool], list[str]] = defaultdict(list)
-        steps = {
-            column: run.settings.accumulation.of_scheduler(one.original)
-            for one, columns in recorded.writers
-            for column in columns
-        }
+        steps: dict[int, int] = {}
+        for one, columns in recorded.writers:
+            steps |= dict.fromkeys(columns, run.settings.accumulation.of_scheduler(one.original))
         for column, (values, location) in enumerate(zip(run.tables[name].T, recorded.locations, strict=False)):
             if location.is_in_optimizer and location.key == "lr" and values[0] == 0:
                 zeros = int(np.argmax(values != 0)) if values.any() else len(values)

@@ -3,6 +3,7 @@
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property, partial
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch.optim import Optimizer
 from lehr.engine.times_fired import fired_at_end, repeated_epoch_starts
 from lehr.handlers.core import inspection
 from lehr.handlers.core.inspection import metric_name_of, optimizers_of
-from lehr.handlers.core.simulation.keep_random_state import random_state_kept
+from lehr.handlers.core.simulation.keep_random_state import calls_user_code, random_state_restored
 from lehr.handlers.schedules.base import Array
 
 from .amounts import PlannedCounting
@@ -78,7 +79,7 @@ class SimulatedRun:
         Raises:
             Exception: a scheduler raises an error at an event. A note names the iteration.
         """
-        with random_state_kept(*self.called):
+        with self.random_state_kept():
             try:
                 found = computable(self.schedulers, self.recorded.values(), self.handlers, self.trainer, self.engine)
                 try:
@@ -93,10 +94,14 @@ class SimulatedRun:
                 error.add_note(f"in a dry run, at iteration {iteration} of {self.settings.iterations}")
                 raise
 
-    @property
-    def called(self) -> list[object]:
-        """The schedulers and filters of events that a run calls, with the functions of users in them."""
-        return [*(scheduler.copy for scheduler in self.schedulers), *(one.event_filter for one in self.handlers)]
+    def random_state_kept(self) -> AbstractContextManager[None]:
+        """Restore the random state afterwards, if a scheduler or a filter of the run is a function of a user."""
+        return random_state_restored() if self._calls_user_code else nullcontext()
+
+    @cached_property
+    def _calls_user_code(self) -> bool:
+        called = *(scheduler.copy for scheduler in self.schedulers), *(one.event_filter for one in self.handlers)
+        return calls_user_code(called)
 
     def _computed(self, schedulers: list[SimulatedScheduler]) -> ComputedRun:
         """Compute the events of the given schedulers.

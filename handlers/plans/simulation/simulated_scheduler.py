@@ -218,6 +218,8 @@ class RecordedValues:
     def table(self, start: int, iterations: int, repeats: Sequence[int]) -> Array:
         """Return the values ``(iterations, groups)``; NaN before ``start``, and for a location without a number.
 
+        It is read-only where all groups have equal values, which are then in memory once.
+
         Args:
             start: the first iteration of the run.
             iterations: the number of iterations of the whole run.
@@ -229,6 +231,8 @@ class RecordedValues:
             stepped = list(range(width))
         elif len(self.locations) == 1:
             return self.columns[0].reshape(-1, 1)
+        elif not stepped and len({id(values) for values in self.columns.values()}) == 1:
+            return np.broadcast_to(self.columns[0][:, np.newaxis], (iterations, len(self.columns)))
         table = np.empty((iterations, len(self.columns) + width))
         if stepped:
             table[:, stepped] = np.nan
