@@ -86,7 +86,7 @@ TRUNKS = {
 
 
 @pytest.mark.parametrize("name", TRUNKS)
-@few_by_default(6)
+@few_by_default(4)
 @given(
     begin=st.integers(0, 300),
     duration=st.integers(1, 200),

@@ -422,7 +422,7 @@ interruptible = pytest.mark.parametrize("name", [name for name in CHOSEN if ALL[
 
 @interruptible
 def test_an_interrupt_finds_an_event_done_or_not_begun(name):
-    interrupt_between_any_two_instructions(name, 15, seed=0)
+    interrupt_between_any_two_instructions(name, 8, seed=0)
 
 
 @pytest.mark.proof

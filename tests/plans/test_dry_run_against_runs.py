@@ -1,5 +1,7 @@
 """``dry_run`` plans the exact values of a real run, for every scheduler in the registry."""
 
+import itertools
+
 import pytest
 from cases import for_each
 from ignite.engine import Events
@@ -16,16 +18,8 @@ CLOCKS = {
 }
 
 
+@for_each(("clock", "way"), itertools.product(("iterations", "two kinds"), WAYS), one_in=4)
 @for_each(("example", "groups"), CASES, CASE_IDS)
-@pytest.mark.parametrize(
-    ("clock", "way"),
-    [
-        ("iterations", WAYS[0]),
-        ("two kinds", WAYS[1]),
-        pytest.param("iterations", WAYS[1], marks=pytest.mark.proof),
-        pytest.param("two kinds", WAYS[0], marks=pytest.mark.proof),
-    ],
-)
 def test_every_scheduler_of_a_param_group(example, groups, clock, way):
     def make(training):
         optimizer = training.optimizer(groups)
