@@ -17,8 +17,8 @@ def lazy_exports(
     Args:
         package: the ``globals()`` of the package.
         names: the public names of each submodule, by its name relative to the package.
-        brings_history: whether one of the names may make a history, which ``torch.load`` must then know. To tell it
-            imports torch, as the name itself does when it is used.
+        brings_history: whether one of the names may make a history. If so, the first use of a name registers the class
+            of the history with ``torch.load``. This imports torch, which the name imports as well.
     """
     submodules = {module.partition(".")[0] for module in names}
     modules = {name: module for module, some in names.items() for name in some}

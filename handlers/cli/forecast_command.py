@@ -113,7 +113,7 @@ def option_names() -> Iterator[None]:
 
 
 def _rates(source: str, options: dict[str, Any], length: Length) -> "Array":
-    """Return the learning rates ``(steps, groups)`` of a schedule: of a file, or of a type with its arguments."""
+    """Return the learning rates ``(steps, groups)`` of ``source``, which is a file, or a type with its arguments."""
     from lehr.handlers.plans import dry_run
 
     try:

@@ -16,7 +16,7 @@ from .yaml_bases import with_bases
 
 MAX_BYTES = 10_000_000
 MAX_NODES = 100_000  # a YAML file is slow to read, so the values and keys in its text have a limit
-MAX_MERGED = 100_000  # the limit of keys that the merge keys (<<) of a file copy
+MAX_MERGED = 100_000  # the merge keys (<<) in a file may copy at most this many keys in all
 MAX_DIGITS, MAX_NAME, MAX_TOML = 1000, 200, 500_000
 DOTTED = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*"|'[^'\n]*')\s*+\.\s*+){100}""")
 MERGE = "tag:yaml.org,2002:merge"

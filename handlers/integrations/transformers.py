@@ -134,7 +134,7 @@ class SchedulerCallback(TrainerCallback, ExportableState):  # type: ignore[misc,
         self._other_metrics = {}
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **parts: Any) -> None:
-        """Read the metric once after each step, from the first evaluation that has the metric."""
+        """Read the metric of this evaluation, unless an evaluation since the last training step already gave it."""
         scheduled = self._scheduled
         if scheduled is None or scheduled.metric_name is None or not 0 <= self._steps_at_metric < state.global_step:
             return

@@ -164,7 +164,7 @@ class PowerDecay(Decay):
 
     Args:
         initial_value: value at event 0; a float, or a list of G floats, one for each param group.
-        timescale: the event at which the value is ``initial_value * 2 ** -power``, above 0.
+        timescale: a number of events, above 0; at this event, the value is ``initial_value * 2 ** -power``.
         power: the exponent, at least 0. With a larger exponent, the value falls faster.
 
     Shapes: ``(n,)``, or ``(n, G)`` if ``initial_value`` is a list.

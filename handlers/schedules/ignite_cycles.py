@@ -144,7 +144,7 @@ class Cycles(Cyclical):
 class LinearCyclical(Cyclical):
     """Cycles that go linearly from the start value to the end value and back, or only forth if ``monotonic`` is True.
 
-    At position j of a cycle of c events from ``start`` to ``end``; see :class:`Cyclical` for later cycles::
+    The value at position j of the first cycle, which has c events (:class:`Cyclical` describes later cycles)::
 
         value = start + (end - start) * (1 - |2 * j / c - 1|)
         value = start + (end - start) * j / c                  monotonic=True
@@ -197,7 +197,7 @@ class LinearCyclical(Cyclical):
 class CosineAnnealing(Cyclical):
     """Cycles along half a cosine wave, from the start value to the end value.
 
-    At position j of a cycle of c events from ``start`` to ``end``; see :class:`Cyclical` for later cycles::
+    The value at position j of the first cycle, which has c events (:class:`Cyclical` describes later cycles)::
 
         value = start + (end - start) * (1 - cos(pi * j / c)) / 2
 

@@ -41,8 +41,8 @@ class Phases(StatefulSchedule):
 
         value(i) = u_k * phases[k](i - t_k)     u_0 = 1,  u_k = u_{k-1} * phases[k-1](t_k - t_{k-1})
 
-    Thus the values of a later phase are factors of the last value of the phase before. With ``relative=False``, all
-    ``u_k`` are 1. With ``end``, the last phase is stretched or shortened to end at this event, by
+    So the values of a later phase are multiplied by the value that the phase before would have had at event ``t_k``.
+    With ``relative=False``, all ``u_k`` are 1. With ``end``, the last phase is stretched or shortened to end at this event, by
     ``phases[k]((i - t_k) * length / (end - t_k))``. If the last phase begins at ``end`` or later, it has its last value
     at once.
 

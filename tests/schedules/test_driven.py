@@ -8,7 +8,7 @@ from cases import for_each
 
 from lehr.handlers.schedules import Anneal, Concatenation, Constant, Phases, Plateau, Reduced, Schedule
 from lehr.handlers.schedules.arguments import within_limits
-from lehr.handlers.schedules.end_event import end_of
+from lehr.handlers.schedules.end_of_schedule import end_of
 from lehr.handlers.schedules.plateau import improves
 
 

@@ -114,7 +114,7 @@ def _entry(name: str, phase: Phase, base: float) -> dict[str, Any]:
         ):
             factors = [_factor(name, phase, one, base) for one in (start, end)]
             steps = steps_of_it(duration, "its duration")
-            if factors[0] == 0:  # torch can express only a line of one step from 0
+            if factors[0] == 0:  # torch can express a line from 0 only if its phase has one step: as the constant 0
                 if phase.steps > 1:
                     raise unsayable(name, phase, "a LinearLR starts above 0")
                 return {"type": "torch.ConstantLR", "factor": 0.0, "total_iters": 1}

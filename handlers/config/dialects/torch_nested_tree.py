@@ -80,7 +80,7 @@ def nodes_of(context: ConfigContext, entries: Sequence[Entry]) -> tuple[tuple[No
 
 
 def _left_by(name: str, context: ConfigContext, entry: Entry) -> ConfigContext:
-    """Return the context with the initial values that the constructor of a torch class leaves to the next scheduler."""
+    """Return the context for the next scheduler: its initial values are those of the groups after this one was made."""
     groups, values = len(context.slot.groups()), entry.values
     if name == "OneCycleLR":
         first = np.asarray(values["max_lr"], dtype=np.float64) / values.get("div_factor", 25.0)

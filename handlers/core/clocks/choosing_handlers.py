@@ -15,7 +15,8 @@ from .counting_handlers import AtIterations, AtStarts, AtSteps, AtTimes, BatchCo
 from .landing_by_deadline import check_can_land, landing_handlers
 from .time_clock import TimeClock
 
-# The events at which a value may be written: the batches before them are known, and the value trains the next one.
+# A scheduler with a clock may write at these events: the clock has read all batches before, and the next step uses
+# the value.
 WRITING_EVENTS = (
     Events.ITERATION_STARTED,
     Events.EPOCH_STARTED,
@@ -27,7 +28,7 @@ WRITING_EVENTS = (
 def handler_with_clock(
     scheduler: Any, clock: Clock, event: Any, optimizer: Optimizer | None
 ) -> tuple[Clocked, list[tuple[Any, Any]]]:
-    """Return the handler that writes, and pairs of further events and their handlers."""
+    """Return the handler that writes the value, and a list of ``(event, handler)`` pairs to attach besides it."""
     if isinstance(clock, TimeClock) and clock.has_deadline:
         return landing_handlers(scheduler, clock, event, optimizer)
     if isinstance(clock, TimeClock):

@@ -174,7 +174,7 @@ def check_can_land(scheduler: Any, event: Any) -> None:
 def landing_handlers(
     scheduler: Any, clock: TimeClock, event: Any, optimizer: Optimizer | None
 ) -> tuple[AtLanding, list[tuple[Any, Any]]]:
-    """Return the handler that writes, and pairs of further events and their handlers."""
+    """Return the handler that writes the value, and a list of ``(event, handler)`` pairs to attach besides it."""
     landing = AtLanding(scheduler, clock, event, optimizer)
     return landing, [
         (Events.STARTED, clock._begin),

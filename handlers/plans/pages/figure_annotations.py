@@ -47,7 +47,7 @@ def of_panel(
 
 
 def _phases(panel: Panel, unit: str, columns: int) -> Iterator[tuple[str, Json]]:
-    """Yield the phases of a panel, of which every second is shaded, and their names if there is space."""
+    """Yield a shaded area for every other phase of a panel, and the name of each phase that has space for its name."""
     spans, length = panel.plan.columns[panel.name].spans, panel.plan.num_iterations
     for number, span in enumerate(spans):
         begin, end = (x_of(iteration, unit, panel.plan.epoch_length) for iteration in (span.first, span.stop))

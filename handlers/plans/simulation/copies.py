@@ -24,7 +24,7 @@ def simulated_schedulers(
 
     Args:
         handlers: the handlers of the run.
-        engines: the empty engine of each engine.
+        engines: maps each engine of the run to the empty engine that replaces it in the simulation.
         metrics: the names of the metrics of the run.
     """
     of_schedulers: dict[int, list[AttachedHandler]] = defaultdict(list)
@@ -53,7 +53,7 @@ def recorded_values(
 
     Args:
         schedulers: the schedulers of the run.
-        engines: the empty engine of each engine.
+        engines: maps each engine of the run to the empty engine that replaces it in the simulation.
     """
     recorded: dict[str, RecordedValues] = {}
     for scheduler in schedulers:

@@ -284,10 +284,7 @@ class SimulatedRun:
 
         If several schedulers write the same value, the one with the latest position overrides the others.
         """
-        return max(
-            (TRAINER_EVENTS.index(handler.event), self.handlers.index(handler))
-            for handler in scheduler.writing_handlers
-        )
+        return max((TRAINER_EVENTS.index(one.event), self.handlers.index(one)) for one in scheduler.writing_handlers)
 
     @property
     def engines(self) -> Collection[Engine]:

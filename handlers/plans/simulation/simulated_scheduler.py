@@ -35,7 +35,8 @@ class SimulatedScheduler:
         repeated_events: the number of these events that a resumed run fires again.
         last_events: the number of these events at the very end, which may have come after the checkpoint.
         event_iterations: for each event of the simulated run, the iteration of the next training step, from 0.
-        observed_iterations: the same iteration for each metric that a handler passes to the scheduler.
+        observed_iterations: for each metric that a handler passes to the scheduler, the iteration of the next training
+            step, from 0.
         event_indices: the event index that a clock has counted before each event.
     """
 
