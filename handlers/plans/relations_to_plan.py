@@ -189,8 +189,8 @@ class _Search:
 
         Args:
             tail: the last points.
-            after: the event of the point just before ``tail``; None if ``tail`` has all points. A plan that begins again
-                after this event is preferred.
+            after: the event of the point just before ``tail``; None if ``tail`` has all points. A plan that begins
+                again after this event is preferred.
         """
         length = len(self.planned)
         low, high = -int(tail.events[-1]), length - 1 - int(tail.events[0])

@@ -43,9 +43,9 @@ class CyclicScheduler(ParamScheduler):
         TypeError: an argument has the wrong type.
         ValueError: an argument is out of range; the number of values is not the number of param groups.
 
-    Deviations from torch 2.13's CyclicLR: this scheduler writes only ``param_name``; to cycle the momentum as well, attach
-    a second scheduler with ``inverse=True``. A step size below 1 raises an error; in torch, the value jumps between the
-    bounds. The values are equal to torch's.
+    Deviations from torch 2.13's CyclicLR: this scheduler writes only ``param_name``; to cycle the momentum as well,
+    attach a second scheduler with ``inverse=True``. A step size below 1 raises an error; in torch, the value jumps
+    between the bounds. The values are equal to torch's.
 
     Source: Smith, "Cyclical Learning Rates for Training Neural Networks", 2017,
     https://arxiv.org/abs/1506.01186.

@@ -165,9 +165,7 @@ def _epochs_in_events(schedule_type: Callable[..., Any], given: Mapping[str, Any
     if hasattr(schedule_type, "in_events"):  # the class has its own conversion
         return dict(schedule_type.in_events(given, length))
     if not is_dataclass(schedule_type):
-        raise ValueError(
-            "epoch_length must be left out if a function is given, since a function cannot be converted to events"
-        )
+        raise ValueError("epoch_length must be left out if a function is given, since functions cannot be converted")
     units = {one.name: one.metadata.get("unit") for one in fields(schedule_type)}
     converted = dict(given)
     for name, value in given.items():
@@ -175,9 +173,7 @@ def _epochs_in_events(schedule_type: Callable[..., Any], given: Mapping[str, Any
         if value is None or unit is None:
             continue
         if unit == AMBIGUOUS:
-            raise ValueError(
-                f"epoch_length must be left out if {name} is given, since it cannot be converted to events"
-            )
+            raise ValueError(f"epoch_length must be left out if {name} is given, since it cannot be converted")
         if unit == PER_EVENT:
             converted[name] = _root(name, value, length)
         else:

@@ -42,9 +42,9 @@ class Phases(StatefulSchedule):
         value(i) = u_k * phases[k](i - t_k)     u_0 = 1,  u_k = u_{k-1} * phases[k-1](t_k - t_{k-1})
 
     So the values of a later phase are multiplied by the value that the phase before would have had at event ``t_k``.
-    With ``relative=False``, all ``u_k`` are 1. With ``end``, the last phase is stretched or shortened to end at this event, by
-    ``phases[k]((i - t_k) * length / (end - t_k))``. If the last phase begins at ``end`` or later, it has its last value
-    at once.
+    With ``relative=False``, all ``u_k`` are 1. With ``end``, the last phase is stretched or shortened to end at this
+    event, by ``phases[k]((i - t_k) * length / (end - t_k))``. If the last phase begins at ``end`` or later, it has its
+    last value at once.
 
     A call of :meth:`begin_next` starts the next phase. So does a call of :meth:`observe`, if the metric has stopped
     improving.

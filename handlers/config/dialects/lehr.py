@@ -227,7 +227,5 @@ def _in_events(name: str, values: dict[str, Any], epoch_length: int, run: RunLen
             raise ValueError(f"steps_per_epoch must be epoch_length, {epoch_length}, given {values['steps_per_epoch']}")
         return {**values, "steps_per_epoch": epoch_length}
     if name == "CyclicScheduler" and "step_size_up" not in values:
-        raise ValueError(
-            "step_size_up must be given if epoch_length is given: its default, 2000, is in events and not in epochs"
-        )
+        raise ValueError("step_size_up must be given if epoch_length is given: its default, 2000, is in events")
     return in_events(row.durations, values, epoch_length, run)
