@@ -211,11 +211,8 @@ class ParamScheduler(BaseParamScheduler):
         super()._follow(schedule)
 
     def _next_usual(self) -> UsualEvent | None:
-        values, first_event = self._block_reader.by_index
-        if not values or self._schedule.groups is not None:  # type: ignore[union-attr]
-            return None
-        groups = self._target.float_groups()
-        if groups is None:
+        groups, (values, first_event) = self._target.float_groups(), self._block_reader.by_index
+        if groups is None or not values or self._schedule.groups is not None:  # type: ignore[union-attr]
             return None
         section, append = (self._recorder.section, self._recorder.append) if self._save_history else (None, None)
         return (*groups, values, first_event, section, append)
@@ -262,11 +259,8 @@ class ParamScheduler(BaseParamScheduler):
         return self._target.groups()
 
     def _row(self, value: Any) -> Any:
-        if type(value) is np.ndarray and not self._save_history:
-            known = self._target.float_groups()
-            if known is not None and len(value) == len(known.indices or (known.first,)):
-                # Its floats are made one by one, each in the memory of the one that it replaces in a group.
-                return value.data
+        if type(value) is np.ndarray and not self._save_history and self._target.are_floats(len(value)):
+            return value.data  # its floats are made one by one, each in the memory of the one that it replaces
         value = super()._row(value)
         return self._target.fitted(value, self._target.groups()) if isinstance(value, list) else value
 

@@ -282,8 +282,7 @@ class ParamGroups(Target):
                 group that was added later lacks the parameter.
         """
         groups = self.groups()
-        if isinstance(value, memoryview):
-            value = value.tolist()
+        value = value.tolist() if isinstance(value, memoryview) else value
         if self._hold_floats(groups):
             if type(value) is float:
                 return partial(_put_float, groups, self.key, value)
@@ -313,6 +312,11 @@ class ParamGroups(Target):
         indices = range(len(groups)) if self._writes_all else self._indices
         more = indices if len(indices) > 1 else None
         return FloatGroups(self.optimizer, groups, len(groups), self.key, indices[0], more)
+
+    def are_floats(self, number: int) -> bool:
+        """Whether so many groups are written, and the parameter is a float in each."""
+        known = self.float_groups()
+        return known is not None and number == len(known.indices or (known.first,))
 
     def _put(self, groups: list[Group], held: list[Any], values: Iterable[float]) -> None:
         filled = None
