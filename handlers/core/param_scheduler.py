@@ -27,6 +27,7 @@ from .resuming.adjustment import Adjustment
 from .saving import check_plateau_values, finite_values
 from .scheduler import NOTHING_READ, BaseParamScheduler
 
+FEW_VALUES = 64  # a list of so few values takes as little time as a view of them
 # What the usual event needs, as one tuple: it takes less time to read than attributes, and is replaced as a whole. The
 # first six are those of FloatGroups; then the values of a block of events, its first event, the part of the history
 # that is added to and what adds to it (None where nothing is recorded).
@@ -259,7 +260,8 @@ class ParamScheduler(BaseParamScheduler):
         return self._target.groups()
 
     def _row(self, value: Any) -> Any:
-        if type(value) is np.ndarray and not self._save_history and self._target.are_floats(len(value)):
+        is_long = type(value) is np.ndarray and len(value) > FEW_VALUES
+        if is_long and not self._save_history and self._target.are_floats(len(value)):
             return value.data  # its floats are made one by one, each in the memory of the one that it replaces
         value = super()._row(value)
         return self._target.fitted(value, self._target.groups()) if isinstance(value, list) else value

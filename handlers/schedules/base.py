@@ -142,7 +142,8 @@ class Schedule(TakesTexts, ABC):
     @property
     def is_pure(self) -> bool:
         """Whether values depend on the event index alone, and may be computed before their event; see LiveSchedule."""
-        return all(part.is_pure for part in self.parts)
+        parts = self.parts
+        return not parts or all(part.is_pure for part in parts)
 
     def value_from_parts(self, index: int, read: "Callable[[Schedule, int], Value]") -> "Value | None":
         """The value at one event, computed from the values of the parts; None where only :meth:`values` can compute it.
