@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ignite.engine import Engine
     from torch.optim import Optimizer
 
+FEW_VALUES = 64  # a list of so few values takes as little time as a view of them
 # The data of the usual event. One tuple takes less time to read than attributes, and is replaced as a whole. The first
 # six items are the fields of FloatGroups. Then come the values of a block of events, the index of its first event, the
 # section of the history to which the event appends, and the function that appends (both None without a history).
@@ -205,11 +206,8 @@ class ParamScheduler(BaseParamScheduler):
         super()._follow(schedule)
 
     def _next_usual(self) -> UsualEvent | None:
-        values, first_event = self._block_reader.by_index
-        if not values or self._schedule.groups is not None:  # type: ignore[union-attr]
-            return None
-        groups = self._target.float_groups()
-        if groups is None:
+        groups, (values, first_event) = self._target.float_groups(), self._block_reader.by_index
+        if groups is None or not values or self._schedule.groups is not None:  # type: ignore[union-attr]
             return None
         section, append = (self._recorder.section, self._recorder.append) if self._save_history else (None, None)
         return (*groups, values, first_event, section, append)
@@ -256,11 +254,9 @@ class ParamScheduler(BaseParamScheduler):
         return self._target.groups()
 
     def _row(self, value: Any) -> Any:
-        if type(value) is np.ndarray and not self._save_history:
-            known = self._target.float_groups()
-            if known is not None and len(value) == len(known.indices or (known.first,)):
-                # Its floats are made one by one, each in the memory of the one that it replaces in a group.
-                return value.data
+        is_long = type(value) is np.ndarray and len(value) > FEW_VALUES
+        if is_long and not self._save_history and self._target.are_floats(len(value)):
+            return value.data  # each float of this view is made where the float that it replaces was
         value = value if type(value) is list else super()._row(value)
         return self._target.fitted(value, self._target.groups()) if isinstance(value, list) else value
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from lehr.handlers.core.simulation.keep_random_state import random_state_kept_if
 from lehr.handlers.schedules import arguments
 
 from .checks import (
@@ -166,7 +167,7 @@ def check_plan(
     except Exception as raised:
         error = raised
     checked = CheckedRun(run, unforeseen_by(run), error, jump_ratio)
-    with run.random_state_kept():
+    with random_state_kept_if(run.calls_user_code):
         findings = _without_follow_ups([finding for check in CHECKS for finding in check(checked)])
     if error is not None and not checked.metric_was_missing:
         message = "; ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", [])])

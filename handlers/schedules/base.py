@@ -148,7 +148,8 @@ class Schedule(TakesTexts, ABC):
 
         A :class:`.LiveSchedule` is not pure.
         """
-        return all(part.is_pure for part in self.parts)
+        parts = self.parts
+        return not parts or all(part.is_pure for part in parts)
 
     def value_from_parts(self, index: int, read: "Callable[[Schedule, int], Value]") -> "Value | None":
         """Return the value at one event, computed from the values of the parts.

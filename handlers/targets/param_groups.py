@@ -318,6 +318,11 @@ class ParamGroups(Target):
         first, more = indices[0], indices if len(indices) > 1 else None
         return FloatGroups(self.optimizer, groups, len(groups), self.key, first, more)
 
+    def are_floats(self, number: int) -> bool:
+        """Return whether this many groups are written, and the parameter is a float in each of them."""
+        known = self.float_groups()
+        return known is not None and number == len(known.indices or (known.first,))
+
     def _put(self, groups: list[Group], numbers: list[Any], values: Iterable[float]) -> None:
         filled, tensor = None, tensor_type()
         # ``repeat()`` has no end, so ``torch.compile`` does not compile this loop. Compiling it would cost more time.

@@ -47,12 +47,12 @@ def test_param_names_of_torchs_optimizers(kind, options, name, key, expected):
     assert written(optimizer, name, 0.25)[0][key] == expected
 
 
-@pytest.mark.parametrize("index", [None, slice(1, 3)])
-def test_values_of_groups_are_floats_until_the_groups_hold_tensors(index):
-    optimizer = make_optimizer(3)
+@pytest.mark.parametrize(("groups", "index"), [(3, None), (3, slice(1, 3)), (70, None), (70, slice(2, 68))])
+def test_values_of_groups_are_floats_until_the_groups_hold_tensors(groups, index):
+    optimizer = make_optimizer(groups)
     chosen = optimizer.param_groups[index or slice(None)]
     selected = None if index is None else lambda group: any(group is one for one in chosen)
-    peaks = [0.3, 0.2, 0.1][: len(chosen)]
+    peaks = [1 / (3 + at) for at in range(len(chosen))]
     scheduler = OneCycleScheduler(optimizer, "lr", peaks, 100, param_group_index=selected)
     expected = scheduler.simulate(100).tolist()
     for event in range(80):

@@ -37,12 +37,16 @@ def random_state_kept(*simulated: object) -> contextlib.AbstractContextManager[N
         simulated: what the simulation calls: schedules, schedulers, and the filters of events.
     """
     is_changed = not all(map(_is_plain_formula, simulated)) and calls_user_code(simulated)
-    return random_state_restored() if is_changed else UNCHANGED
+    return random_state_kept_if(is_changed)
+
+
+def random_state_kept_if(is_changed: bool) -> contextlib.AbstractContextManager[None]:
+    """Restore the random state of Python, NumPy and torch's CPU afterwards, if a user's function may change it."""
+    return _random_state_restored() if is_changed else UNCHANGED
 
 
 @contextlib.contextmanager
-def random_state_restored() -> Iterator[None]:
-    """Restore the random state of Python, NumPy and torch's CPU afterwards."""
+def _random_state_restored() -> Iterator[None]:
     import torch
 
     python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
