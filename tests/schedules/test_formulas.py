@@ -430,6 +430,20 @@ def test_arguments_of_composed_schedules_are_checked(make):
 
 
 @for_each(
+    ("window", "length"),
+    [
+        (Window(Anneal(1.0, 0.0, 4), begin=2), 6.0),
+        (Window(Anneal(1.0, 0.0, 4), begin=2, end=5), 5.0),
+        (Window(Anneal(1.0, 0.0, 4), interval=3, end=9), 6.0),
+        (Window(Constant(1.0), end=7), 7.0),
+        (Window(Constant(1.0)), None),
+    ],
+)
+def test_a_window_ends_with_its_schedule_or_before(window, length):
+    assert window.length == length
+
+
+@for_each(
     ("make", "message"),
     [
         (

@@ -115,6 +115,7 @@ TABLE = [
     (Recursion(0.5, ()), [0.5, 0.5, 0.5]),
     (Recursion(1, [Turn(Scaling(LinearInterpolation([(0, 0.5), (2, 1)])), 1, 3)]), [1, 0.5, 0.75, 0.75]),
     (Handover(Constant(1), 2, 4, 0), [1, 1, 0, 0.25, 0.5, 0.75, 1, 1]),
+    (Restarts(1, 0, 3, curve=Linear()), [1, 2 / 3, 1 / 3, 1, 2 / 3, 1 / 3, 1]),
     (Restarts(1, 0, [2, 4], restart_weights=[1, 0.5], curve=Linear()), [1, 0.5, 0.5, 0.375, 0.25, 0.125, 0, 0]),
     (Recursion([0.5, 0.25], ()), [[0.5, 0.25], [0.5, 0.25]]),
 ]

@@ -277,3 +277,9 @@ def test_events_in_a_unit_are_converted_back(run, events):
         if (text := decimal(amount)) is not None and len(text) < 40:
             assert run.exact_events(f"{text} {unit}") == events
     assert run.amount_of(run.num_events, "percent") == 100
+
+
+def test_the_most_events_are_those_of_a_float():
+    assert units.positive("duration", Fraction(2**53), 2**53, "'9 steps'") == 2**53
+    with pytest.raises(ValueError, match=f"duration must be at most {2**53} events, given '9 steps'"):
+        units.positive("duration", Fraction(2**53 + 1), 2**53 + 1, "'9 steps'")
