@@ -5,12 +5,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lehr.engine.loaded_types import is_tensor, tensor_type
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.arguments import shown
 
+from .float_groups import FloatGroups
 from .group_selection import Group, Selection, as_groups
 from .legal_values import legal_range
 from .param_names import find_entry
@@ -35,28 +36,6 @@ class PlaceholderOptimizer:
 
     def __init__(self) -> None:
         self.param_groups: list[Group] = [{}]
-
-
-class FloatGroups(NamedTuple):
-    """Param groups whose parameter is a float.
-
-    This record is valid while the optimizer's list of groups is the same object and has the same length.
-
-    Args:
-        optimizer: the optimizer.
-        groups: the list of the optimizer's groups; ``load_state_dict`` replaces this list.
-        length: the length of the list; ``add_param_group`` changes this length.
-        key: the entry of each group.
-        first: the index of the first group that is written.
-        indices: the indices of all groups that are written, in rising order; None if only one group is written.
-    """
-
-    optimizer: HasParamGroups
-    groups: list[Group]
-    length: int
-    key: str
-    first: int
-    indices: Sequence[int] | None
 
 
 class ParamGroups(Target):

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .float_groups import FloatGroups
 from .group_selection import Group
-from .param_groups import FloatGroups
 from .target import Location, Target
 
 if TYPE_CHECKING:
