@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # what type checkers see
     from .history import ParamHistory
     from .history_column import HistoryColumn
-    from .initial_state import preinitialize, state_names_to_sparsify
     from .optimizer_events import OptimizerEvents
     from .optimizer_from_config import configure_optimizer
+    from .preinitialized_state import preinitialize, state_names_to_sparsify
 else:  # a checker that saw this __getattr__ would accept misspelt names
     from lehr.lazy_exports import lazy_exports
 
@@ -18,7 +18,7 @@ else:  # a checker that saw this __getattr__ would accept misspelt names
             "history_column": ("HistoryColumn",),
             "optimizer_events": ("OptimizerEvents",),
             "optimizer_from_config": ("configure_optimizer",),
-            "initial_state": ("preinitialize", "state_names_to_sparsify"),
+            "preinitialized_state": ("preinitialize", "state_names_to_sparsify"),
         },
         brings_history=True,
     )

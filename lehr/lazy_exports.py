@@ -30,7 +30,7 @@ def lazy_exports(
             raise AttributeError(f"module {package['__name__']!r} has no attribute {name!r}", name=name)
         value = getattr(import_module(f".{modules[name]}", package["__name__"]), name)
         if brings_history and "lehr.engine.history" in sys.modules:
-            import_module("lehr.engine.history_in_checkpoints")
+            import_module("lehr.engine.history_safe_globals")
         package[name] = value
         return value
 

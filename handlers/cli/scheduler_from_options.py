@@ -11,7 +11,7 @@ from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.targets.param_groups import HasParamGroups
 
 from .parsing import config_of, pairs_of
-from .plain_sgd import PlainSGD, is_legal_for_sgd
+from .sgd_without_torch import PlainSGD, is_legal_for_sgd
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer

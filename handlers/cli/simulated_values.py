@@ -10,7 +10,7 @@ import click
 from lehr.engine.history import safe_heading
 from lehr.handlers.core.schedule_reading import read_values
 from lehr.handlers.core.scheduler import BaseParamScheduler
-from lehr.handlers.core.scheduler_parts import column_labels, metric_name_of, reads_metric
+from lehr.handlers.core.scheduler_introspection import column_labels, metric_name_of, reads_metric
 from lehr.handlers.core.simulation.private_copies import private_copy
 from lehr.handlers.schedulers.metric_scheduler import driven_parts
 from lehr.handlers.schedules.base import Array

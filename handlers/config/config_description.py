@@ -9,17 +9,17 @@ from typing import Any
 
 from lehr.handlers.core.duration_unit_checks import given_unit
 from lehr.handlers.core.param_scheduler import ParamScheduler
-from lehr.handlers.core.scheduler_parts import members_of
+from lehr.handlers.core.scheduler_introspection import members_of
 from lehr.handlers.schedules import RunLength, StepDecay
-from lehr.handlers.schedules.units import SAMPLES, TOKENS, shown_amount
+from lehr.handlers.schedules.duration_texts import SAMPLES, TOKENS, shown_amount
 
-from .containers import as_containers
 from .conversion.phases_in_words import in_words
 from .conversion.split_into_phases import Phase, phases_of
 from .entries_of_other_tools import LIGHTNING, SPELLINGS
 from .files import name_of, read
-from .given_run_length import checked
+from .plain_containers import as_containers
 from .recognition import plain_config
+from .run_length_arguments import checked
 from .sections import find_section
 from .stated_run_length import with_stated
 

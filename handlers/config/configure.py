@@ -11,13 +11,12 @@ from lehr.handlers.core.as_config import copied_config, remember_config
 from lehr.handlers.core.base_values import start_from_base_values
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.core.scheduler import BaseParamScheduler
-from lehr.handlers.core.scheduler_parts import members_of, target_of
+from lehr.handlers.core.scheduler_introspection import members_of, target_of
 from lehr.handlers.schedules import RunLength, Schedule, arguments
 from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups
 
-from . import given_run_length
+from . import run_length_arguments
 from .argument_validators import text
-from .containers import Failed, as_containers, is_container
 from .context import ConfigContext, Key
 from .dialects import TYPES, entry_schedule, refuse_type
 from .dialects.cerebras_optimizer import as_section
@@ -25,6 +24,7 @@ from .dialects.lehr import SCHEDULERS, lehr_scheduler
 from .entries import Entry, in_interval, read_entries, read_entry
 from .entry_lists import scheduler_of, scheduler_of_list
 from .files import name_of, read
+from .plain_containers import Failed, as_containers, is_container
 from .recognition import plain_config
 from .sections import completed, find_section, run_of_file
 
@@ -146,9 +146,9 @@ def configure_scheduler(
     whole = as_containers(where, config)
     if isinstance(whole, Failed):
         raise ValueError(f"{where} cannot be read: {whole}")
-    of_run, in_epochs = given_run_length.of_arguments(epoch_length, max_epochs, total_steps, run)
+    of_run, in_epochs = run_length_arguments.of_arguments(epoch_length, max_epochs, total_steps, run)
     try:
-        of_run = given_run_length.or_else(of_run, run_of_file(whole))
+        of_run = run_length_arguments.or_else(of_run, run_of_file(whole))
         where, part, around = find_section(where, whole, section, dialect)
         plain: Any = completed(plain_config(where, as_section(part, dialect), dialect), around)
         arguments.within_limits(where, plain)
@@ -197,12 +197,12 @@ def _in_run(context: ConfigContext, where: str, values: Mapping[str, Any]) -> Co
     """Return the context with the length of the run that a mapping gives."""
     run, in_epochs = context.run, context.epoch_length
     if values.get("run") is not None:
-        given = given_run_length.read(f"{where}['run']", values["run"])
-        run = given_run_length.combined(where, run, given)
+        given = run_length_arguments.read(f"{where}['run']", values["run"])
+        run = run_length_arguments.combined(where, run, given)
         in_epochs = None if "counts" in values["run"] else given.epoch_length or in_epochs
     if values.get("epoch_length") is not None:
-        given = given_run_length.checked(where, {"epoch_length": values["epoch_length"]})
-        run, in_epochs = given_run_length.combined(where, run, given), given.epoch_length
+        given = run_length_arguments.checked(where, {"epoch_length": values["epoch_length"]})
+        run, in_epochs = run_length_arguments.combined(where, run, given), given.epoch_length
     return replace(context, epoch_length=in_epochs, run=run)
 
 
@@ -269,7 +269,7 @@ def _as_config(config: Any, param_name: str, run: RunLength, in_epochs: int | No
         given.setdefault("param_name", param_name)
     if in_epochs is not None:
         given["epoch_length"] = in_epochs
-    if length := given_run_length.as_data(run, in_epochs):
+    if length := run_length_arguments.as_data(run, in_epochs):
         given["run"] = {**given.get("run", {}), **length}
     try:
         return copied_config(given)  # a copy, because the user may change the config later

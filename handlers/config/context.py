@@ -10,7 +10,7 @@ from lehr.handlers.schedules import RunLength, Schedule, Stretch
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups
 
-from .given_run_length import UNKNOWN
+from .run_length_arguments import UNKNOWN
 
 Key = tuple[str, int | None]  # the key of a param group, and the index in its tuple or None
 

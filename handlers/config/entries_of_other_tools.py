@@ -8,12 +8,12 @@ from typing import Any
 from lehr.handlers.schedules import arguments
 
 from .argument_validators import at_least_one, one_of
-from .containers import MOST_LEVELS, Failed
 from .dialects import TYPES, keras
 from .dialects.lehr import SCHEDULERS, arguments_of
 from .entries import EntryType, Recognition, refuse_key
-from .given_run_length import KEYS
+from .plain_containers import MOST_LEVELS, Failed
 from .python_files import Unreadable
+from .run_length_arguments import KEYS
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,14 @@ from lehr.handlers.schedules import Schedule, arguments
 from lehr.handlers.schedules.stateful import stateful_parts
 
 from .argument_validators import text
+from .consecutive_entries import check_sequence, durations_of, in_sequence
 from .context import ConfigContext
 from .dialects import entry_schedule, refuse_type
 from .dialects.lehr import SCHEDULERS, Nested, arguments_of
 from .dialects.torch_nested import chain_of
 from .entries import Entry, located
 from .entry_schedules import EntrySchedule
-from .in_parallel import combined
-from .in_sequence import check_sequence, durations_of, in_sequence
+from .simultaneous_entries import combined
 
 
 def scheduler_of_list(

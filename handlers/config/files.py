@@ -10,7 +10,7 @@ from typing import Any
 from lehr.handlers.schedules.arguments import shortened, shown
 from lehr.special_files import special_file
 
-from .containers import Failed
+from .plain_containers import Failed
 from .python_files import read_with_bases
 from .yaml_bases import with_bases
 

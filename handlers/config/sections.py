@@ -6,10 +6,10 @@ from typing import Any
 
 from lehr.handlers.schedules import RunLength, arguments
 
-from . import given_run_length
+from . import run_length_arguments
 from .dialects import TYPES
 from .entries_of_other_tools import LIGHTNING, SPELLINGS, flagged_type, has_name, is_known, plain
-from .given_run_length import UNKNOWN
+from .run_length_arguments import UNKNOWN
 
 MOST_LEVELS, MOST_SECTIONS = 20, 100
 # Training files have the numbers of a `RunLength` in a mapping of this name, or beside mmcv's `lr_config`.
@@ -72,7 +72,7 @@ def run_of_file(config: Any) -> RunLength:
         values = {key: mapping.get(name) for name, key in keys.items()} if isinstance(mapping, dict) else {}
         given = {key: value for key, value in values.items() if type(value) is int and value > 0}
         if given:
-            return given_run_length.checked("", given)
+            return run_length_arguments.checked("", given)
     return UNKNOWN
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from lehr.handlers.schedules import RunLength
 
-from .containers import as_containers
 from .files import name_of, read
-from .given_run_length import checked, or_else
+from .plain_containers import as_containers
 from .recognition import plain_config
+from .run_length_arguments import checked, or_else
 from .sections import find_section, run_of_file
 
 # A trainer's config gives the iterations of the run by one of these keys, or its epochs.

@@ -3,7 +3,7 @@
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from lehr.handlers.schedules.units import EVENTS
+from lehr.handlers.schedules.duration_texts import EVENTS
 
 if TYPE_CHECKING:
     from ignite.engine import Engine

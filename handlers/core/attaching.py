@@ -16,10 +16,10 @@ from lehr.engine.optimizer_events import OptimizerEvents, is_step_event
 from lehr.engine.plain_loop_placeholder import PlainLoop
 from lehr.handlers.schedules.arguments import shown, shown_text
 
-from .clocks.amounts import count_events_again, read_with_strides
 from .clocks.choosing_handlers import checked_clock, handler_with_clock
 from .clocks.clock import Clock
 from .clocks.landing_by_deadline import follow_trunk
+from .clocks.stepping_by_amounts import count_events_again, read_with_strides
 from .clocks.time_clock import TimeClock
 from .duration_unit_checks import refuse_other_clock
 from .resuming.index_check import ResumeCheck

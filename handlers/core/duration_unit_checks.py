@@ -6,9 +6,18 @@ from typing import Any, NamedTuple
 from lehr.handlers.schedules import RunLength
 from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.awaiting_run_length import InUnits
-from lehr.handlers.schedules.durations import NUMBERS
+from lehr.handlers.schedules.duration_texts import (
+    EPOCHS,
+    EVENTS,
+    MILLISECONDS,
+    PERCENT,
+    STEPS,
+    has_unit,
+    quantity,
+    shown_part,
+)
+from lehr.handlers.schedules.durations_to_events import NUMBERS
 from lehr.handlers.schedules.run_length import COUNTS
-from lehr.handlers.schedules.units import EPOCHS, EVENTS, MILLISECONDS, PERCENT, STEPS, has_unit, quantity, shown_part
 
 UNITS_OF_CLOCKS = {"ms": MILLISECONDS}  # units of clocks that a RunLength calls by another name
 EVENTS_OF_RUN = (STEPS, EPOCHS)  # the units that a scheduler without a clock may count

@@ -7,7 +7,7 @@ import numpy as np
 from lehr.engine.notebook import as_html, figure_with
 from lehr.engine.plots import draw_values, thinned
 from lehr.handlers.schedules.arguments import shown_text
-from lehr.handlers.schedules.end_of_schedule import end_of
+from lehr.handlers.schedules.schedule_length import end_of
 
 from .written_locations import labels_of, locations_of
 

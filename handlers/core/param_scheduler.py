@@ -10,7 +10,7 @@ import numpy as np
 
 from lehr.handlers.schedules import RunLength, Schedule, arguments
 from lehr.handlers.schedules.base import Array
-from lehr.handlers.schedules.durations import resolved
+from lehr.handlers.schedules.durations_to_events import resolved
 from lehr.handlers.schedules.stateful import stateful_parts
 from lehr.handlers.targets.group_selection import Group, Selection
 from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups, PlaceholderOptimizer

@@ -15,8 +15,8 @@ from lehr.engine.optimizer_events import is_step_event, stepping_optimizers, ste
 from lehr.engine.times_fired import begins_late, each_of, is_by_iteration, is_completion, is_epoch_event
 from lehr.handlers.schedules import Schedule, Shift, arguments
 from lehr.handlers.schedules.base import Array
-from lehr.handlers.schedules.end_of_schedule import end_of
 from lehr.handlers.schedules.metric_driven_parts import MetricPart, metric_parts
+from lehr.handlers.schedules.schedule_length import end_of
 from lehr.handlers.targets.param_groups import ParamGroups
 
 from .metrics.feed_detection import how_to_feed, is_fed

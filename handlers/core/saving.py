@@ -46,7 +46,7 @@ RARE_ENTRIES = {"stretch", "cooldown", "unfinished", "readings", "landing", "cou
 
 def state_of(scheduler: Any) -> dict[str, Any]:
     """Return the state of a scheduler as plain data."""
-    from .resuming import handlers_after_saver
+    from .resuming import metrics_after_save
 
     planned = scheduler._planned
     length = None if planned is None else planned.length
@@ -59,7 +59,7 @@ def state_of(scheduler: Any) -> dict[str, Any]:
         "value": scheduler._last_value() if scheduler._event_index or scheduler._written_at is not None else None,
         **scheduler._adjustment.state_dict(),
     }
-    if (left := handlers_after_saver.unfinished_of(scheduler)) is not None:
+    if (left := metrics_after_save.unfinished_of(scheduler)) is not None:
         state["unfinished"] = left._asdict()
     if (counted := counted_unit(scheduler)) is not None:
         state["counts"] = counted
@@ -111,7 +111,7 @@ def load_state(scheduler: Any, state_dict: Mapping[str, Any], policy: ResumePoli
 
 
 def _load_checked(scheduler: Any, state: Mapping[str, Any], description: Any, policy: ResumePolicy) -> None:
-    from .resuming import handlers_after_saver
+    from .resuming import metrics_after_save
 
     planned = scheduler._planned
     is_same = is_same_schedule(state["schedule"], description)
@@ -122,7 +122,7 @@ def _load_checked(scheduler: Any, state: Mapping[str, Any], description: Any, po
     adjustment = adjusted(scheduler, state, adjustable, description, policy, is_same)
     parts = stateful_parts(planned)
     before = [part.state_dict() for part in parts]
-    left = None if state["unfinished"] is None else handlers_after_saver.checked(state["unfinished"], parts)
+    left = None if state["unfinished"] is None else metrics_after_save.checked(state["unfinished"], parts)
     _load_progress(parts, state.get("progress", []))
     try:
         for at, event in left.phases if left else ():

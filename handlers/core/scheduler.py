@@ -17,7 +17,7 @@ from lehr.handlers.schedules.base import Array
 from lehr.handlers.targets.target import Location, Target, Value
 
 from . import as_config, saving
-from .clocks.amounts import apply_amount
+from .clocks.stepping_by_amounts import apply_amount
 from .duration_unit_checks import checked_reader
 from .illegal_values import limits_of, read_get_param, read_in_block, warn_if_illegal
 from .notebook import html_of

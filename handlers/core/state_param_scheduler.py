@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lehr.engine.loaded_types import is_engine
 from lehr.handlers.schedules import LiveSchedule, RunLength, Schedule, Shift, arguments
-from lehr.handlers.schedules.durations import resolved
+from lehr.handlers.schedules.durations_to_events import resolved
 from lehr.handlers.targets.engine_attribute import EngineAttribute
 from lehr.handlers.targets.target import Value
 

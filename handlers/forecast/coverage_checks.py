@@ -10,7 +10,7 @@ from lehr.handlers.schedules.base import Array
 
 from .lr_values import warmup_of
 from .runs import Run
-from .shared_prefixes import follow_one_schedule, shared_by_pairs
+from .same_lr_events import follow_one_schedule, shared_by_pairs
 
 FEWEST_LOSSES = 10  # all runs together need this many, because the law has seven parameters
 DECAYED = 0.9  # a learning rate that stays above this part of its peak has not decayed

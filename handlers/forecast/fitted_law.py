@@ -11,7 +11,7 @@ from lehr.handlers.schedules.base import Array
 from .bands import Uncertainty, band_of
 from .coverage_checks import Range, check_asked
 from .fit import Fitted
-from .loss_curve import LossCurve
+from .forecast_curve import LossCurve
 from .lr_changes import Steps, changes_of
 from .lr_values import lr_values, warmup_of
 from .multi_power_law import log_losses

@@ -13,7 +13,7 @@ from .bands import uncertainty_of
 from .coverage_checks import Range, checked_runs, range_of
 from .fit import fit_runs
 from .fitted_law import FittedLaw
-from .loss_curve import LossCurve
+from .forecast_curve import LossCurve
 from .multi_power_law import LawParameters
 from .ranking import Ranking, rank_losses
 from .report import report_of

@@ -8,8 +8,8 @@ import numpy as np
 
 from lehr.handlers.schedules.arguments import number, shown, shown_names, whole_number
 from lehr.handlers.schedules.base import Schedule
+from lehr.handlers.schedules.duration_texts import quantity
 from lehr.handlers.schedules.fields import EVENTS, PHASES
-from lehr.handlers.schedules.units import quantity
 
 if TYPE_CHECKING:
     from .loss_forecast import LossForecast

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from lehr.engine.history import ParamHistory
 from lehr.engine.optimizer_events import wrapped_optimizer
 from lehr.handlers.core.for_other_trainers import AnyScheduler, metric_driven_parts, written_params
-from lehr.handlers.core.inspection import members_of, metric_name_of
+from lehr.handlers.core.for_plans_and_cli import members_of, metric_name_of
 from lehr.handlers.core.metrics.metric_feed import reduced_metric
 from lehr.handlers.core.resuming.policy import ResumeWarning
 from lehr.handlers.plans import check_plan

@@ -10,7 +10,7 @@ from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 from lehr.engine.history import ParamHistory
 from lehr.handlers.core import for_other_trainers
 from lehr.handlers.core.for_other_trainers import AnyScheduler
-from lehr.handlers.core.inspection import reads_metric
+from lehr.handlers.core.for_plans_and_cli import reads_metric
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.value_reduced_on_plateau import checked_metric
 

@@ -9,13 +9,13 @@ from .checks import (
     attachments,
     clock_readings_on_gpu,
     conflicts,
+    faster_equivalents,
     group_ratios,
     late_events,
     lengths,
     loggers,
     metrics,
     resuming,
-    speed,
     values,
 )
 from .checks.checked_run import Check, CheckedRun
@@ -49,7 +49,7 @@ CHECKS: tuple[Check, ...] = (
     loggers.early_logs,
     values.zero_starts,
     clock_readings_on_gpu.waiting_for_readings,
-    speed.wrapped_with_a_formula,
+    faster_equivalents.wrapped_with_a_formula,
     attachments.unforeseen_schedulers,
 )
 

@@ -218,7 +218,7 @@ class Plan(Mapping[str, Array]):
             (True, True)
         """
         from .pages.page import write_page
-        from .pages.page_contents import checked_contents
+        from .pages.page_inputs import checked_contents
 
         write_page(path, checked_contents(self, findings, recorded, other, labels), title)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lehr.handlers.schedules import RunLength, arguments
-from lehr.handlers.schedules.units import EPOCHS, PERCENT, SAMPLES, TOKENS, size_of
+from lehr.handlers.schedules.duration_texts import EPOCHS, PERCENT, SAMPLES, TOKENS, size_of
 
 from .plan import Plan
 

@@ -20,7 +20,7 @@ from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules import PiecewiseConstant, Product, RunLength, Schedule, arguments
 from lehr.handlers.schedules.arguments import Number, shown
-from lehr.handlers.schedules.units import EVENTS, STEPS
+from lehr.handlers.schedules.duration_texts import EVENTS, STEPS
 from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups, PlaceholderOptimizer
 
 from .batch_size import BatchSizeScheduler

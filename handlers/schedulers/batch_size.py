@@ -15,7 +15,7 @@ from lehr.handlers.core.resuming.adjustment import Adjustment
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules import FunctionSchedule, RunLength, Schedule, arguments
 from lehr.handlers.schedules.base import Array
-from lehr.handlers.schedules.durations import resolved
+from lehr.handlers.schedules.durations_to_events import resolved
 from lehr.handlers.targets.batch_size import BatchSize
 
 

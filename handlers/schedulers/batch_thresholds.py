@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import ignite.distributed as idist
 
-from lehr.handlers.schedules import RunLength, arguments, units
-from lehr.handlers.schedules.units import EVENTS, MILLISECONDS, PERCENT, SAMPLES, STEPS, TOKENS
+from lehr.handlers.schedules import RunLength, arguments, duration_texts
+from lehr.handlers.schedules.duration_texts import EVENTS, MILLISECONDS, PERCENT, SAMPLES, STEPS, TOKENS
 
 Sizes = str | Sequence[tuple[float | str, int]]
 EXAMPLE = "'0 tokens: 32, 1M: 64, 4M: 128' or [(0, 32), (1000, 64)]"
@@ -21,7 +21,7 @@ class Threshold(NamedTuple):
     Args:
         name: the name of the threshold, for errors.
         amount: the exact amount.
-        unit: the unit of the amount, as in :class:`~lehr.handlers.schedules.units.Quantity`.
+        unit: the unit of the amount, as in :class:`~lehr.handlers.schedules.duration_texts.Quantity`.
         size: the batch size.
     """
 
@@ -69,7 +69,7 @@ def as_thresholds(sizes: object) -> list[Threshold]:
         if not isinstance(pair, list | tuple) or len(pair) != 2:
             raise ValueError(f"{name} must be a pair of a threshold and a batch size, given {arguments.shown(pair)}")
         if isinstance(pair[0], str):
-            amount, unit, _ = units.quantity(f"{name}[0]", pair[0], unit)
+            amount, unit, _ = duration_texts.quantity(f"{name}[0]", pair[0], unit)
         else:
             amount = Fraction(arguments.whole_number(f"{name}[0]", pair[0], at_least=0))
         size = arguments.whole_number(f"{name}[1]", pair[1], at_least=1)
@@ -167,4 +167,4 @@ def _exact(one: Threshold, run: RunLength) -> Fraction:
             f"{one.name} must be in {run.counts}, events or percent, given {float(one.amount):.12g} {one.unit}"
         )
     text = f"{float(one.amount):.12g} {'%' if one.unit == PERCENT else one.unit}"
-    return run.exact_events(units.Quantity(one.amount, one.unit, text), one.name)
+    return run.exact_events(duration_texts.Quantity(one.amount, one.unit, text), one.name)

@@ -17,7 +17,7 @@ from lehr.handlers.core.simulation.private_copies import private_copy
 from lehr.handlers.core.simulation.simulated_rows import rows_of
 from lehr.handlers.schedules import Concatenation, RunLength, Schedule, arguments
 from lehr.handlers.schedules.arguments import Number
-from lehr.handlers.schedules.durations import as_events, checked_run, in_events
+from lehr.handlers.schedules.durations_to_events import as_events, checked_run, in_events
 from lehr.handlers.targets.param_groups import ParamGroups
 
 from .same_target import same_target

@@ -5,7 +5,7 @@ from typing import Literal, Unpack
 
 from lehr.handlers.schedules import Anneal, Cosine, Restarts, arguments
 from lehr.handlers.schedules.arguments import Number
-from lehr.handlers.schedules.durations import as_events
+from lehr.handlers.schedules.durations_to_events import as_events
 from lehr.handlers.targets.param_groups import HasParamGroups
 
 from .decay_scheduler import DecayScheduler, Options, run_of

@@ -10,8 +10,8 @@ from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.schedules import RunLength, Schedule, Window, arguments
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.base import Array
-from lehr.handlers.schedules.durations import checked_run, in_events, with_epoch_length
-from lehr.handlers.schedules.units import has_unit
+from lehr.handlers.schedules.duration_texts import has_unit
+from lehr.handlers.schedules.durations_to_events import checked_run, in_events, with_epoch_length
 from lehr.handlers.targets.group_selection import Selection
 from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups, PlaceholderOptimizer
 

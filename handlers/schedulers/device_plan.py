@@ -6,8 +6,8 @@ from typing import Any
 import torch
 
 from lehr.handlers.core.duration_unit_checks import refuse_in_plain_loop
+from lehr.handlers.core.for_plans_and_cli import set_called_by_another, target_of
 from lehr.handlers.core.illegal_values import warn_in_table
-from lehr.handlers.core.inspection import set_called_by_another, target_of
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.core.resuming.policy import ResumePolicy
 from lehr.handlers.core.schedule_reading import read_values

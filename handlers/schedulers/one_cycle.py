@@ -5,7 +5,7 @@ from typing import Literal
 
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.schedules import OneCycle, RunLength
-from lehr.handlers.schedules.durations import as_events, checked_run
+from lehr.handlers.schedules.durations_to_events import as_events, checked_run
 from lehr.handlers.schedules.one_cycle import cycle_length
 from lehr.handlers.targets.group_selection import Selection
 from lehr.handlers.targets.param_groups import HasParamGroups

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from lehr.handlers.core.metrics.metric_driven_scheduler import SchedulerWithMetric
 from lehr.handlers.core.metrics.metric_feed import MetricFeed
 from lehr.handlers.schedules import Phases, Plateau, RunLength, Schedule, arguments
-from lehr.handlers.schedules.durations import resolved
+from lehr.handlers.schedules.durations_to_events import resolved
 from lehr.handlers.schedules.value_reduced_on_plateau import checked_metric
 from lehr.handlers.targets.group_selection import Selection
 from lehr.handlers.targets.param_groups import HasParamGroups

@@ -18,7 +18,7 @@ from lehr.handlers.schedules import (
     StepDecay,
     arguments,
 )
-from lehr.handlers.schedules.durations import as_events, checked_run, in_events
+from lehr.handlers.schedules.durations_to_events import as_events, checked_run, in_events
 
 
 @dataclass(frozen=True, repr=False)

@@ -10,7 +10,7 @@ from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.schedulers.torch.lr_scheduler import LRScheduler
 from lehr.handlers.schedules import LinearInterpolation, RunLength, Schedule, arguments
 from lehr.handlers.schedules.arguments import Number
-from lehr.handlers.schedules.durations import as_events, checked_run
+from lehr.handlers.schedules.durations_to_events import as_events, checked_run
 from lehr.handlers.targets.param_groups import ParamGroups
 
 from .concat import ConcatScheduler

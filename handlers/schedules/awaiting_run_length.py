@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Self
 
-from . import arguments, units
+from . import arguments, duration_texts
 from .base import Array, Schedule
-from .durations import NUMBERS, durations_of, has_text, in_events, refuse_without_run, texts_of
+from .durations_to_events import NUMBERS, durations_of, has_text, in_events, refuse_without_run, texts_of
 from .run_length import RunLength
 
 
@@ -45,7 +45,7 @@ class InUnits(Schedule):
     def __post_init__(self) -> None:
         """Check that each text is a number with a unit."""
         for name, text in self._texts():
-            units.quantity(name, text)
+            duration_texts.quantity(name, text)
 
     def in_run(self, run: RunLength | None) -> Schedule:
         """Return the schedule itself, with its durations in events of the run."""

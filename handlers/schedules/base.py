@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import arguments, fields
 from .description_as_data import Description, description_of, fields_of, text_of
-from .durations import NUMBERS
+from .durations_to_events import NUMBERS
 from .run_length import RunLength
 
 Array = NDArray[np.float64]

@@ -7,8 +7,8 @@ from itertools import accumulate, pairwise
 from math import ceil
 from typing import Any, Literal
 
-from . import arguments, units
-from .units import EPOCHS, EVENTS, MILLISECONDS, PERCENT, SAMPLES, STEPS, TOKENS, Quantity
+from . import arguments, duration_texts
+from .duration_texts import EPOCHS, EVENTS, MILLISECONDS, PERCENT, SAMPLES, STEPS, TOKENS, Quantity
 
 Counts = Literal["steps", "epochs", "tokens", "samples", "milliseconds"]
 COUNTS = (STEPS, EPOCHS, TOKENS, SAMPLES, MILLISECONDS)
@@ -81,7 +81,7 @@ class RunLength:
             if self.counts != MILLISECONDS:
                 given = arguments.shown(self.total_time)
                 raise ValueError(f"total_time must be left out if counts is not 'milliseconds', given {given}")
-            if not units.milliseconds("total_time", self.total_time):
+            if not duration_texts.milliseconds("total_time", self.total_time):
                 raise ValueError(f"total_time must be more than 0, given {arguments.shown(self.total_time)}")
         self._check_steps()
 
@@ -121,7 +121,7 @@ class RunLength:
     def num_events(self) -> int | None:
         """The number of events of the run, in the unit ``counts``; None if it is unknown."""
         if self.counts == MILLISECONDS:
-            return None if self.total_time is None else units.milliseconds("total_time", self.total_time)
+            return None if self.total_time is None else duration_texts.milliseconds("total_time", self.total_time)
         return self.total_of(self.counts)
 
     def events_of(self, duration: float | str, name: str = "duration") -> int:
@@ -171,7 +171,7 @@ class RunLength:
                 # A duration that is given as a number of events is not changed by rounding.
                 borders[position] = borders[position + 1] - int(exact[position])
         return [
-            units.positive(name, amount, after - before, arguments.shown(duration))
+            duration_texts.positive(name, amount, after - before, arguments.shown(duration))
             for name, amount, duration, (before, after) in zip(names, exact, durations, pairwise(borders), strict=True)
         ]
 
@@ -179,7 +179,7 @@ class RunLength:
         """Return the exact number of events of a duration as a fraction.
 
         Args:
-            duration: a text such as ``"10%"``, a whole number of events, or a ``Quantity`` of ``units.py``.
+            duration: a text such as ``"10%"``, a whole number of events, or a ``Quantity`` of ``duration_texts.py``.
             name: the name of the argument, for errors.
 
         Raises:
@@ -190,7 +190,7 @@ class RunLength:
         """
         if not isinstance(duration, str | Quantity):
             return Fraction(arguments.whole_number(name, duration, at_least=0))
-        given = duration if isinstance(duration, Quantity) else units.quantity(name, duration)
+        given = duration if isinstance(duration, Quantity) else duration_texts.quantity(name, duration)
         if given.unit in (EVENTS, self.counts):
             return given.amount
         if given.unit == PERCENT:
@@ -255,7 +255,7 @@ class RunLength:
             ends = [*self._ends(self.counts), Fraction(end)]
             if min(ends) <= exact <= max(ends):
                 return end
-        return units.nearest(exact)
+        return duration_texts.nearest(exact)
 
     def _ends(self, unit: str) -> list[Fraction]:
         """Return the exact length of the run in a unit, once for each given total that can be converted."""
@@ -305,7 +305,7 @@ def _checked(name: str, given: Any) -> Any:
         return int(rate) if rate.is_integer() else rate
     if isinstance(given, str) and name in (TOTALS[TOKENS], TOTALS[SAMPLES]):
         unit = TOKENS if name == TOTALS[TOKENS] else SAMPLES
-        read = units.quantity(name, given, unit)
+        read = duration_texts.quantity(name, given, unit)
         if read.unit != unit or read.amount.denominator != 1:
             raise ValueError(f"{name} must be a whole number of {unit}, given {arguments.shown(given)}")
         given = int(read.amount)

@@ -12,7 +12,7 @@ from legal_arguments import SCHEDULERS
 from optimizers import make_optimizer
 
 from lehr import handlers
-from lehr.handlers.cli.plain_sgd import DEFAULTS, NUMBERS, PlainSGD, is_legal_for_sgd
+from lehr.handlers.cli.sgd_without_torch import DEFAULTS, NUMBERS, PlainSGD, is_legal_for_sgd
 
 # The arguments of these are functions or objects, or the target is an attribute of an engine of ignite.
 NOT_FROM_CONFIG = {"BatchRamp", "BatchSizeScheduler", "LRScheduler", "LambdaScheduler", "MultiplicativeScheduler"}

@@ -13,7 +13,7 @@ from cases import for_each
 from lehr.handlers import configure_scheduler
 from lehr.handlers.config import convert_config
 from lehr.handlers.config.conversion.split_into_phases import phases_of
-from lehr.handlers.core.inspection import members_of
+from lehr.handlers.core.for_plans_and_cli import members_of
 from lehr.handlers.schedules import (
     Anneal,
     Concatenation,

@@ -11,7 +11,7 @@ from cases import for_each
 from optimizers import make_optimizer
 
 from lehr.handlers import configure_scheduler
-from lehr.handlers.core.inspection import members_of
+from lehr.handlers.core.for_plans_and_cli import members_of
 
 CONFIG = {
     "train_micro_batch_size_per_gpu": 4,

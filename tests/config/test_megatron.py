@@ -11,7 +11,7 @@ from cases import for_each
 from optimizers import make_optimizer
 
 from lehr.handlers import configure_scheduler
-from lehr.handlers.core.inspection import members_of
+from lehr.handlers.core.for_plans_and_cli import members_of
 
 FLAGS = {"lr": 1.0, "min_lr": 0.2, "train_iters": 6, "lr_warmup_iters": 2, "lr_decay_style": "linear"}
 LINEAR = [0.0, 0.5, 1.0, 0.8, 0.6, 0.4, 0.2, 0.2]

@@ -9,7 +9,7 @@ from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lehr.handlers.schedulers.torch.plain_data import from_plain, is_plain, to_plain
+from lehr.handlers.schedulers.torch.to_plain_data import from_plain, is_plain, to_plain
 
 leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5)
 keys = st.text(max_size=3) | st.integers() | st.booleans() | st.none()

@@ -18,7 +18,7 @@ from lehr.handlers import (
     Schedule,
     StateParamScheduler,
 )
-from lehr.handlers.core.inspection import existing_schedulers
+from lehr.handlers.core.for_plans_and_cli import existing_schedulers
 from lehr.handlers.schedules import Anneal, Constant, Plateau, SideBySide
 
 LINE = Anneal(1.0, 0.0, 10)

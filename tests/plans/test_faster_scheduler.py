@@ -11,8 +11,8 @@ from torch.optim import lr_scheduler as peer
 
 import lehr.handlers
 from lehr.handlers import ConcatScheduler, ConstantScheduler, Groups, LRScheduler, ParamGroupScheduler, check_plan
-from lehr.handlers.plans.checks.speed import FEWEST_EVENTS, LARGEST_DIFFERENCE
-from lehr.handlers.schedulers.torch.equal_schedulers import equal_schedulers
+from lehr.handlers.plans.checks.faster_equivalents import FEWEST_EVENTS, LARGEST_DIFFERENCE
+from lehr.handlers.schedulers.torch.lehr_equivalents import equal_schedulers
 
 EPOCHS, LENGTH = 2, FEWEST_EVENTS
 LENGTHS = (7, 100, 1500, 2000, 2500)

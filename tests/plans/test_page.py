@@ -26,7 +26,7 @@ from lehr.handlers import (
 from lehr.handlers.plans import Finding, Plan
 from lehr.handlers.plans.pages.downsampling import kept_points
 from lehr.handlers.plans.pages.escaping import plain_lines
-from lehr.handlers.plans.pages.page_contents import Contents
+from lehr.handlers.plans.pages.page_inputs import Contents
 from lehr.handlers.plans.pages.placed_findings import placed
 from lehr.handlers.plans.plan import PlanColumn
 from lehr.handlers.schedules import Anneal, Concatenation, Constant

@@ -85,7 +85,7 @@ def test_the_picture_has_a_line_with_its_band_and_the_recorded_losses(plan):
 def test_the_page_has_a_panel_with_the_band(plan, tmp_path):
     from lehr.handlers.plans.checks.findings import Findings
     from lehr.handlers.plans.pages.figure import figure_of
-    from lehr.handlers.plans.pages.page_contents import Contents
+    from lehr.handlers.plans.pages.page_inputs import Contents
 
     new = plan.forecast(Made())
     figure = figure_of(Contents(new, Findings(()), None, None, ("a", "b")))

@@ -34,7 +34,7 @@ from lehr.handlers import (
 from lehr.handlers import schedules as all_schedules
 from lehr.handlers.schedules import Anneal, Concatenation, Constant, LinearInterpolation, Product, Schedule
 from lehr.handlers.schedules.awaiting_run_length import InUnits
-from lehr.handlers.schedules.durations import durations_of
+from lehr.handlers.schedules.durations_to_events import durations_of
 
 RUN = RunLength(max_epochs=4, epoch_length=50, tokens_per_step=1000, samples_per_step=8)  # 200 steps
 # The arguments of all schedules and schedulers that are numbers of events.

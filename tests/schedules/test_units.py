@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lehr.handlers import RunLength
-from lehr.handlers.schedules import units
+from lehr.handlers.schedules import duration_texts
 
 TEXTS = [
     ("10%", 10, "percent"),
@@ -41,7 +41,7 @@ TEXTS = [
 
 @for_each(("text", "amount", "unit"), TEXTS)
 def test_a_text_has_an_exact_amount_and_a_unit(text, amount, unit):
-    assert units.quantity("duration", text) == (amount, unit, text)
+    assert duration_texts.quantity("duration", text) == (amount, unit, text)
 
 
 REFUSED = ["", "10", "%", "-1%", "1,000 steps", "1e500 steps", "1/2 epochs", "3 parsecs", "nan%", "\u0663 steps"]
@@ -61,23 +61,23 @@ REFUSED += [
 @for_each("text", REFUSED)
 def test_an_unreadable_text_raises_an_error_that_shows_it(text):
     with pytest.raises(ValueError, match=r"^warmup must .*given '") as caught:
-        units.quantity("warmup", text)
+        duration_texts.quantity("warmup", text)
     assert len(str(caught.value)) <= 500
 
 
 def test_a_threshold_may_be_a_text_without_a_unit():
-    assert units.quantity("at", "4M", unit="tokens") == (4_000_000, "tokens", "4M")
-    assert units.quantity("at", "3 epochs", unit="tokens").unit == "epochs"
+    assert duration_texts.quantity("at", "4M", unit="tokens") == (4_000_000, "tokens", "4M")
+    assert duration_texts.quantity("at", "3 epochs", unit="tokens").unit == "epochs"
 
 
 def test_only_a_time_is_read_as_milliseconds():
-    assert units.milliseconds("budget", "8 h") == 28_800_000
+    assert duration_texts.milliseconds("budget", "8 h") == 28_800_000
     with pytest.raises(ValueError, match=r"budget must be a time such as '90 s', '30 min' or '8 h', given '10%'"):
-        units.milliseconds("budget", "10%")
+        duration_texts.milliseconds("budget", "10%")
     with pytest.raises(ValueError, match=r"budget must be 0 or at least 1 .*given '0.1 ms'"):
-        units.milliseconds("budget", "0.1 ms")
+        duration_texts.milliseconds("budget", "0.1 ms")
     with pytest.raises(TypeError, match=r"budget must be a text such as .*given 3"):
-        units.milliseconds("budget", 3)
+        duration_texts.milliseconds("budget", 3)
 
 
 RUN = {"max_epochs": 10, "epoch_length": 500, "tokens_per_step": 524_288, "samples_per_step": 256}
@@ -267,7 +267,7 @@ PARTS = [
 
 @pytest.mark.parametrize(("part", "whole", "unit", "text"), PARTS)
 def test_a_part_of_a_whole_in_words(part, whole, unit, text):
-    assert units.shown_part(Fraction(part), Fraction(whole), unit) == text
+    assert duration_texts.shown_part(Fraction(part), Fraction(whole), unit) == text
 
 
 @given(run=runs(), events=st.integers(0, 10**6))
@@ -280,6 +280,6 @@ def test_events_in_a_unit_are_converted_back(run, events):
 
 
 def test_the_most_events_are_those_of_a_float():
-    assert units.positive("duration", Fraction(2**53), 2**53, "'9 steps'") == 2**53
+    assert duration_texts.positive("duration", Fraction(2**53), 2**53, "'9 steps'") == 2**53
     with pytest.raises(ValueError, match=f"duration must be at most {2**53} events, given '9 steps'"):
-        units.positive("duration", Fraction(2**53 + 1), 2**53 + 1, "'9 steps'")
+        duration_texts.positive("duration", Fraction(2**53 + 1), 2**53 + 1, "'9 steps'")

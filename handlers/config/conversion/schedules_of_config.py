@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-from lehr.handlers.config import given_run_length
+from lehr.handlers.config import run_length_arguments
 from lehr.handlers.config.configure import configure_scheduler
 from lehr.handlers.core.param_scheduler import ParamScheduler
-from lehr.handlers.core.scheduler_parts import members_of, metric_name_of, reads_metric, target_of
+from lehr.handlers.core.scheduler_introspection import members_of, metric_name_of, reads_metric, target_of
 from lehr.handlers.schedules import RunLength, Schedule
 from lehr.handlers.targets.param_groups import ParamGroups
 
@@ -69,7 +69,7 @@ def planned(optimizer: Any, config: Any, **options: Any) -> Planned:
     """
     scheduler = configure_scheduler(optimizer, config, **options)
     whole = scheduler.config()
-    run = given_run_length.checked("", {"epoch_length": whole.get("epoch_length"), **whole.get("run", {})})
+    run = run_length_arguments.checked("", {"epoch_length": whole.get("epoch_length"), **whole.get("run", {})})
     schedules, bases, metric = {}, {}, None
     for member in members_of(scheduler):
         target = target_of(member)

@@ -16,8 +16,8 @@ from lehr.handlers.config.entry_schedules import EntrySchedule
 from lehr.handlers.schedules.arguments import shown
 
 from . import (
-    cerebras_nested,
     cerebras_optimizer,
+    cerebras_types,
     composer,
     deepspeed,
     detectron2,
@@ -42,7 +42,7 @@ from . import (
 from .lehr import SCHEDULERS
 
 TYPES: dict[str, Mapping[str, EntryType]] = {
-    "cerebras": {**cerebras_nested.TYPES, **cerebras_optimizer.TYPES},
+    "cerebras": {**cerebras_types.TYPES, **cerebras_optimizer.TYPES},
     "composer": composer.TYPES,
     "deepspeed": deepspeed.TYPES,
     "detectron2": detectron2.TYPES,

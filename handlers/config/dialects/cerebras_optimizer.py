@@ -26,9 +26,9 @@ from lehr.handlers.config.entries import Entry, EntryType, Recognition, build, l
 from lehr.handlers.config.entry_schedules import EntrySchedule
 from lehr.handlers.schedules import arguments
 
-from . import cerebras_nested
+from . import cerebras_types
 
-NAMES = {name.lower().removesuffix("lr"): name for name in cerebras_nested.INNER_TYPES["LR"]}
+NAMES = {name.lower().removesuffix("lr"): name for name in cerebras_types.INNER_TYPES["LR"]}
 NAMES |= {"chained": "ChainedScheduler", "cosine": "Cosine"}
 LENGTHS = ("steps", "total_iters", "decay_steps")  # the first length that is given counts
 OTHER_NAMES = {
@@ -82,7 +82,7 @@ def _scheduler(where: str, value: Any, counts_all_steps: bool) -> tuple[dict[str
     steps = next((at_least_one(f"{where}[{key!r}]", given[key]) for key in LENGTHS if key in given), None)
     if name == "Cosine":
         return _cosine(where, given, counts_all_steps), steps
-    row = cerebras_nested.INNER_TYPES["LR"][name].arguments
+    row = cerebras_types.INNER_TYPES["LR"][name].arguments
     entry = {OTHER_NAMES[key] if _is_renamed(key, row) else key: one for key, one in given.items()}
     for key in LENGTHS:
         entry.pop(key, None)
@@ -118,7 +118,7 @@ def _cosine(where: str, given: Mapping[str, Any], counts_all_steps: bool) -> dic
 def _built(context: ConfigContext, where: str, entry: Mapping[str, Any]) -> EntrySchedule:
     name = entry["type"].removeprefix("cerebras.")
     values = {key: value for key, value in entry.items() if key != "type"}
-    made: EntrySchedule = build(cerebras_nested.TYPES[name], Entry(where, entry["type"], values), context)
+    made: EntrySchedule = build(cerebras_types.TYPES[name], Entry(where, entry["type"], values), context)
     return made
 
 

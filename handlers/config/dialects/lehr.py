@@ -18,7 +18,7 @@ from lehr.handlers.config.entries import (
     refuse_key,
     refuse_missing,
 )
-from lehr.handlers.config.given_run_length import UNKNOWN
+from lehr.handlers.config.run_length_arguments import UNKNOWN
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedulers.decay_scheduler import DecayScheduler
@@ -33,7 +33,7 @@ from lehr.handlers.schedules import (
 )
 from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.base import checked_schedule
-from lehr.handlers.schedules.durations import in_events
+from lehr.handlers.schedules.durations_to_events import in_events
 from lehr.handlers.targets.group_selection import Groups
 from lehr.handlers.targets.param_groups import ParamGroups
 

@@ -9,7 +9,7 @@ import numpy as np
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Entry, EntryType, located
 from lehr.handlers.config.entry_schedules import EntrySchedule
-from lehr.handlers.config.in_parallel import combined
+from lehr.handlers.config.simultaneous_entries import combined
 from lehr.handlers.schedules import (
     Approach,
     Assignment,

@@ -11,7 +11,7 @@ from lehr.handlers.config.argument_validators import milestones, minus_one, unch
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Entry, EntryType, build, lookup, read_entries
 from lehr.handlers.config.entry_schedules import EntrySchedule
-from lehr.handlers.schedulers.torch_description import TorchDescription
+from lehr.handlers.schedulers.torch_scheduler_spec import TorchDescription
 from lehr.handlers.schedules.arguments import shown
 
 from .torch import LEAVES

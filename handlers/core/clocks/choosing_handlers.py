@@ -9,10 +9,10 @@ from lehr.engine.optimizer_events import OptimizerEvents, is_step_event
 from lehr.handlers.core.attached_engines import is_attached
 from lehr.handlers.schedules import arguments
 
-from .amounts import check_counts_amounts
 from .clock import Clock, EventClock
 from .counting_handlers import AtIterations, AtStarts, AtSteps, AtTimes, BatchCounter, Clocked
 from .landing_by_deadline import check_can_land, landing_handlers
+from .stepping_by_amounts import check_counts_amounts
 from .time_clock import TimeClock
 
 # A scheduler with a clock may write at these events: the clock has read all batches before, and the next step uses

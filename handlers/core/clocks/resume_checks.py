@@ -7,10 +7,10 @@ from ignite.engine import Engine
 
 from lehr.handlers.core.resuming.policy import ResumeWarning
 from lehr.handlers.schedules import arguments
-from lehr.handlers.schedules.units import EVENTS
+from lehr.handlers.schedules.duration_texts import EVENTS
 
-from .amounts import AMOUNTS
 from .clock import Clock
+from .stepping_by_amounts import AMOUNTS
 from .time_clock import TimeClock
 
 

@@ -13,7 +13,7 @@ import torch
 from ignite.engine import Engine
 
 from lehr.handlers.schedules import arguments
-from lehr.handlers.schedules.units import EVENTS, MILLISECONDS, PERCENT, STEPS, milliseconds, quantity
+from lehr.handlers.schedules.duration_texts import EVENTS, MILLISECONDS, PERCENT, STEPS, milliseconds, quantity
 from lehr.handlers.schedules.warmup_stable_decay import curve_of_type
 
 from .clock import Clock

@@ -7,8 +7,8 @@ from typing import Any
 from lehr.handlers.core.duration_unit_checks import EVENTS_OF_RUN, UNITS_OF_CLOCKS
 from lehr.handlers.schedules import Cooldown, RunLength, Schedule, arguments
 from lehr.handlers.schedules.arguments import Number
+from lehr.handlers.schedules.duration_texts import EVENTS, quantity
 from lehr.handlers.schedules.run_length import COUNTS
-from lehr.handlers.schedules.units import EVENTS, quantity
 from lehr.handlers.schedules.warmup_stable_decay import TYPES
 
 from .adjustment import Adjustment

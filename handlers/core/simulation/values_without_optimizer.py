@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, overload
 from lehr.engine.plots import draw_values
 from lehr.handlers.schedules import RunLength
 from lehr.handlers.schedules.base import Array
-from lehr.handlers.schedules.durations import as_events, checked_run
+from lehr.handlers.schedules.durations_to_events import as_events, checked_run
 
 from .simulated_rows import rows_of
 

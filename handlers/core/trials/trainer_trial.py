@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from lehr.engine.handler_inspection import unwrapped
 from lehr.engine.optimizer_events import StepEventHooks, step_hooks, wrapped_optimizer
 from lehr.handlers.core.attaching import AppliedAtSteps
-from lehr.handlers.core.inspection import existing_schedulers, optimizers_of, training_step_of
+from lehr.handlers.core.for_plans_and_cli import existing_schedulers, optimizers_of, training_step_of
 
 from .training_snapshot import Snapshot
 from .training_step_references import Search, modules_with

@@ -7,8 +7,8 @@ from typing import Any
 
 from ignite.engine import Engine
 
-from lehr.handlers.core import inspection
-from lehr.handlers.core.inspection import engines_of, locations_of, optimizers_of, shared_locations
+from lehr.handlers.core import for_plans_and_cli
+from lehr.handlers.core.for_plans_and_cli import engines_of, locations_of, optimizers_of, shared_locations
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.core.simulation.private_copies import reachable_from
 from lehr.handlers.plans.simulation.simulated_scheduler import SimulatedScheduler
@@ -28,7 +28,7 @@ def never_attached(checked: CheckedRun) -> Iterator[Finding]:
         locations, parts = locations_of(scheduler, run.trainer), _ids_in(scheduler)
         attached = [one for one in run.schedulers if _is_in(parts, one.original)]
         written = any(shared_locations(locations, locations_of(one.original, run.trainer)) for one in run.schedulers)
-        severity = "info" if (written and not attached) or inspection.reads_metric(scheduler) else "warning"
+        severity = "info" if (written and not attached) or for_plans_and_cli.reads_metric(scheduler) else "warning"
         where = f"{type(scheduler).__name__} of {scheduler.param_name!r}"
         message = "; ".join(
             [
@@ -41,9 +41,9 @@ def never_attached(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def _unattached(checked: CheckedRun) -> list[BaseParamScheduler]:
-    run, existing = checked.run, inspection.existing_schedulers()
+    run, existing = checked.run, for_plans_and_cli.existing_schedulers()
     active: list[Any] = [
-        *(one for one in existing if one.event_index or inspection.is_written_elsewhere(one) or engines_of(one)),
+        *(one for one in existing if one.event_index or for_plans_and_cli.is_written_elsewhere(one) or engines_of(one)),
         *(scheduler.original for scheduler in run.schedulers),
         *(handler.owner for handler in run.unsupported),
     ]
@@ -66,7 +66,7 @@ def _ids_in(thing: object) -> set[int]:
 
 def _is_in(ids: set[int], scheduler: BaseParamScheduler) -> bool:
     """Return whether the id of a scheduler or of its schedule is in a set of ids."""
-    schedule = inspection.planned_schedule(scheduler)
+    schedule = for_plans_and_cli.planned_schedule(scheduler)
     return id(scheduler) in ids or (schedule is not None and id(schedule) in ids)
 
 
@@ -76,8 +76,8 @@ def history_name_clashes(checked: CheckedRun) -> Iterator[Finding]:
     for scheduler in checked.run.schedulers:
         if scheduler.original.save_history:
             handlers, original = scheduler.writing_handlers, scheduler.original
-            names = {name for handler in handlers for name in inspection.history_names(original, handler.name)}
-            for engine in {inspection.history_engine(original, handler.engine) for handler in handlers}:
+            names = {name for handler in handlers for name in for_plans_and_cli.history_names(original, handler.name)}
+            for engine in {for_plans_and_cli.history_engine(original, handler.engine) for handler in handlers}:
                 for name in names:
                     recorders[engine, name].append(scheduler)
     for (_, name), schedulers in recorders.items():

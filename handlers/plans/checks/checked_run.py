@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from lehr.handlers.core.inspection import Location, locations_of, metric_name_of, reads_metric
+from lehr.handlers.core.for_plans_and_cli import Location, locations_of, metric_name_of, reads_metric
 from lehr.handlers.plans.plan import named_groups
 from lehr.handlers.plans.simulation.run import SimulatedRun
 from lehr.handlers.plans.simulation.simulated_scheduler import SimulatedScheduler

@@ -7,7 +7,7 @@ import ignite.distributed as idist
 import torch
 
 from lehr.handlers.core.clocks.token_and_sample_clocks import TokenClock
-from lehr.handlers.core.inspection import members_of
+from lehr.handlers.core.for_plans_and_cli import members_of
 from lehr.handlers.plans.simulation.handler_discovery import AttachedHandler
 
 from .checked_run import CheckedRun

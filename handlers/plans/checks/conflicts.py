@@ -9,7 +9,7 @@ from ignite.handlers.param_scheduler import ParamScheduler as IgniteParamSchedul
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
 from lehr.engine.handler_inspection import handlers_of
-from lehr.handlers.core.inspection import locations_of, members_of, shared_locations, times_attached
+from lehr.handlers.core.for_plans_and_cli import locations_of, members_of, shared_locations, times_attached
 from lehr.handlers.core.simulation.private_copies import reachable_from
 from lehr.handlers.plans.simulation.simulated_scheduler import SimulatedScheduler
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lehr.handlers.core.inspection import base_values_of, members_of, target_of, type_name_of
+from lehr.handlers.core.for_plans_and_cli import base_values_of, members_of, target_of, type_name_of
 
 from .checked_run import CheckedRun, values_text
 from .findings import Finding

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from lehr.engine import OptimizerEvents
 from lehr.engine.times_fired import begins_late, is_completion
-from lehr.handlers.core.inspection import reads_metric, shared_locations
+from lehr.handlers.core.for_plans_and_cli import reads_metric, shared_locations
 from lehr.handlers.plans.plan import counted
 from lehr.handlers.plans.simulation.simulated_scheduler import SimulatedScheduler, WrittenSchedule
 from lehr.handlers.schedules import Restarts, Schedule, Shift

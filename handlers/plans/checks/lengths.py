@@ -7,7 +7,7 @@ import numpy as np
 
 from lehr.handlers.core.clocks.time_clock import TimeClock
 from lehr.handlers.core.duration_unit_checks import given_unit
-from lehr.handlers.core.inspection import reads_metric
+from lehr.handlers.core.for_plans_and_cli import reads_metric
 from lehr.handlers.plans.plan import counted
 from lehr.handlers.plans.simulation.simulated_scheduler import WrittenSchedule
 from lehr.handlers.plans.simulation.timeline import RunSettings
@@ -15,7 +15,7 @@ from lehr.handlers.schedulers.torch.lengths import begins_anew, length_of
 from lehr.handlers.schedules import Concatenation, Cooldown, Cyclic, Cyclical, Restarts, Schedule
 from lehr.handlers.schedules.arguments import MAX_EVENT_INDEX
 from lehr.handlers.schedules.base import Array
-from lehr.handlers.schedules.units import PERCENT
+from lehr.handlers.schedules.duration_texts import PERCENT
 
 from .checked_run import CheckedRun, values_text
 from .findings import Finding

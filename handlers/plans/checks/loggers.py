@@ -7,7 +7,7 @@ from ignite.handlers.base_logger import BaseOptimizerParamsHandler
 
 from lehr.engine.handler_inspection import handlers_of
 from lehr.engine.optimizer_events import wrapped_optimizer
-from lehr.handlers.core.inspection import filtered_attachment
+from lehr.handlers.core.for_plans_and_cli import filtered_attachment
 from lehr.handlers.plans.simulation.simulated_scheduler import SimulatedScheduler
 
 from .checked_run import CheckedRun

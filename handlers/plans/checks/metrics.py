@@ -7,8 +7,8 @@ from ignite.engine import Engine
 from ignite.metrics import Metric
 
 from lehr.engine.handler_inspection import handlers_of
-from lehr.handlers.core import inspection
-from lehr.handlers.core.inspection import metric_name_of, planned_schedule
+from lehr.handlers.core import for_plans_and_cli
+from lehr.handlers.core.for_plans_and_cli import metric_name_of, planned_schedule
 from lehr.handlers.core.metrics.feed_detection import how_to_feed, is_fed
 from lehr.handlers.plans.simulation.handler_discovery import may_write_metrics
 from lehr.handlers.plans.simulation.plain_run import PlainRun
@@ -34,7 +34,9 @@ def missing_metrics(checked: CheckedRun) -> Iterator[Finding]:
             continue
         for handler in scheduler.handlers:
             produced = _metrics_of(handler.engine)
-            reads = handler.method == "observe" or (handler.writes and inspection.reads_metric(scheduler.original))
+            reads = handler.method == "observe" or (
+                handler.writes and for_plans_and_cli.reads_metric(scheduler.original)
+            )
             if not reads or not produced or name in produced:
                 continue
             message = f"it reads {name!r}, but the metrics of the engine are {arguments.shown_names(sorted(produced))}"
@@ -54,7 +56,11 @@ def evaluator_metrics(checked: CheckedRun) -> Iterator[Finding]:
     for scheduler in run.schedulers:
         name = metric_name_of(scheduler.original)
         on_trainer = any(handler.engine is trainer for handler in scheduler.writing_handlers)
-        if on_trainer and inspection.reads_metric(scheduler.original) and name in produced - set(run.settings.metrics):
+        if (
+            on_trainer
+            and for_plans_and_cli.reads_metric(scheduler.original)
+            and name in produced - set(run.settings.metrics)
+        ):
             message = f"it reads {name!r} from the trainer, which has no metrics; an evaluator has this metric"
             suggestion = "call attach(evaluator, Events.COMPLETED), or copy the metric to trainer.state.metrics"
             yield Finding("missing-metric", "warning", scheduler.description, message, suggestion, {"produced": []})
@@ -77,7 +83,7 @@ def never_observed(checked: CheckedRun) -> Iterator[Finding]:
     if isinstance(checked.run.trainer, PlainRun):  # it is unknown whether the loop calls observe
         return
     for scheduler, part in _metric_parts(checked):
-        if not inspection.reads_metric(scheduler.original) and not is_fed(part.schedule):
+        if not for_plans_and_cli.reads_metric(scheduler.original) and not is_fed(part.schedule):
             kind = type(part.schedule).__name__
             message = f"its {kind} depends on metrics, but no handler passes one to it, so that it never acts"
             suggestion = how_to_feed(scheduler.original, part.schedule)
@@ -109,7 +115,7 @@ def early_metrics(checked: CheckedRun) -> Iterator[Finding]:
 
 def _metrics_before(checked: CheckedRun, scheduler: SimulatedScheduler, part: MetricPart, iteration: int) -> int:
     """Return the number of metrics that a part of a schedule gets before an iteration."""
-    if inspection.reads_metric(scheduler.original):
+    if for_plans_and_cli.reads_metric(scheduler.original):
         return part.first_event // getattr(scheduler.original, "every", 1)
     return sum(
         sum(at <= iteration for at in one.observed_iterations)

@@ -9,11 +9,11 @@ from ignite.handlers.checkpoint import Checkpoint
 
 from lehr.engine.handler_inspection import RegisteredHandler, functions_of, handlers_of, names_in
 from lehr.engine.optimizer_events import is_step_event
-from lehr.handlers.core import inspection
-from lehr.handlers.core.inspection import engines_of
+from lehr.handlers.core import for_plans_and_cli
+from lehr.handlers.core.for_plans_and_cli import engines_of
 from lehr.handlers.core.run_warnings import value_past_end
 from lehr.handlers.plans.simulation.simulated_scheduler import SimulatedScheduler, WrittenSchedule
-from lehr.handlers.schedules.end_of_schedule import end_of
+from lehr.handlers.schedules.schedule_length import end_of
 
 from .checked_run import CheckedRun
 from .findings import Finding
@@ -26,13 +26,13 @@ def not_restored(checked: CheckedRun) -> Iterator[Finding]:
         if scheduler.clock is not None:
             continue  # the engine does not know the count of a clock
         original, handlers, index = scheduler.original, scheduler.writing_handlers, scheduler.original.event_index
-        lead = max((inspection.intended_lead(original, handler.engine) for handler in handlers), default=0)
-        expected = inspection.nearest_expected(original, scheduler.events_before - lead)
+        lead = max((for_plans_and_cli.intended_lead(original, handler.engine) for handler in handlers), default=0)
+        expected = for_plans_and_cli.nearest_expected(original, scheduler.events_before - lead)
         fits = index in (expected, expected - scheduler.repeated_events, expected - scheduler.last_events)
         # An optimizer may have skipped some of its steps.
         by_steps = index > 0 and any(is_step_event(handler.event) for handler in handlers)
         several = len(engines_of(original)) > 1  # several engines count together
-        if fits or by_steps or several or not handlers or inspection.was_sought(original):
+        if fits or by_steps or several or not handlers or for_plans_and_cli.was_sought(original):
             continue
         done = f"the run, which resumes after iteration {run.settings.start}, has had {expected} of its events"
         message = f"the scheduler is at event {index}, but {done}"
@@ -50,11 +50,11 @@ def not_reset(checked: CheckedRun) -> Iterator[Finding]:
         original, index = scheduler.original, scheduler.original.event_index
         on_trainer = any(handler.engine is run.trainer for handler in scheduler.writing_handlers)
         has_run = run.trainer.state.iteration > 0  # if the trainer has run, its evaluator has too
-        if not index or not (on_trainer or has_run) or inspection.was_sought(original):
+        if not index or not (on_trainer or has_run) or for_plans_and_cli.was_sought(original):
             continue
-        if not inspection.counts_for(original, run.trainer) and scheduler not in past_end:
+        if not for_plans_and_cli.counts_for(original, run.trainer) and scheduler not in past_end:
             message = f"the run begins at iteration 0, but the scheduler goes on at event {index}"
-            anew = inspection.how_to_begin_anew(original)
+            anew = for_plans_and_cli.how_to_begin_anew(original)
             suggestion = f"{anew} to begin anew; if you mean event {index}, call seek({index})"
             yield Finding("not-reset", "warning", scheduler.description, message, suggestion, {"event_index": index})
 
@@ -80,7 +80,7 @@ def _past_end(checked: CheckedRun) -> Iterator[tuple[WrittenSchedule, float, flo
             by_scheduler[written.scheduler].append(written)
     for scheduler, of_lr in by_scheduler.items():
         index = scheduler.first_event
-        if index and not inspection.was_sought(scheduler.original):
+        if index and not for_plans_and_cli.was_sought(scheduler.original):
             found = [(one, value_past_end(one.schedule, index)) for one in of_lr]
             if all(values is not None for _, values in found):
                 yield from ((one, *values) for one, values in found if values is not None)
@@ -147,7 +147,7 @@ def _first_loss(checked: CheckedRun, saver: RegisteredHandler) -> tuple[int, lis
 
 
 def _passes(trainer: Engine, registered: RegisteredHandler, count: int) -> bool:
-    filtered = inspection.filtered_attachment(registered.handler)
+    filtered = for_plans_and_cli.filtered_attachment(registered.handler)
     event_filter = registered.event_filter if filtered is None else filtered.event_filter
     return event_filter is None or bool(event_filter(trainer, count))
 
@@ -156,8 +156,8 @@ def _lost_with(checked: CheckedRun, registered: RegisteredHandler) -> list[str]:
     """Return in words what a resumed run misses of a handler: a metric, or a call of ``next_phase``."""
     lost = []
     for original in [scheduler.original for scheduler in checked.run.schedulers]:
-        brought = inspection.what_it_brings(registered, original)
-        if brought == "a metric" or (brought == "an event" and inspection.reads_metric(original)):
+        brought = for_plans_and_cli.what_it_brings(registered, original)
+        if brought == "a metric" or (brought == "an event" and for_plans_and_cli.reads_metric(original)):
             lost.append(f"the metric of {type(original).__name__}")
         elif brought == "next_phase":
             lost.append(f"next_phase of {type(original).__name__}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lehr.handlers.core.inspection import shared_locations
+from lehr.handlers.core.for_plans_and_cli import shared_locations
 from lehr.handlers.plans.plan import named_groups
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.targets.legal_values import LegalRange, legal_range

@@ -13,7 +13,7 @@ from lehr.handlers.schedules.base import Array
 
 from . import figure_annotations
 from .escaping import plain
-from .page_contents import Contents
+from .page_inputs import Contents
 from .traces import (
     UNITS,
     Panel,

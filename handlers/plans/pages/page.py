@@ -12,7 +12,7 @@ from lehr.handlers.plans.checks.findings import Finding
 from lehr.handlers.schedules.arguments import shown, shown_names
 
 from .figure import figure_of
-from .page_contents import Contents
+from .page_inputs import Contents
 
 # With this policy, the browser refuses all requests to other sites. Plotly needs data and blobs to download pictures.
 POLICY = (

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from lehr.engine.handler_inspection import closure_of
 from lehr.engine.optimizer_events import wrapped_optimizer
-from lehr.handlers.core.inspection import members_of, training_step_of
+from lehr.handlers.core.for_plans_and_cli import members_of, training_step_of
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules import arguments

@@ -10,7 +10,7 @@ from ignite.engine import Engine
 from lehr.handlers.core.clocks.clock import Clock
 from lehr.handlers.core.clocks.simulated_clocks import PlannedClock, PlannedTime, planned_time
 from lehr.handlers.core.clocks.time_clock import TimeClock
-from lehr.handlers.core.inspection import ClockedAttachment, counting_function
+from lehr.handlers.core.for_plans_and_cli import ClockedAttachment, counting_function
 from lehr.handlers.schedules import arguments
 
 if TYPE_CHECKING:

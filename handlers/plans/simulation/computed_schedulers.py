@@ -10,7 +10,7 @@ from ignite.engine import Engine, Events
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
-from lehr.handlers.core.inspection import members_of
+from lehr.handlers.core.for_plans_and_cli import members_of
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.core.simulation.all_events_at_once import can_write_at_once, end_at, values_at_once
 from lehr.handlers.core.simulation.private_copies import reachable_from

@@ -8,8 +8,8 @@ import torch
 from ignite.engine import Engine
 from torch.utils.data import BatchSampler, DataLoader, TensorDataset
 
-from lehr.handlers.core import inspection
-from lehr.handlers.core.inspection import locations_of
+from lehr.handlers.core import for_plans_and_cli
+from lehr.handlers.core.for_plans_and_cli import locations_of
 from lehr.handlers.core.simulation.private_copies import private_copy
 from lehr.handlers.schedulers.batch_size import BatchSizeScheduler
 
@@ -32,7 +32,7 @@ def simulated_schedulers(
         if handler.scheduler is not None:
             of_schedulers[id(handler.scheduler)].append(handler)
     originals = [of_scheduler[0].owner for of_scheduler in of_schedulers.values()]
-    members = [member for original in originals for member in inspection.members_of(original)]
+    members = [member for original in originals for member in for_plans_and_cli.members_of(original)]
     loaders = dict.fromkeys(member.dataloader for member in members if isinstance(member, BatchSizeScheduler))
     replaced: list[tuple[object, object]] = [
         *engines.items(),
@@ -40,7 +40,7 @@ def simulated_schedulers(
     ]
     copies = private_copy(originals, replaced=replaced)
     for copied in copies:
-        inspection.prepare_copy(copied, metrics)
+        for_plans_and_cli.prepare_copy(copied, metrics)
     engine = next(iter(engines.values()))  # the empty engine of the trainer
     locations = [locations_of(copied, engine) for copied in copies]
     return list(map(SimulatedScheduler, originals, copies, of_schedulers.values(), locations))
@@ -57,7 +57,7 @@ def recorded_values(
     """
     recorded: dict[str, RecordedValues] = {}
     for scheduler in schedulers:
-        own_names = inspection.history_names(scheduler.copy, None)
+        own_names = for_plans_and_cli.history_names(scheduler.copy, None)
         for handler in scheduler.writing_handlers:
             for own_name, locations in locations_of(scheduler.copy, engines[handler.engine]).items():
                 # If torch writes a momentum beside the learning rate, the momentum has no history and keeps its name.

@@ -18,7 +18,7 @@ from lehr.engine.handler_inspection import (
     names_in,
     references_of,
 )
-from lehr.handlers.core.inspection import (
+from lehr.handlers.core.for_plans_and_cli import (
     ClockedAttachment,
     clocked_attachment,
     filtered_attachment,

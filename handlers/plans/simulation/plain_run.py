@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from ignite.engine import Engine, Events
 
-from lehr.handlers.core.clocks.amounts import check_counts_amounts
 from lehr.handlers.core.clocks.clock import Clock
 from lehr.handlers.core.clocks.counting_handlers import AtIterations
+from lehr.handlers.core.clocks.stepping_by_amounts import check_counts_amounts
 from lehr.handlers.core.duration_unit_checks import refuse_in_plain_loop
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules import arguments

@@ -11,8 +11,8 @@ from ignite.engine import Engine, Events
 from torch.optim import Optimizer
 
 from lehr.engine.times_fired import fired_at_end, repeated_epoch_starts
-from lehr.handlers.core import inspection
-from lehr.handlers.core.inspection import metric_name_of, optimizers_of
+from lehr.handlers.core import for_plans_and_cli
+from lehr.handlers.core.for_plans_and_cli import metric_name_of, optimizers_of
 from lehr.handlers.core.simulation.keep_random_state import calls_user_code, random_state_kept_if
 from lehr.handlers.schedules.base import Array
 
@@ -110,7 +110,7 @@ class SimulatedRun:
             values.read_before()
         self._timeline.begin(settings.start)
         for handler in self.handlers if settings.start else ():
-            scheduler = originals.get(id(inspection.resumed_scheduler(handler.owner)))
+            scheduler = originals.get(id(for_plans_and_cli.resumed_scheduler(handler.owner)))
             if scheduler is not None:
                 self._resume(handler.owner, scheduler)
         part = Part(settings, settings.start, settings.iterations, self._timeline.steps)
@@ -199,7 +199,7 @@ class SimulatedRun:
         """Return the callbacks of each event for the given schedulers, in the order of the engine's own handlers."""
         callbacks: dict[tuple[Engine, Any], list[Callback]] = defaultdict(list)
         for handler in handlers:
-            resumed = inspection.resumed_scheduler(handler.owner) if handler.method == "resume" else None
+            resumed = for_plans_and_cli.resumed_scheduler(handler.owner) if handler.method == "resume" else None
             scheduler = schedulers.get(id(handler.scheduler or resumed))
             if handler.method == "run" and handler.owner in self._engines and schedulers:
                 function: Callable[[], None] = partial(self._timeline.evaluate, self._engines[handler.owner], callbacks)
@@ -248,7 +248,7 @@ class SimulatedRun:
 
     def _resume(self, handler: object, scheduler: SimulatedScheduler) -> None:
         if self.engine.state.iteration > 0:
-            inspection.simulate_resume(handler, self.engine, scheduler.copy)
+            for_plans_and_cli.simulate_resume(handler, self.engine, scheduler.copy)
 
     @property
     def stop(self) -> int:

@@ -11,7 +11,7 @@ from ignite.engine import Engine
 from numpy.typing import NDArray
 
 from lehr.handlers.core.clocks.clock import Clock
-from lehr.handlers.core.inspection import Location, Locations, labels_of, locations_of, members_of, type_name_of
+from lehr.handlers.core.for_plans_and_cli import Location, Locations, labels_of, locations_of, members_of, type_name_of
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules import Schedule
 from lehr.handlers.schedules.base import Array

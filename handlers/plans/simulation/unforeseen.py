@@ -1,8 +1,8 @@
 """Finds the schedulers that a simulated run cannot predict."""
 
-from lehr.handlers.core import inspection
+from lehr.handlers.core import for_plans_and_cli
 from lehr.handlers.core.clocks.time_clock import TimeClock
-from lehr.handlers.core.inspection import engines_of, locations_of, optimizers_of
+from lehr.handlers.core.for_plans_and_cli import engines_of, locations_of, optimizers_of
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.core.simulation.private_copies import reachable_from
 from lehr.handlers.schedules import arguments
@@ -19,12 +19,14 @@ def unforeseen_by(run: SimulatedRun) -> list[str]:
         original
         for one in run.schedulers
         if one.writing_handlers
-        for original, copied in zip(inspection.members_of(one.original), inspection.members_of(one.copy), strict=True)
+        for original, copied in zip(
+            for_plans_and_cli.members_of(one.original), for_plans_and_cli.members_of(one.copy), strict=True
+        )
         if not any(locations_of(copied, run.engine).values())
     ]
     on_other_engines = [
         scheduler
-        for scheduler in inspection.existing_schedulers()
+        for scheduler in for_plans_and_cli.existing_schedulers()
         if any(engine not in run.engines for engine in engines_of(scheduler))
         and not run.optimizers.isdisjoint(optimizers_of(scheduler))
     ]

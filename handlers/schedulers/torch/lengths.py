@@ -6,8 +6,8 @@ from torch.optim import lr_scheduler as torch
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
 from lehr.handlers.schedules import Schedule, Shift
-from lehr.handlers.schedules.end_of_schedule import end_of
 from lehr.handlers.schedules.named_phases import NamedPhase, phases_of
+from lehr.handlers.schedules.schedule_length import end_of
 
 from .torch_schedule import TorchSteps
 

@@ -10,7 +10,7 @@ from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 from lehr.handlers.schedules import arguments
 
 from .inspection import COUNTS
-from .plain_data import from_plain
+from .to_plain_data import from_plain
 
 PLATEAU_COUNTS = ("best", "num_bad_epochs", "cooldown_counter")
 NUMBERS = (*PLATEAU_COUNTS, "T_cur", "T_i")

@@ -15,11 +15,11 @@ from lehr.handlers.targets.param_groups import ParamGroups
 from .inspection import COUNTS, configuration_of, schedulers_in, takes_metric
 from .late_groups import add_group, factor_of, keep_groups, known_groups, rates_of
 from .optimizer_values import copied, momentum_of, write_momentum
-from .plain_data import is_plain, to_plain
 from .remembered_states import Remembered, State, TorchProgress
 from .saved_state_checks import PLATEAU_COUNTS, checked_saved, refuse_other_attributes
 from .snapshot import Snapshot
 from .taking_steps import may_step_by_get_lr, step_by_get_lr, take_steps
+from .to_plain_data import is_plain, to_plain
 
 
 @dataclass(frozen=True, repr=False)

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from lehr.handlers.schedulers.torch_description import TorchDescription
+from lehr.handlers.schedulers.torch_scheduler_spec import TorchDescription
 
 from .optimizer_values import momentum_of
 from .torch_schedule import TorchSteps

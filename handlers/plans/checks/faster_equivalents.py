@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from lehr.handlers.plans.simulation.simulated_scheduler import WrittenSchedule
-from lehr.handlers.schedulers.torch.equal_schedulers import Call, ConcatCall, equal_schedulers
+from lehr.handlers.schedulers.torch.lehr_equivalents import Call, ConcatCall, equal_schedulers
 from lehr.handlers.schedulers.torch.lr_scheduler import LRScheduler
 from lehr.handlers.schedulers.torch.torch_schedule import TorchSteps
 

@@ -7,9 +7,9 @@ from functools import lru_cache, partial
 from typing import Any, NoReturn
 
 from . import arguments
+from .duration_texts import has_unit
 from .fields import AMBIGUOUS, EVENTS, PER_EVENT, PHASES
 from .run_length import RunLength
-from .units import has_unit
 
 PAIRS = (list, tuple)
 NUMBERS = {float, int, bool, type(None)}  # arguments of these types cannot contain a text

@@ -6,7 +6,7 @@ from typing import Any
 from lehr.handlers.core.duration_unit_checks import refuse_in_plain_loop
 from lehr.handlers.core.sparse_reading import StridedReader
 from lehr.handlers.schedules import Schedule, arguments
-from lehr.handlers.schedules.units import EVENTS
+from lehr.handlers.schedules.duration_texts import EVENTS
 
 AMOUNTS = "amounts"  # the unit of a plain loop that passes amounts to ``apply``
 

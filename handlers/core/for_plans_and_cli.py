@@ -14,11 +14,11 @@ from .attaching import Filtered
 from .clocks.simulated_clocks import ClockedAttachment, clocked_attachment, counting_function, is_counter
 from .illegal_values import forget_legal_values
 from .param_scheduler import ParamScheduler
-from .resuming.handlers_after_saver import what_it_brings
 from .resuming.index_check import ResumeCheck, nearest_expected
+from .resuming.metrics_after_save import what_it_brings
 from .run_warnings import how_to_begin_anew
 from .scheduler import EXISTING, BaseParamScheduler
-from .scheduler_parts import column_labels, members_of, metric_name_of, reads_metric, target_of
+from .scheduler_introspection import column_labels, members_of, metric_name_of, reads_metric, target_of
 from .written_locations import Locations, labels_of, locations_of, shared_locations
 
 __all__ = [

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from lehr.handlers.schedules import Concatenation, Plateau, RunLength, Schedule, arguments
-from lehr.handlers.schedules.durations import as_events, duration_in_events, has_text, with_epoch_length
-from lehr.handlers.schedules.units import has_unit
+from lehr.handlers.schedules.duration_texts import has_unit
+from lehr.handlers.schedules.durations_to_events import as_events, duration_in_events, has_text, with_epoch_length
 
 from .context import ConfigContext
 from .entries import Entry
