@@ -8,8 +8,8 @@ from cases import for_each
 
 from lehr.handlers.schedules import Anneal, Concatenation, Constant, Phases, Plateau, Reduced, Schedule
 from lehr.handlers.schedules.arguments import within_limits
-from lehr.handlers.schedules.plateau import improves
 from lehr.handlers.schedules.schedule_length import end_of
+from lehr.handlers.schedules.value_reduced_on_plateau import improves
 
 
 @for_each(
