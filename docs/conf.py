@@ -38,7 +38,7 @@ suppress_warnings: list[str] = []
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(?!lehr\.)[a-z_]+\..*"),
-    ("py:.*", r"Axes|DataLoader|Engine|Figure|Line2D|RemovableHandle"),
+    ("py:.*", r"AnyClock|AnyEvent|Axes|DataLoader|Engine|Figure|Line2D|RemovableEventHandle|RemovableHandle"),
 ]
 
 # Pages in Markdown. Their Python code has prompts, and pytest runs it; the button to copy leaves the prompts out.

@@ -68,7 +68,7 @@ def convert_config(
         root: as in :func:`configure_scheduler`.
 
     Returns:
-        Plain data: a dict, or a list for mmengine. Steps are events. If the steps of torch or mmengine are epochs and
+        A dict of plain data, or a list for mmengine. Steps are events. If the steps of torch or mmengine are epochs and
         the events are iterations, the result is a dict with the key ``epoch_length``.
 
     Raises:
