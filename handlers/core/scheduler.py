@@ -25,7 +25,7 @@ from .overridden_get_param import GetParam, value_of_schedule
 from .schedule_reading import BlockReader, EventReader, read_values
 from .simulation.private_copies import private_copy
 from .simulation.values_without_optimizer import SimulateValues
-from .unsupported_torch_names import WithoutTorchNames
+from .unsupported_torch_names import without_torch_names
 
 if TYPE_CHECKING:
     from ignite.engine import Engine
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 NOTHING_READ, NO_EVENT_READER = BlockReader(Constant(0.0)), EventReader()  # placeholders that are never called
 
 
-class BaseParamScheduler(SimulateValues, WithoutTorchNames, ABC):
+@without_torch_names
+class BaseParamScheduler(SimulateValues, ABC):
     """The base of all schedulers: a schedule, a target and one integer, the event index.
 
     At event i, counting from 0, a scheduler writes ``schedule(i)`` to its target and adds one to ``event_index``. The
@@ -111,8 +112,7 @@ class BaseParamScheduler(SimulateValues, WithoutTorchNames, ABC):
         self.param_name = param_name
         self._save_history = arguments.flag("save_history", save_history)
         self._planned = schedule if isinstance(schedule, Schedule | None) else FunctionSchedule(schedule)
-        self._target = target
-        self._event_index = 0
+        self._target, self._event_index = target, 0
         self._follow(self._planned)
 
     def _register(self) -> None:

@@ -1,6 +1,8 @@
 """Names of torch's schedulers that ours do not have."""
 
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
+
+T = TypeVar("T")
 
 
 class NotOfTorch:
@@ -24,10 +26,13 @@ class NotOfTorch:
         )
 
 
-class WithoutTorchNames:
-    """A class without the names by which trainers know a scheduler of torch."""
+def without_torch_names(cls: type[T]) -> type[T]:
+    """Let access to a name by which trainers know a scheduler of torch raise an error, for a class and its subclasses.
 
-    step: NotOfTorch = NotOfTorch()
-    get_last_lr: NotOfTorch = NotOfTorch()
-    last_epoch: NotOfTorch = NotOfTorch()
-    base_lrs: NotOfTorch = NotOfTorch()
+    A class decorator, so that type checkers report these names as missing.
+    """
+    for name in ("step", "get_last_lr", "last_epoch", "base_lrs"):
+        attribute = NotOfTorch()
+        attribute.__set_name__(cls, name)
+        setattr(cls, name, attribute)
+    return cls
