@@ -16,7 +16,7 @@ from .wrapper import Wrapper
 class Cooldown(Wrapper):
     """A schedule that moves from the values of another schedule to an end value, along a curve.
 
-    With the progress ``p = min(max(i - begin, 0) / duration, 1)``::
+    The progress at event i is ``p = min(max(i - begin, 0) / duration, 1)``, and the value is::
 
         value(i) = schedule(i) + (end_value - schedule(i)) * curve(p)
 

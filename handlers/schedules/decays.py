@@ -45,7 +45,7 @@ class GammaDecay(Decay):
 
     @abstractmethod
     def times(self, indices: Array) -> Array:
-        """Return how often ``gamma`` has been applied at each event."""
+        """Return the number of times that ``gamma`` has been applied up to each event."""
 
     def factor(self, indices: Array) -> Array:
         """Return ``gamma``, raised to the number of times that it has been applied."""
@@ -218,7 +218,7 @@ class InverseTimeDecay(Decay):
     def in_events(cls, given: dict[str, Any], epoch_length: int) -> dict[str, Any]:
         """Return the arguments with ``decay_events`` converted from epochs to events.
 
-        Since ``decay_events`` divides a power of time, it is multiplied by the same power of the epoch length.
+        In the formula, ``decay_events`` divides ``i ** exponent``, so it is multiplied by ``epoch_length ** exponent``.
 
         Raises:
             ValueError: ``exponent`` is more than 20.

@@ -16,7 +16,7 @@ from .wrapper import Wrapper
 class Handover(Wrapper):
     """A schedule that starts from a given value, and gradually moves to the values of another schedule.
 
-    With the progress ``p = min(max(i - begin, 0) / duration, 1)``::
+    The progress at event i is ``p = min(max(i - begin, 0) / duration, 1)``, and the value is::
 
         value(i) = schedule(i)                                            for i < begin
         value(i) = start_value + (schedule(i) - start_value) * p          for i >= begin

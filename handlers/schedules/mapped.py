@@ -15,7 +15,7 @@ from .wrapper import Wrapper
 class Mapped(Wrapper):
     """A function of the values of another schedule: ``value(i) = function(schedule(i))``, for each param group.
 
-    You can couple one parameter to another with it, such as the weight decay or the batch size to the learning rate.
+    Use this schedule to couple one parameter to another, such as the weight decay to the learning rate.
     The schedulers of both parameters must run at the same events, as in a :class:`~lehr.handlers.ParamGroupScheduler`.
 
     Args:

@@ -16,7 +16,7 @@ from .duration_annotations import Durations
 class Restarts(Schedule):
     """Cycles from ``start_value`` towards ``end_value``, along a curve.
 
-    Cycle k, counted from 0, has ``T_k`` events. At its position j::
+    Cycle k, counted from 0, has ``T_k`` events. The value at position j of cycle k is::
 
         value = start_k + (end_value - start_k) * curve(j / T_k)
 

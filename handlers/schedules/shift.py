@@ -43,7 +43,7 @@ class Shift(Wrapper):
         return None if length is None else max(length - self.by, 0)
 
     def _inner(self, indices: Array) -> Array:
-        """Return the events of the other schedule at which it is read."""
+        """Return the events at which the other schedule is read."""
         return np.maximum(indices + self.by, 0)
 
     def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:

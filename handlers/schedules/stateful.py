@@ -101,7 +101,7 @@ class FunctionSchedule(LiveSchedule):
         return self.function(index)
 
     def named(self, index: int) -> str:
-        """Return the name of the value at an event, for an error text. It shows the function."""
+        """Return the name of the value at an event, for an error text that shows the function."""
         return f"the value of {arguments.shown_text(text_of(description_of(self.function)))} at event {index}"
 
 

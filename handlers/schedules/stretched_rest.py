@@ -15,7 +15,7 @@ from .wrapper import Wrapper
 class StretchedRest(Wrapper):
     """Another schedule, whose rest is read slower or faster after event ``begin`` and still ends at event ``end``.
 
-    With b = ``begin``, p = ``position`` and L = ``end``::
+    If b is ``begin``, p is ``position`` and L is ``end``, the value at event i is::
 
         value(i) = schedule(round(i * p / b))                              for i < b
         value(i) = schedule(round(p + (i - b) * (L - p) / (L - b)))        for b <= i < L

@@ -152,7 +152,7 @@ class Plateau(StatefulSchedule):
         return len(self._progress.values) if len(self._progress.values) > 1 else None
 
     def value(self, index: int) -> float | list[float]:
-        """Return the present value, whatever the event index."""
+        """Return the present value, which does not depend on the event index."""
         values = self._progress.values
         return values[0] if len(values) == 1 else list(values)
 

@@ -16,7 +16,7 @@ from .wrapper import Wrapper
 class Window(Wrapper):
     """Another schedule in a window of events: it starts at event ``begin``, and its value is kept from ``end`` on.
 
-    With ``k = min(i, end - 1) - begin``::
+    If k is ``min(i, end - 1) - begin``, the value at event i is::
 
         value(i) = before                                       for i < begin
         value(i) = schedule(k - k % interval)                   for i >= begin
@@ -68,7 +68,7 @@ class Window(Wrapper):
         return None if end == np.inf else float(end)
 
     def _inner(self, indices: Array) -> Array:
-        """Return the events of the other schedule at which it is read."""
+        """Return the events at which the other schedule is read."""
         last = np.inf if self.end is None else self.end - 1
         since = np.maximum(np.minimum(indices, last) - self.begin, 0)
         return np.asarray(since - since % self.interval)
@@ -121,7 +121,7 @@ class Stretch(Wrapper):
         return None if length is None else length * self.by
 
     def _inner(self, indices: Array) -> Array:
-        """Return the events of the other schedule at which it is read."""
+        """Return the events at which the other schedule is read."""
         return indices // self.by
 
     def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
