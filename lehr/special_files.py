@@ -1,4 +1,4 @@
-"""The function :func:`special_file`, which recognises named pipes, sockets and devices: a read may wait for ever."""
+"""The function :func:`special_file`, which recognises files whose readers may wait for ever, such as named pipes."""
 
 import os
 import stat

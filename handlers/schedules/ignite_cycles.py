@@ -277,8 +277,8 @@ def _growing(size: int, ratio: float, horizon: int, count: int) -> Array:
     """Return the sizes of ``count`` growing cycles, or of fewer cycles if the last of them reaches ``horizon``.
 
     Each size depends on the size before. A NumPy loop computes each next size by a division by ``1 / ratio``, rounded
-    down. If a rounding error leads to another size than :func:`_grown` returns, the loop starts again with the size that
-    :func:`_grown` returns.
+    down. If a rounding error leads to another size than :func:`_grown` returns, the loop starts again with the size
+    that :func:`_grown` returns.
     """
     if not size:  # no warm-up
         return np.zeros(count)

@@ -298,7 +298,7 @@ class ParamGroups(Target):
         return FloatGroups(self.optimizer, groups, len(groups), self.key, first, more)
 
     def are_floats(self, number: int) -> bool:
-        """Return whether the target writes to ``number`` groups, and the parameter is a float in each of these groups."""
+        """Return whether the target writes to ``number`` groups, in each of which the parameter is a float."""
         known = self.float_groups()
         return known is not None and number == len(known.indices or (known.first,))
 
