@@ -25,14 +25,14 @@ class Anneal(Schedule):
     Args:
         start_value: value at event 0; a float, or a list of G floats, one for each param group.
         end_value: value at event ``duration``; a float, or a list of G floats.
-        duration: events from the start value to the end value, at least 0, not necessarily whole; with 0, event 0 has
-            the end value.
+        duration: the number of events from the start value to the end value, at least 0, not necessarily whole; with 0,
+            event 0 has the end value.
         curve: the curve from the start value to the end value.
         beyond: the values after ``duration``: ``"hold"`` keeps the end value; ``"mirror"`` goes back to the start
             value, then to the end value again, and so on for ever; ``"stretch"`` goes back a part of the way to the
             start value, and reaches the end value again after ``duration`` more events.
 
-    Shapes: ``(n,)``, or ``(n, G)`` if a value is a list.
+    Shapes: the result is ``(n,)``, or ``(n, G)`` if a value is a list.
 
     Raises:
         TypeError: an argument has the wrong type.

@@ -25,9 +25,9 @@ class Concatenation(Schedule):
     Args:
         schedules: two or more schedules. Some may have one value for all groups, and others one value for each of G
             groups.
-        durations: events of each schedule except the last, at least 0; a schedule of 0 events is skipped.
+        durations: the number of events of each schedule except the last, at least 0; a schedule of 0 events is skipped.
 
-    Shapes: ``(n,)``, or ``(n, G)`` if one of the schedules has values for G groups.
+    Shapes: the result is ``(n,)``, or ``(n, G)`` if one of the schedules has values for G groups.
 
     Raises:
         TypeError: a duration is not a number.

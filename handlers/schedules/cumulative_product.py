@@ -55,7 +55,7 @@ class CumulativeProduct(StatefulSchedule):
     Args:
         function: a function ``int -> float`` that returns the factor of an event index.
 
-    Shapes: ``(n,)``; all groups have the same value.
+    Shapes: the result is ``(n,)``; all groups have the same value.
 
     Raises:
         TypeError: ``function`` cannot be called; or, at an event, ``function`` returns no number.

@@ -95,7 +95,7 @@ def curve_field(default: Any = fields.REQUIRED) -> Any:
 class Linear(Curve):
     """A straight line: ``f(p) = p``.
 
-    Shapes: the shape of ``p``.
+    Shapes: the result has the shape of ``p``.
 
     Example:
         >>> Linear()(np.array([0.0, 0.25, 1.0])).tolist()
@@ -111,7 +111,7 @@ class Linear(Curve):
 class Cosine(Curve):
     """Half a cosine wave, flat at both ends: ``f(p) = (1 - cos(pi * p)) / 2``.
 
-    Shapes: the shape of ``p``.
+    Shapes: the result has the shape of ``p``.
 
     Example:
         >>> Cosine()(np.array([0.0, 0.5, 1.0])).round(4).tolist()
@@ -132,7 +132,7 @@ class Power(Curve):
     Args:
         power: the exponent, above 0.
 
-    Shapes: the shape of ``p``.
+    Shapes: the result has the shape of ``p``.
 
     Raises:
         TypeError: ``power`` is not a number.
@@ -160,7 +160,7 @@ class Polynomial(Curve):
     Args:
         power: the exponent, at least 0.
 
-    Shapes: the shape of ``p``.
+    Shapes: the result has the shape of ``p``.
 
     Raises:
         TypeError: ``power`` is not a number.
@@ -188,7 +188,7 @@ class Exponential(Curve):
     Args:
         ratio: the value of the exponential at the end, in (0, 1). A smaller ratio is faster at first.
 
-    Shapes: the shape of ``p``.
+    Shapes: the result has the shape of ``p``.
 
     Raises:
         TypeError: ``ratio`` is not a number.
@@ -216,7 +216,7 @@ class Logarithmic(Curve):
     Args:
         base: the base of the logarithm, above 1. A larger base is faster at first.
 
-    Shapes: the shape of ``p``.
+    Shapes: the result has the shape of ``p``.
 
     Raises:
         TypeError: ``base`` is not a number.
@@ -241,7 +241,7 @@ class Stairs(Curve):
     Args:
         count: the number of stairs, at least 1. The last stair begins at ``p = 1``.
 
-    Shapes: the shape of ``p``.
+    Shapes: the result has the shape of ``p``.
 
     Raises:
         TypeError: ``count`` is not a number.
@@ -269,7 +269,7 @@ class Tanh(Curve):
         lower: the argument of tanh at the beginning.
         upper: the argument of tanh at the end, more than ``lower``.
 
-    Shapes: the shape of ``p``.
+    Shapes: the result has the shape of ``p``.
 
     Raises:
         TypeError: an argument is not a number.
@@ -307,7 +307,7 @@ class Rex(Curve):
         d: a number in [0, 1). A larger ``d`` moves the change towards the end. ``d=0`` is a straight line, and
             ``d=0.5`` is the REX curve of the paper.
 
-    Shapes: the shape of ``p``.
+    Shapes: the result has the shape of ``p``.
 
     Raises:
         TypeError: ``d`` is not a number.
@@ -336,7 +336,7 @@ class KDecay(Curve):
         curve: the other curve.
         k: the exponent, above 0. A ``k`` above 1 moves the change towards the end.
 
-    Shapes: the shape of ``p``.
+    Shapes: the result has the shape of ``p``.
 
     Raises:
         TypeError: ``curve`` is not a :class:`Curve`; ``k`` is not a number.
@@ -367,7 +367,7 @@ class Reversed(Curve):
     Args:
         curve: the other curve.
 
-    Shapes: the shape of ``p``.
+    Shapes: the result has the shape of ``p``.
 
     Raises:
         TypeError: ``curve`` is not a :class:`Curve`.

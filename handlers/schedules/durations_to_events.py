@@ -31,9 +31,10 @@ def in_events(
     Args:
         schedule_type: the class of the schedule.
         given: the arguments of the schedule by name; None stays None.
-        epoch_length: events in an epoch, at least 1, if numbers are epochs; None if numbers are events.
+        epoch_length: the number of events in an epoch, at least 1, if the numbers in ``given`` are epochs; None if they
+            are events.
         run: the length of the run; None is an error if an argument is a text.
-        begin: the number of events before the first phase, or a text.
+        begin: the duration before the first phase: a number of events, or a text such as ``"10%"``.
 
     Raises:
         TypeError, ValueError: ``epoch_length`` is not a whole number of at least 1; a duration is not a whole number of

@@ -159,7 +159,7 @@ def groups_of(owner: Any) -> int | None:
 
 
 def names_of(owner: Any) -> list[str]:
-    """Return the names of the fields of a dataclass. They are looked up once for each class."""
+    """Return the names of the fields of a dataclass, which are looked up once for each class."""
     known = _NAMES.get(owner)
     if known is None:
         known = _NAMES[owner] = [field.name for field in dataclasses.fields(owner)]
@@ -167,7 +167,7 @@ def names_of(owner: Any) -> list[str]:
 
 
 def _checked_fields(owner: Any) -> list[CheckedField]:
-    """Return the fields that check their arguments. They are looked up once for each class."""
+    """Return the fields that check their arguments, which are looked up once for each class."""
     known = _CHECKED_FIELDS.get(type(owner))
     if known is None:
         known = _CHECKED_FIELDS[type(owner)] = [

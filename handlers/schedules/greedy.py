@@ -63,7 +63,7 @@ class Greedy(StatefulSchedule):
         window_size: the number of metrics in this mean, at least 1.
         reset_start: the number of falls to ``min_value`` in all groups before a new start, at least 0.
 
-    Shapes: one value, or G values, one for each group.
+    Shapes: the result is one value, or a list of G values, one for each group.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -149,7 +149,7 @@ class Greedy(StatefulSchedule):
             now.warmup_counter, now.num_good_epochs = self.warmup, 0
         elif now.num_bad_epochs > self.patience:
             self._change(self.factor)
-            # A new start replaces ``self._progress``, so the cool-down is set after it.
+            # A new start replaces ``self._progress``, so the cool-down is set afterwards.
             if all(value <= low for value, low in zip(now.values, self._each(self.min_value), strict=True)):
                 now.reset_counter += 1
                 if now.reset_counter >= self.reset_start:

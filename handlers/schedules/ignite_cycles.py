@@ -32,14 +32,14 @@ class Cyclical(Schedule):
     Args:
         start_value: value at the start of the first cycle.
         end_value: end value of the first cycle.
-        cycle_size: events in the first cycle, at least 2.
+        cycle_size: the number of events in the first cycle, at least 2.
         cycle_mult: factor of the number of events from each cycle to the next, at least 1.
         start_value_mult: factor of the start value from each cycle to the next.
         end_value_mult: factor of the end value from each cycle to the next.
-        warmup_duration: events of the warm-up from the end value of the first cycle to the start value of the second,
-            at least 0.
+        warmup_duration: the number of events of the warm-up from the end value of the first cycle to the start value of
+            the second, at least 0.
 
-    Shapes: ``(n,)``; all groups have the same value.
+    Shapes: the result is ``(n,)``; all groups have the same value.
 
     Raises:
         TypeError: an argument is not a number.
@@ -155,15 +155,15 @@ class LinearCyclical(Cyclical):
     Args:
         start_value: value at the start of the first cycle.
         end_value: end value of the first cycle.
-        cycle_size: events in the first cycle, at least 2.
+        cycle_size: the number of events in the first cycle, at least 2.
         cycle_mult: factor of the number of events from each cycle to the next, at least 1.
         start_value_mult: factor of the start value from each cycle to the next.
         end_value_mult: factor of the end value from each cycle to the next.
-        warmup_duration: events of the warm-up from the end value of the first cycle to the start value of the second,
-            at least 0.
+        warmup_duration: the number of events of the warm-up from the end value of the first cycle to the start value of
+            the second, at least 0.
         monotonic: whether a cycle goes only to the end value. A jump or a warm-up to the start value follows.
 
-    Shapes: ``(n,)``; all groups have the same value.
+    Shapes: the result is ``(n,)``; all groups have the same value.
 
     Raises:
         TypeError: an argument is not a number; ``monotonic`` is not True or False.
@@ -209,14 +209,14 @@ class CosineAnnealing(Cyclical):
     Args:
         start_value: value at the start of the first cycle.
         end_value: end value of the first cycle.
-        cycle_size: events in the first cycle, at least 2.
+        cycle_size: the number of events in the first cycle, at least 2.
         cycle_mult: factor of the number of events from each cycle to the next, at least 1.
         start_value_mult: factor of the start value from each cycle to the next.
         end_value_mult: factor of the end value from each cycle to the next.
-        warmup_duration: events of the warm-up from the end value of the first cycle to the start value of the second,
-            at least 0.
+        warmup_duration: the number of events of the warm-up from the end value of the first cycle to the start value of
+            the second, at least 0.
 
-    Shapes: ``(n,)``; all groups have the same value.
+    Shapes: the result is ``(n,)``; all groups have the same value.
 
     Raises:
         TypeError: an argument is not a number.

@@ -53,7 +53,7 @@ class LinearInterpolation(Schedule):
         milestones_values: at least one pair (milestone, value). The milestones are event indices, ints in rising
             order. A value is a float, or a list of G floats, one for each param group.
 
-    Shapes: ``(n,)``, or ``(n, G)`` if one of the values is a list.
+    Shapes: the result is ``(n,)``, or ``(n, G)`` if one of the values is a list.
 
     Raises:
         TypeError: the argument is not a list or tuple; a milestone is not an int; a value is not a number or a list of

@@ -26,7 +26,7 @@ def joined_pair(name: str, value: object) -> Joined:
 
 @dataclass(frozen=True)
 class JoinedGroups(Schedule):
-    """A schedule for the first groups, and for later groups whose values are multiples of the reference group's value.
+    """A schedule that also gives values to groups added later: multiples of the value of a reference group.
 
     The reference group is one of the first groups, and its value at event i is f(i). If a group was added with the
     value v at event j, and r is f(j), the value of the added group is::
@@ -41,7 +41,7 @@ class JoinedGroups(Schedule):
         joined: a pair (v, r) for each group that was added later.
         reference: the index of the reference group among the first groups.
 
-    Shapes: ``(n, num_first + len(joined))``.
+    Shapes: the result is ``(n, num_first + len(joined))``.
 
     Raises:
         TypeError, ValueError: an argument has the wrong type, or is out of range.

@@ -9,7 +9,7 @@ FACTOR = np.uint32(1812433253)
 
 
 def first_words(seeds: Words, count: int) -> Words:
-    """Return the first ``count`` 32-bit numbers for each of n seeds, as an array ``(count, n)``.
+    """Return the first ``count`` 32-bit numbers of the generator for each of n seeds, as an array ``(count, n)``.
 
     ``np.random.RandomState(seed)`` and ``torch.Generator().manual_seed(seed)`` draw the same numbers. The Python loop
     iterates over the words of a state, and NumPy computes each word for all seeds at once.

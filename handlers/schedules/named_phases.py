@@ -135,6 +135,6 @@ def _rises(schedule: Schedule, end: float) -> bool:
 
 
 def _name_of(schedule: Schedule) -> str:
-    """Return the class name of a schedule in lower-case words. For an :class:`.Anneal`, use the class of its curve."""
+    """Return the class name of a schedule, or of the curve of an :class:`.Anneal`, in lower-case words."""
     named = schedule.curve if isinstance(schedule, Anneal) else schedule
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(named).__name__).lower()

@@ -29,12 +29,13 @@ class Noise(Wrapper):
         schedule: the other schedule.
         seed: a whole number of at least 0.
         std: standard deviation of the normal distribution, above 0.
-        limit: bound of the noise, above 0, as a fraction of the value; at least a hundredth of ``std``.
+        limit: the bound of the noise, as a fraction of the value. It must be above 0 and at least a hundredth of
+            ``std``.
         distribution: ``"normal"`` or ``"uniform"``.
         begin: the first event with noise, at least 0.
         end: the first event after the noise; None if the noise does not end.
 
-    Shapes: the shape of ``schedule``; all groups have the same noise.
+    Shapes: the result has the shape of ``schedule``; all groups have the same noise.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -96,7 +97,7 @@ def _seeds(seed: int, indices: Array) -> Words:
 
 @lru_cache(maxsize=16)
 def _block(seed: int, std: float, limit: float, distribution: str) -> Array:
-    """Return the noise of :data:`BLOCK_SIZE` consecutive seeds, the first of which is ``seed``."""
+    """Return the noise of :data:`BLOCK_SIZE` consecutive seeds from ``seed`` on."""
     return _drawn(_seeds(seed, np.arange(BLOCK_SIZE, dtype=np.float64)), std, limit, distribution)
 
 

@@ -34,7 +34,7 @@ class OneCycle(Schedule):
 
     Args:
         max_value: the highest value; a float, or a list of G floats, one for each param group.
-        total_steps: N, the events in the cycle, at least 1.
+        total_steps: N, the number of events in the cycle, at least 1.
         pct_start: p in [0, 1], the fraction of the cycle before the peak.
         anneal_strategy: ``"cos"`` or ``"linear"``.
         div_factor: ``max_value`` divided by the initial value, above 0.
@@ -44,7 +44,7 @@ class OneCycle(Schedule):
         base_value: the lowest value of an inverse cycle; a float, or a list of G floats; only with ``inverse=True``.
         inverse: whether to go down first and up again. ``div_factor`` and ``final_div_factor`` then have no effect.
 
-    Shapes: ``(n,)``, or ``(n, G)`` if ``max_value`` or ``base_value`` is a list.
+    Shapes: the result is ``(n,)``, or ``(n, G)`` if ``max_value`` or ``base_value`` is a list.
 
     Raises:
         TypeError: an argument has the wrong type.

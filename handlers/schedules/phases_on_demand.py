@@ -57,7 +57,8 @@ class Phases(StatefulSchedule):
         flat: a plateau that receives the metrics. The next phase begins when the plateau would reduce its value. The
             ``factor`` and the values of the plateau have no effect. None if you pass no metrics.
 
-    Shapes: one value, or G values, one for each group, if one of the phases has values for G groups.
+    Shapes: the result is one value, or a list of G values, one for each group, if one of the phases has values for G
+    groups.
 
     Raises:
         TypeError: an argument has the wrong type.

@@ -25,7 +25,7 @@ class Turn:
         rule: the rule. Its step at event ``n * every`` is ``n - begin``.
         begin: the number n of the first event at which the rule is applied.
         end: the number n of the first event after ``begin`` at which the rule is not applied; None for no end.
-        every: events from one change of the value to the next.
+        every: the number of events from one change of the value to the next.
 
     Raises:
         TypeError: ``rule`` is not a rule; another argument is not a number.
@@ -67,7 +67,7 @@ class Recursion(Schedule):
         turns: the rules and their events. At one event, the rules are applied in this order.
         start: the event number that the turns use for event 0 of this schedule.
 
-    Shapes: ``(n,)``, or ``(n, G)`` if a value is a list.
+    Shapes: the result is ``(n,)``, or ``(n, G)`` if a value is a list.
 
     Raises:
         TypeError: ``turns`` is not a list of turns; another argument is not a number.

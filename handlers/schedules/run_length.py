@@ -34,13 +34,13 @@ class RunLength:
       exactly at the end of the run.
 
     Args:
-        max_epochs: epochs of the run.
-        epoch_length: steps in an epoch.
-        total_steps: steps (iterations) of the run.
-        tokens_per_step: tokens in a step over all ranks, above 0; the average if steps differ.
-        samples_per_step: samples in a step over all ranks, above 0; the average if steps differ.
-        total_tokens: tokens of the run, a number or a text such as ``"300B"``.
-        total_samples: samples of the run, a number or a text such as ``"10M"``.
+        max_epochs: the number of epochs of the run.
+        epoch_length: the number of steps in an epoch.
+        total_steps: the number of steps (iterations) of the run.
+        tokens_per_step: the number of tokens in a step over all ranks, or the average if steps differ; it is above 0.
+        samples_per_step: the number of samples in a step over all ranks, or the average if steps differ; it is above 0.
+        total_tokens: the number of tokens of the run, as a number or a text such as ``"300B"``.
+        total_samples: the number of samples of the run, as a number or a text such as ``"10M"``.
         counts: the unit that the scheduler's event index counts: ``"steps"``; ``"epochs"`` if the scheduler is attached
             to ``EPOCH_STARTED``; ``"tokens"``, ``"samples"`` or ``"milliseconds"`` if the scheduler has a clock.
         total_time: time of the run, such as ``"8 h"``; only if ``counts`` is ``"milliseconds"``.

@@ -27,7 +27,7 @@ class Reduced(StatefulSchedule):
         compared: a pure schedule. The rule compares the values of this schedule, times the ratio, with ``min_value``
             and ``eps``. None to compare the values of ``schedule``.
 
-    Shapes: the shape of ``schedule``.
+    Shapes: the result has the shape of ``schedule``.
 
     Raises:
         TypeError: ``schedule`` or ``compared`` is not a schedule; ``plateau`` is not a :class:`Plateau`.

@@ -20,7 +20,7 @@ class Shift(Wrapper):
         by: the number of events that are skipped at the beginning of the other schedule. If ``by`` is negative, the
             first value stays for ``-by`` more events.
 
-    Shapes: the shape of ``schedule``.
+    Shapes: the result has the shape of ``schedule``.
 
     Raises:
         TypeError: ``schedule`` is not a schedule; ``by`` is not a number.

@@ -29,7 +29,7 @@ class StretchedRest(Wrapper):
         position: p, the event of the other schedule that is read at event ``begin``, at least 0.
         end: L, the event at which both schedules end, more than ``begin`` and ``position``.
 
-    Shapes: the shape of ``schedule``.
+    Shapes: the result has the shape of ``schedule``.
 
     Raises:
         TypeError, ValueError: an argument has the wrong type, or is out of its range.

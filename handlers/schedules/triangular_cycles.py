@@ -35,16 +35,16 @@ class Cyclic(Schedule):
     Args:
         base_value: the lower bound; a float, or a list of G floats, one for each param group.
         max_value: the upper bound of the first cycle; a float, or a list of G floats.
-        step_size_up: events from the lower to the upper bound, at least 1, not necessarily whole.
-        step_size_down: events from the upper to the lower bound, at least 1, not necessarily whole; None for
-            ``step_size_up``.
+        step_size_up: the number of events from the lower to the upper bound, at least 1, not necessarily whole.
+        step_size_down: the number of events from the upper to the lower bound, at least 1, not necessarily whole; None
+            for ``step_size_up``.
         mode: ``"triangular"``, ``"triangular2"`` or ``"exp_range"``; ignored if ``scale_fn`` is given.
         gamma: base of the exponential of ``"exp_range"``, above 0.
         scale_fn: a function of k or i that replaces ``mode``. It is called when the event comes, never before.
         scale_mode: the argument of ``scale_fn``: ``"cycle"`` for k, or ``"iterations"`` for i.
         inverse: whether to start at ``max_value`` and go down first.
 
-    Shapes: ``(n,)``, or ``(n, G)`` if a bound is a list.
+    Shapes: the result is ``(n,)``, or ``(n, G)`` if a bound is a list.
 
     Raises:
         TypeError: an argument has the wrong type.

@@ -97,7 +97,8 @@ class Plateau(StatefulSchedule):
         eps_before_floor: whether to compare ``eps`` with the reduction before ``min_value`` is applied. A value below
             ``min_value`` is then raised to ``min_value``.
 
-    Shapes: one value, or G values, one for each group, if ``initial_value`` or ``min_value`` is a list.
+    Shapes: the result is one value, or a list of G values, one for each group, if ``initial_value`` or ``min_value`` is
+    a list.
 
     Raises:
         TypeError: an argument has the wrong type.

@@ -33,9 +33,9 @@ class WarmupStableDecay(Schedule):
 
     Args:
         peak_value: value of the stable phase; a float, or a list of G floats, one for each param group.
-        num_warmup_events: w, the events of the warm-up, at least 0.
-        num_stable_events: s, the events of the stable phase, at least 0.
-        num_decay_events: d, the events of the decay, at least 0.
+        num_warmup_events: w, the number of events of the warm-up, at least 0.
+        num_stable_events: s, the number of events of the stable phase, at least 0.
+        num_decay_events: d, the number of events of the decay, at least 0.
         start_value: value at event 0; a float, or a list of G floats.
         end_value: value at the end of the decay and after it; a float, or a list of G floats.
         warmup_type: the curve of the warm-up: ``"linear"``, ``"cosine"``, ``"1-sqrt"``, ``"quadratic"``, ``"log"``,
@@ -45,7 +45,7 @@ class WarmupStableDecay(Schedule):
         power: the exponent of ``"power"``, above 0.
         ratio: the ratio of ``"exponential"``, in (0, 1).
 
-    Shapes: ``(n,)``, or ``(n, G)`` if a value is a list.
+    Shapes: the result is ``(n,)``, or ``(n, G)`` if a value is a list.
 
     Raises:
         TypeError: an argument has the wrong type.

@@ -28,11 +28,11 @@ class Window(Wrapper):
         begin: the first event of the window, at least 0.
         end: the first event after the window, more than ``begin``. From then on, the value of event ``end - 1`` is
             kept. None for no end.
-        interval: events from one change of the value to the next, at least 1.
+        interval: the number of events from one change of the value to the next, at least 1.
         before: the value before the window; a float, or a list of G floats, one for each param group. None for the
             first value of the other schedule.
 
-    Shapes: the shape of ``schedule``, or ``(n, G)`` if ``before`` is a list.
+    Shapes: the result has the shape of ``schedule``, or ``(n, G)`` if ``before`` is a list.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -101,7 +101,7 @@ class Stretch(Wrapper):
         schedule: the other schedule.
         by: the number of times that each event of the other schedule is repeated, at least 1.
 
-    Shapes: the shape of ``schedule``.
+    Shapes: the result has the shape of ``schedule``.
 
     Raises:
         TypeError, ValueError: ``by`` is not a whole number of at least 1.

@@ -46,10 +46,11 @@ def rank_by_bound(
     Args:
         schedules: a dict from names to pure schedules with one value for all groups, or to arrays of ``num_events``
             values; or a list of schedules, whose names are their reprs. Values are at least 0, and not all are 0.
-        num_events: T, the events of the run, at least 1. Zeros at the end of a schedule do not count.
-        distance: D, above 0, in the units of values times gradient norms; None to rank each schedule at its best gamma.
+        num_events: T, the number of events of the run, at least 1; zeros at the end of a schedule are left out.
+        distance: D, a number above 0 with the unit of a value times a gradient norm; None to rank each schedule at its
+            best gamma.
             If you know the best peak p of one schedule, pass ``p / rank_by_bound(schedules, num_events)[name].peak``.
-        gradient_norms: G_t, above 0: a number, or a list of ``num_events`` numbers.
+        gradient_norms: G_t, a number above 0, or a list of ``num_events`` numbers above 0.
 
     Raises:
         TypeError: an item of ``schedules`` is neither a schedule nor an array of numbers.
