@@ -180,8 +180,8 @@ def functions_of(engine: Engine) -> list[Any]:
 def references_of(function: Any) -> list[Any]:
     """Return the objects that a function refers to.
 
-    These are the arguments of a ``partial``, the object of a method and the attributes that it uses, the variables of
-    outer functions, and globals.
+    These are the arguments of a ``partial``, the object of a method and the attributes that the method uses, the
+    variables of outer functions, and globals.
     """
     found: list[Any] = []
     attributes: dict[str, Any] = {}

@@ -38,7 +38,7 @@ class ParamHistory:
     :class:`HistoryColumn`.
 
     Args:
-        columns: the first values, by the name of the column.
+        columns: the first events of each column, by the name of the column.
         max_events: the largest number of events that each column keeps, at least 2; None to keep all events. Pass it by
             name.
 

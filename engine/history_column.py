@@ -176,7 +176,7 @@ class HistoryColumn(Sequence[Any]):
     def event_indices(self) -> NDArray[np.int64]:
         """The indices of the kept events, counted from 0.
 
-        Shapes: ``(events,)``.
+        Shapes: the result is ``(events,)``.
         """
         return np.arange(len(self)) * self.stride
 
@@ -194,7 +194,7 @@ class HistoryColumn(Sequence[Any]):
     def to_numpy(self) -> NDArray[np.float64]:
         """Return the values as an array.
 
-        Shapes: ``(events, groups)``. If an event has fewer groups than another event, the rest is NaN.
+        Shapes: the result is ``(events, groups)``. If an event has fewer groups than another event, the rest is NaN.
         """
         table = np.full((len(self), self.num_groups), np.nan)
         self.fill(table, 0)

@@ -1,7 +1,7 @@
 """Registration of the history's class with torch, so that ``torch.load(weights_only=True)`` can load a history.
 
-If ``"param_history"`` is in ignite's ``state_dict_user_keys``, a checkpoint contains the pickled history. It is safe to
-unpickle, because unpickling only calls ``load_state_dict``, which accepts only plain data.
+If ``"param_history"`` is in ignite's ``state_dict_user_keys``, a checkpoint contains the pickled history. To
+unpickle the history, torch only calls ``load_state_dict``, which takes plain data.
 """
 
 import torch

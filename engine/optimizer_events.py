@@ -149,7 +149,9 @@ class StepsHandle:
 
 
 class StepEventHooks:
-    """The hooks of one optimizer, which fire the events of one engine. They hold only weak references to both.
+    """The hooks of one optimizer, which fire the events of one engine.
+
+    The hooks hold only weak references to the engine and the optimizer.
 
     Args:
         engine: the engine.

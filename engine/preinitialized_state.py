@@ -30,10 +30,10 @@ def preinitialize(optimizer: Optimizer) -> None:
       gradient of a parameter is sparse at the time of the call, the parameter gets no buffer, because its buffer would
       have to be sparse.
     - Hooks correct the first steps of Rprop, ASGD and SGD, and then remove themselves. Rprop and ASGD store the
-      learning rate of a parameter's first step. SGD does not dampen the first gradient. With ``dampening`` or complex
-      parameters, make one step of SGD before you capture a graph. The hooks are neither saved nor copied. So call the
-      function again after you copy the optimizer or load a state without steps. A state with a buffer of only -0.0 is a
-      state without steps.
+      learning rate of a parameter's first step, and SGD does not dampen the first gradient. With ``dampening`` or
+      complex parameters, make one step of SGD before you capture a graph. The hooks are neither saved nor copied. So
+      call the function again after you copy the optimizer or load a state without steps. A state with a buffer of only
+      -0.0 is a state without steps.
     - torch's ``load_state_dict`` converts the state to the dtype of its parameter, but ASGD and NAdam make single
       numbers in float32. So with float64 parameters, these numbers have more digits if you load a state before the
       first step.
@@ -81,7 +81,8 @@ def state_names_to_sparsify(optimizer: Optimizer) -> list[str]:
     If you set elements of a parameter to zero permanently, set the same elements of these states to zero.
 
     Args:
-        optimizer: an optimizer whose class, or base class, :func:`configure_optimizer` knows. It needs no state yet.
+        optimizer: an optimizer whose class, or base class, :func:`configure_optimizer` knows. The optimizer may have no
+            state yet.
 
     Raises:
         TypeError: the class of the optimizer is unknown.

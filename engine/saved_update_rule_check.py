@@ -9,8 +9,8 @@ from .cerebras.defaults import PAGE
 
 # Options of param groups that torch's optimizers do not read, with the optimizer that has the option.
 FOREIGN_OPTIONS = {"clip_threshold": "the Adafactor of Cerebras or Hugging Face", "adam": "the Lamb of Cerebras"}
-# The options that distinguish the classes. Options that torch added in later versions are left out, because torch adds
-# them to an older state.
+# The options that distinguish the classes of optimizers. Options that torch added in later versions are left out,
+# because torch adds them to an older state.
 TELLING = {name for _, defaults in PAGE.values() for name in defaults} - {"lr", "weight_decay", "maximize", "foreach"}
 TELLING |= {"beta2_decay", "d"}  # options of torch's Adafactor
 ADAMAX = "exp_inf"  # a state that distinguishes Adamax from RAdam, which has the same options

@@ -35,7 +35,7 @@ def check_option_values(
     Args:
         options: the options by name, such as a param group.
         names: the options to check.
-        pairs: the names of the options that are two numbers.
+        pairs: the names of the options that are pairs of numbers.
         optional: the names of the options that may be None.
 
     Raises:
