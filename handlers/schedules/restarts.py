@@ -28,8 +28,8 @@ class Restarts(Schedule):
         start_value: value at the start of the first cycle; a float, or a list of G floats, one for each param
             group.
         end_value: value that each cycle goes towards; a float, or a list of G floats.
-        periods: the number of events in the first cycle, above 0, not necessarily whole; or a list of such numbers, one for
-            each cycle.
+        periods: the number of events in the first cycle, above 0, not necessarily whole; or a list of such
+            numbers, one for each cycle.
         period_mult: factor of the length from each cycle to the next, at least 1; only if ``periods`` is a number.
         restart_weights: factor of the start value from each cycle to the next; or, if ``periods`` is a list, a list
             with the ratio of each cycle's start value to ``start_value``.
