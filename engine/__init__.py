@@ -8,7 +8,7 @@ if TYPE_CHECKING:  # what type checkers see
     from .optimizer_events import OptimizerEvents
     from .optimizer_from_config import configure_optimizer
     from .preinitialized_state import preinitialize, state_names_to_sparsify
-else:  # a checker that saw this __getattr__ would accept misspelt names
+else:  # if type checkers saw ``__getattr__``, they would accept misspelt names
     from lehr.lazy_exports import lazy_exports
 
     __getattr__, __dir__ = lazy_exports(

@@ -1,7 +1,7 @@
 """Hooks that correct the first step of each parameter after :func:`preinitialize`, and then remove themselves.
 
-Rprop and ASGD store the learning rate of a parameter's first step, but a schedule may write this learning rate after
-:func:`preinitialize`. SGD copies the first gradient into the momentum buffer without dampening.
+Rprop and ASGD store the learning rate of a parameter's first step in the state, but a schedule may write this learning
+rate after :func:`preinitialize`. SGD copies the first gradient into the momentum buffer without dampening.
 """
 
 import weakref
@@ -28,7 +28,7 @@ def negative_zeros(param: torch.Tensor) -> torch.Tensor:
 def register_first_step_hooks(optimizer: Optimizer) -> None:
     """Register the hooks that an optimizer needs until each of its parameters has made a step.
 
-    The state of a parameter tells whether the parameter has made a step, also after a state was loaded. A second call
+    The state of a parameter shows whether the parameter has made a step, even if the state was loaded. A second call
     replaces the hooks of the first call.
     """
     if registered := _REGISTERED.pop(optimizer, None):
@@ -47,7 +47,7 @@ class FirstStepHooks(ABC):
     """Hooks before and after each step of an optimizer, until all of ``params`` have made their first step.
 
     Args:
-        optimizer: the optimizer. The hooks hold no reference to it.
+        optimizer: the optimizer. The hooks hold no reference to the optimizer.
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
@@ -65,7 +65,7 @@ class FirstStepHooks(ABC):
 
     @abstractmethod
     def before_step(self, optimizer: Optimizer) -> None:
-        """Prepare the first step of all ``params``. Only the step itself shows which parameters have a gradient."""
+        """Prepare the first step of all ``params``, even of parameters that will have no gradient in this step."""
 
     @abstractmethod
     def after_step(self, optimizer: Optimizer) -> None:
@@ -109,8 +109,8 @@ class FirstLearningRates(FirstStepHooks):
             if state and lr is not None:
                 lr = lr.detach().squeeze() if isinstance(lr, torch.Tensor) else lr
                 stored = torch.view_as_real(state[key]) if state[key].is_complex() else state[key]
-                # While a graph is captured, Python cannot read the step count on the device. The graph compares it at
-                # each replay instead.
+                # While a graph is captured, Python cannot read the step count on the device. So the graph compares the
+                # step count with 0 at each replay.
                 if _is_capturing():
                     stored.masked_fill_(state["step"] == 0, lr)
                 elif not state["step"]:
@@ -123,10 +123,11 @@ class FirstLearningRates(FirstStepHooks):
 
 
 class UndampedFirstSteps(FirstStepHooks):
-    """Hooks that let torch make the first step of an SGD with dampening without the buffer of :func:`preinitialize`.
+    """Hooks that remove the buffers of :func:`preinitialize` during the first step of an SGD with dampening.
 
-    torch then makes its own buffer, which is copied into the buffer of :func:`preinitialize`. Complex parameters need
-    these hooks, too: for complex numbers, ``momentum * -0.0`` is a positive zero, and an infinity times 1 changes.
+    In this step, torch makes a new buffer, which is then copied into the buffer of :func:`preinitialize`. Complex
+    parameters need these hooks without dampening, too: for complex numbers, ``momentum * -0.0`` is a positive zero, and
+    an infinity times 1 changes.
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
@@ -149,7 +150,7 @@ class UndampedFirstSteps(FirstStepHooks):
             if _is_untouched(state.get(BUFFER)):
                 self._buffers[param] = state[BUFFER]
                 state[BUFFER] = None
-            elif state.get(BUFFER, param) is not None:  # it is None after a step that raised an error
+            elif state.get(BUFFER, param) is not None:  # the buffer is None after a step that raised an error
                 self._buffers.pop(param, None)
 
     def after_step(self, optimizer: Optimizer) -> None:

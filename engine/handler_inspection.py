@@ -57,7 +57,7 @@ def handlers_of(engine: Engine, event: Any = None) -> Iterator[RegisteredHandler
 
 
 def put_first(engine: Engine, event: Any) -> None:
-    """Move the handler that was added last to an event to the front, so that the engine calls it first."""
+    """Move the last handler of an event to the front, so that the engine calls this handler first."""
     handlers = engine._event_handlers[event]
     handlers.insert(0, handlers.pop())
 
@@ -91,7 +91,7 @@ def has_handlers(engine: Engine, event: Any) -> bool:
 
 
 def only_calls_handlers(engine: Engine) -> bool:
-    """Return whether ``fire_event`` of an engine only calls handlers: it is ignite's own, and does not log."""
+    """Return whether ``fire_event`` of an engine is ignite's method and writes no log message."""
     return (
         getattr(engine.fire_event, "__func__", None) is _FIRE_EVENT
         and getattr(engine._fire_event, "__func__", None) is _FIRE_EVENT_UNCHECKED
@@ -100,7 +100,7 @@ def only_calls_handlers(engine: Engine) -> bool:
 
 
 def call_handlers(engine: Engine, event: Any) -> None:
-    """Call the handlers of an event as ``fire_event`` does, but save the time for a log message."""
+    """Call the handlers of an event like ``fire_event``, but without a log message, which takes time."""
     engine.last_event_name = event
     for handler, args, kwargs in engine._event_handlers[event]:
         if args and isinstance(args[0], weakref.ref):  # ignite stores the engine as a weak reference
@@ -125,7 +125,7 @@ class RunningHandler(NamedTuple):
     args: Any
 
 
-# The local variables with the values of a RunningHandler, in ignite's ``_fire_event`` and in ``call_handlers`` above.
+# The local variables of ignite's ``_fire_event`` and of ``call_handlers`` that have the values of a RunningHandler.
 _VARIABLES = {
     "_fire_event": ("self", "event_name", "func", "args"),
     "call_handlers": ("engine", "event", "handler", "args"),
@@ -145,7 +145,7 @@ def running_handlers() -> Iterator[RunningHandler]:
 
 
 def unwrapped(handler: Any) -> tuple[Any, Any]:
-    """Return the handler that the user gave, and its filter or None. ignite wraps both in a function."""
+    """Return the handler that the user gave, and its filter or None, from the function in which ignite wraps both."""
     if not (isinstance(handler, FunctionType) and hasattr(handler, "_parent")):
         return handler, None
     stored = closure_of(handler)
@@ -157,17 +157,17 @@ def unwrapped(handler: Any) -> tuple[Any, Any]:
 
 
 def filter_arguments(event_filter: Any) -> Mapping[str, Any] | None:
-    """Return the arguments of ignite's own filter, such as ``every`` or ``once``; None for the filter of a user."""
+    """Return the arguments of a filter of ignite, such as ``every`` or ``once``; None for the filter of a user."""
     if not getattr(event_filter, "__qualname__", "").startswith("CallableEventWithFilter."):
         return None
     return closure_of(event_filter)
 
 
 def closure_of(function: FunctionType) -> dict[str, Any]:
-    """Return the assigned variables of outer functions that a function uses, as a dict from names to values."""
+    """Return the variables of outer functions that a function uses, as a dict from names to values."""
     found = {}
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        with suppress(ValueError):  # the variable is not assigned yet
+        with suppress(ValueError):  # a variable that is not assigned yet is left out
             found[name] = cell.cell_contents
     return found
 
@@ -180,8 +180,8 @@ def functions_of(engine: Engine) -> list[Any]:
 def references_of(function: Any) -> list[Any]:
     """Return the objects that a function refers to.
 
-    These are the arguments of a ``partial``, the object of a method and the attributes that it uses, the variables of
-    outer functions, and globals.
+    These are the arguments of a ``partial``, the object of a method and the attributes that the method uses, the
+    variables of outer functions, and globals.
     """
     found: list[Any] = []
     attributes: dict[str, Any] = {}

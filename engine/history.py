@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 class ParamHistory:
     """The history of a run: the values that schedulers with ``save_history=True`` wrote, and metrics.
 
-    The history is ``engine.state.param_history``. ``history[name]`` is a :class:`HistoryColumn`, which reads as a list
+    The history is ``engine.state.param_history``. ``history[name]`` is a :class:`HistoryColumn`, a sequence
     of lists: one list for each event, with a value for each param group. A scheduler constructs the history if there is
-    none. To save the history with a run, construct it yourself and pass it to ignite's ``Checkpoint``. The class reads
-    like a dictionary but is not a ``Mapping``, because ``Checkpoint`` would search a mapping for objects to save.
+    none. To save the history with a run, construct it yourself and pass it to ignite's ``Checkpoint``. The class has
+    the methods of a dictionary but is not a ``Mapping``, because ``Checkpoint`` would search a mapping for objects to
+    save.
 
     :meth:`record` adds a metric, such as the training loss.
 
@@ -37,7 +38,7 @@ class ParamHistory:
     :class:`HistoryColumn`.
 
     Args:
-        columns: the first values, by the name of the column.
+        columns: the first events of each column, by the name of the column.
         max_events: the largest number of events that each column keeps, at least 2; None to keep all events. Pass it by
             name.
 
@@ -77,25 +78,25 @@ class ParamHistory:
     def appender(self, name: str, groups: int, per_group: bool) -> Callable[[Any], None]:
         """Return the function that adds an event to a column; see :meth:`HistoryColumn.appender`.
 
-        A missing column is added first.
+        If the column is missing, it is added first.
         """
         return self.setdefault(name).appender(groups, per_group)
 
     def record(
         self, name: str, engine: "Engine", *, output_transform: Callable[[Any], Any] | None = None
     ) -> "RemovableEventHandle":
-        """Record a number of each iteration, such as the training loss, under a name.
+        """Record a metric of each iteration, such as the training loss, under a name.
 
-        The number is ``engine.state.output`` after the iteration. The number of the i-th iteration, counted from 0, has
+        The metric is ``engine.state.output`` after the iteration. The metric of the i-th iteration, counted from 0, has
         the index i, like the value that a scheduler wrote before this iteration. If an iteration was not recorded, its
         value is NaN. A second run continues after the last event of the first run. In a distributed run, each rank
-        records its own numbers.
+        records the metric of this rank.
 
         Args:
             name: the name of the column.
             engine: the trainer. If it has no ``engine.state.param_history`` yet, this history is set there.
-            output_transform: a function that computes the number from ``engine.state.output``. None if the output is a
-                number, or a tensor of one number. The program waits for a tensor on a GPU.
+            output_transform: a function that computes the metric from ``engine.state.output``. None if the output is a
+                number, or a tensor of one number. If the tensor is on a GPU, each iteration waits for the GPU.
 
         Returns:
             A handle whose ``remove()`` stops the recording.
@@ -133,9 +134,9 @@ class ParamHistory:
     def to_csv(self, path: str | PathLike[str]) -> None:
         """Write a CSV file with a row for each event, and a column for each name, or ``name[group]`` for each group.
 
-        A reader gets the same float64 numbers. If a column has no value for an event, the cell is empty. A heading that
-        begins with ``=``, ``+``, ``-``, ``@`` or a tab is written after an apostrophe, so that no spreadsheet computes
-        it.
+        The file has enough digits to restore each float64 number exactly. If a column has no value for an event, the
+        cell is empty. A heading that begins with ``=``, ``+``, ``-``, ``@`` or a tab is written after an apostrophe, so
+        that no spreadsheet takes it for a formula.
 
         Args:
             path: the file to write.
@@ -211,8 +212,8 @@ class ParamHistory:
         """Return the whole history as plain data.
 
         ``torch.load(weights_only=True)``, JSON and distributed checkpoints can save this data and load it into an empty
-        history. The values of a column are one text, the base 64 of their bytes. To read values, read the history
-        instead of its state.
+        history. The values of a column are stored as one text, the base 64 of their bytes. To read values, use the
+        history instead of its state.
         """
         return state_of_columns({name: column.state_dict() for name, column in self.columns.items()})
 
@@ -239,7 +240,7 @@ class ParamHistory:
         del self.columns[name]
 
     def setdefault(self, name: str, rows: Iterable[float | Sequence[float]] = ()) -> HistoryColumn:
-        """Return the column with this name. If it is missing, add it first, with the events ``rows``."""
+        """Return the column with this name. If the column is missing, add it first, with the events ``rows``."""
         if name not in self.columns:
             self[name] = rows
         return self.columns[name]
@@ -311,7 +312,7 @@ def pandas_module(function: str) -> Any:
 
 
 def safe_heading(heading: str) -> str:
-    """Return the heading of a CSV column, with an apostrophe before it if a spreadsheet would take it for a formula.
+    """Return the heading of a CSV column, after an apostrophe if a spreadsheet would take the heading for a formula.
 
     >>> safe_heading("lr"), safe_heading("=1+1")
     ('lr', "'=1+1")

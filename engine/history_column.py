@@ -21,7 +21,7 @@ VALUES_AT_ONCE = 4096  # an iterator reads this number of values at once
 
 @dataclass(slots=True)
 class Section:
-    """Consecutive events whose values have the same shape. In saved states, a section is called a run.
+    """Consecutive events whose values have the same shape; in saved states, such events are called a run.
 
     The class is not a named tuple, because attributes of a named tuple are slower to read.
 
@@ -36,7 +36,7 @@ class Section:
     first_value: int
     groups: int
     stored: int
-    origin: int = field(init=False)  # the position of the values of event 0, if all events had the same shape
+    origin: int = field(init=False)  # the position that the values of event 0 would have if all events had this shape
 
     def __post_init__(self) -> None:
         self.origin = self.first_value - self.first_event * self.stored
@@ -48,14 +48,15 @@ NO_EVENTS = Section(0, 0, 0, 1)
 class HistoryColumn(Sequence[Any]):
     """The recorded values of one name: a sequence with one list for each event, with a value for each param group.
 
-    If there are no param groups, as for a batch size or an attribute of ``engine.state``, an event is a bare number.
+    If there are no param groups, because the name is a batch size or an attribute of ``engine.state``, an event is a
+    number instead of a list.
 
     All values are stored in one array, with 8 bytes for each value. If all groups of an event have the same value, this
     value is stored once.
 
-    With ``max_events``, the column keeps at most this number of events. When there is one event more, the column drops
-    every second event, and from then on keeps only every second event. The kept events are evenly spaced and include
-    the first event. :attr:`event_indices` returns their indices.
+    With ``max_events``, the column keeps at most this number of events. When it would have one event more, the column
+    drops every second event, and from then on keeps only every second event. The kept events are evenly spaced and
+    include the first event. :attr:`event_indices` returns their indices.
 
     Args:
         rows: the first events.
@@ -84,8 +85,8 @@ class HistoryColumn(Sequence[Any]):
         self.stride: int = 1  # the number of events from one kept event to the next
         self._values = array("d")
         self._sections: list[Section] = []
-        self.section: Section | None = None  # the last section; it is an attribute because each event reads it
-        # The number of events that are left out before the next kept event, and the number of events that are kept
+        self.section: Section | None = None  # the last section, which each event reads
+        # Two numbers: how many events to leave out before the next event is kept, and how many more events to keep
         # before every second event is dropped. A list is faster to read than two attributes.
         self._countdown = [0, self._room()]
         for row in rows:
@@ -95,7 +96,7 @@ class HistoryColumn(Sequence[Any]):
         """Add one event.
 
         Args:
-            row: a list with a value for each group, or a bare number.
+            row: a list with a value for each group, or a number if there are no groups.
 
         Raises:
             TypeError, ValueError: a value is not a number, or ``row`` is empty.
@@ -111,14 +112,14 @@ class HistoryColumn(Sequence[Any]):
     def appender(self, groups: int, per_group: bool) -> Callable[[Any], None]:
         """Open a section for events of ``groups`` groups, and return the function that adds one event.
 
-        If ``per_group``, the function takes a list with a value for each group. Otherwise it takes a float, which is
-        the value of all groups, or a bare number if ``groups`` is 0. The function is valid while the attribute
-        ``section`` stays the same object.
+        If ``per_group`` is True, the function takes a list with a value for each group. Otherwise, it takes a float,
+        which is the value of all groups, or the event itself if ``groups`` is 0. The function is valid while the
+        attribute ``section`` stays the same object.
         """
         stored, last = groups if per_group else 1, self.section
         if last is None or (last.groups, last.stored) != (groups, stored):
             if last is not None and last.first_event == len(self):
-                self._sections.pop()  # the last section has no events
+                self._sections.pop()  # remove the last section, which has no events
             self.section = Section(len(self), len(self._values), groups, stored)
             self._sections.append(self.section)
         add = self._values.extend if per_group else self._values.append
@@ -140,7 +141,7 @@ class HistoryColumn(Sequence[Any]):
         return add_or_skip
 
     def _halve(self, num_events: int) -> None:
-        """Drop every second event. ``num_events`` is the number of recorded events."""
+        """Drop every second kept event. ``num_events`` is the number of all recorded events."""
         values, sections = array("d"), list[Section]()
         kept = 0
         for section, part in self._parts():
@@ -154,7 +155,7 @@ class HistoryColumn(Sequence[Any]):
         self._count_down(num_events)
 
     def _count_down(self, num_events: int) -> None:
-        """Set the countdown. ``num_events`` is the number of recorded events."""
+        """Set the countdown. ``num_events`` is the number of all recorded events."""
         self._countdown[:] = len(self) * self.stride - num_events, self._room()
 
     def _room(self) -> int:
@@ -175,7 +176,7 @@ class HistoryColumn(Sequence[Any]):
     def event_indices(self) -> NDArray[np.int64]:
         """The indices of the kept events, counted from 0.
 
-        Shapes: ``(events,)``.
+        Shapes: the result is ``(events,)``.
         """
         return np.arange(len(self)) * self.stride
 
@@ -193,7 +194,7 @@ class HistoryColumn(Sequence[Any]):
     def to_numpy(self) -> NDArray[np.float64]:
         """Return the values as an array.
 
-        Shapes: ``(events, groups)``. If an event has fewer groups than another event, the rest is NaN.
+        Shapes: the result is ``(events, groups)``. If an event has fewer groups than another event, the rest is NaN.
         """
         table = np.full((len(self), self.num_groups), np.nan)
         self.fill(table, 0)
@@ -203,7 +204,7 @@ class HistoryColumn(Sequence[Any]):
         """Write the values of kept events to an array, one row for each event.
 
         Args:
-            table: the array. There must be enough kept events to fill it.
+            table: the array, which must have at most as many rows as there are kept events from ``first`` on.
             first: the position of the first event among the kept events, counted from 0.
 
         Shapes: ``table`` is ``(events, groups)``.
@@ -229,7 +230,7 @@ class HistoryColumn(Sequence[Any]):
             first, at = stop, at + 1
 
     def _earlier(self, index: int) -> tuple[int, Section]:
-        """Return the position of the kept event at an index, which may be negative, and its section.
+        """Return the position and the section of the kept event at an index, which may be negative.
 
         Raises:
             IndexError: there is no event at this index.
@@ -249,7 +250,7 @@ class HistoryColumn(Sequence[Any]):
         return [*(section.first_value for section in self._sections[1:]), len(self._values)] if self._sections else []
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the column as plain data: the values as one text, and ints."""
+        """Return the column as plain data: a text with all values, and ints."""
         skipped = self.stride - 1 - self._countdown[0] if len(self) else 0
         runs = [[one.first_event, one.first_value, one.groups, one.stored] for one in self._sections]
         return {"values": text_of(self._values), "runs": runs, "stride": self.stride, "left_out": skipped}

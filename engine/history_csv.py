@@ -11,7 +11,7 @@ CELLS_AT_ONCE = 2**13
 
 
 def csv_rows(columns: Sequence[HistoryColumn]) -> Iterator[str]:
-    """Yield blocks of rows as text. A row has the index of an event and the values of all groups of all columns.
+    """Yield texts with many rows each. A row has the index of an event and the values of all groups of all columns.
 
     There is a row for each event that at least one column keeps, in order. If a value is missing or NaN, its cell is
     empty.
@@ -34,7 +34,7 @@ def csv_rows(columns: Sequence[HistoryColumn]) -> Iterator[str]:
             left += width
         cells = iter(_cells(table.ravel()))
         rows = zip(map(str, indices.tolist()), *[cells] * sum(groups), strict=True)
-        # ``csv.writer`` would take half as long again, because it looks for characters that need quotes.
+        # ``csv.writer`` would take 1.5 times as long, because it looks for characters that need quotes.
         yield "".join(f"{row}\r\n" for row in map(",".join, rows))
         begin = end
 

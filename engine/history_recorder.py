@@ -14,7 +14,7 @@ class Recorder:
     """An object that records the values of one scheduler. At most events, it only appends a value to an array."""
 
     def __init__(self) -> None:
-        self.section: Any = None  # the section of the column that _append extends
+        self.section: Any = None  # the section of the column that ``append`` extends
         self._groups = -1
         self._type: type = float
         self.append: Callable[[Any], None] = list[Any]().append
@@ -22,7 +22,7 @@ class Recorder:
     def appender(
         self, engine: "Engine", name: str, scheduler: object, value: float | list[float], groups: int
     ) -> Callable[[Any], None]:
-        """Return the function that appends values of the type of ``value`` to the history of an engine.
+        """Return the function that appends values to the history of an engine; they have the same type as ``value``.
 
         Args:
             engine: the engine.
@@ -47,7 +47,7 @@ class Recorder:
 
 
 def claim_name(engine: "Engine", name: str, scheduler: object) -> ParamHistory:
-    """Let a scheduler record under a name, and return the history of the engine. A missing history is added first.
+    """Register a scheduler as the recorder of a name, and return the history of the engine, which is added if missing.
 
     Raises:
         ValueError: another scheduler that is attached to the engine records under this name.

@@ -1,7 +1,7 @@
-"""Lets ``torch.load(weights_only=True)`` load a history; imported with the first public name that needs torch.
+"""Registration of the history's class with torch, so that ``torch.load(weights_only=True)`` can load a history.
 
-With ``"param_history"`` in ignite's ``state_dict_user_keys``, a checkpoint has the history itself. To unpickle it only
-calls ``load_state_dict``, which takes plain data.
+If ``"param_history"`` is in ignite's ``state_dict_user_keys``, a checkpoint contains the pickled history. To
+unpickle the history, torch only calls ``load_state_dict``, which takes plain data.
 """
 
 import torch

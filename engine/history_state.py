@@ -15,8 +15,8 @@ COLUMN = ("values", "runs", "stride", "left_out")  # the entries of the state of
 def text_of(values: "array[float]") -> str:
     """Return float64 values as a text: the base 64 of their bytes, with the least significant byte first.
 
-    ``torch.load(weights_only=True)``, JSON and distributed checkpoints accept the text as plain data. It has 10.7
-    characters for each value, and keeps every bit, also of infinities and NaNs.
+    ``torch.load(weights_only=True)``, JSON and distributed checkpoints accept the text as plain data. The text has
+    10.7 characters for each value, and contains every bit, even of infinities and NaNs.
 
     >>> text_of(array("d", [1.0, 0.1]))
     'AAAAAAAA8D+amZmZmZm5Pw=='

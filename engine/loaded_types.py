@@ -1,4 +1,7 @@
-"""Checks of the classes of torch and ignite that import neither: no object is of a class that is not imported."""
+"""Functions that check for classes of torch and ignite without an import of torch or ignite.
+
+If the module of a class is not imported, no object can be an instance of the class.
+"""
 
 import sys
 from typing import TYPE_CHECKING, Any
@@ -10,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def loaded_types(*names: str) -> tuple[type[Any], ...]:
-    """The classes with these names, without those whose modules are not imported.
+    """Return the classes with these names whose modules are imported.
 
     Args:
         names: the names, such as ``"torch.optim.Optimizer"``.
@@ -25,12 +28,12 @@ def loaded_types(*names: str) -> tuple[type[Any], ...]:
 
 
 def tensor_type() -> Any:
-    """The class of tensors; where torch is not imported, an empty tuple, of which nothing is an instance."""
+    """Return the class of tensors; an empty tuple if torch is not imported, for which ``isinstance`` returns False."""
     return getattr(sys.modules.get("torch"), "Tensor", ())
 
 
 def is_tensor(value: object) -> "TypeIs[torch.Tensor]":
-    """Whether a value is a tensor of torch. For many values, ask :func:`tensor_type` once.
+    """Return whether a value is a tensor of torch. For many values, call :func:`tensor_type` once instead.
 
     >>> is_tensor(0.5)
     False
@@ -39,7 +42,7 @@ def is_tensor(value: object) -> "TypeIs[torch.Tensor]":
 
 
 def is_engine(value: object) -> "TypeIs[Engine]":
-    """Whether a value is an engine of ignite.
+    """Return whether a value is an engine of ignite.
 
     >>> is_engine(0.5)
     False

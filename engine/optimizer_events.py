@@ -1,4 +1,4 @@
-"""The events :class:`OptimizerEvents`, which fire at the steps that an optimizer really makes."""
+"""The events :class:`OptimizerEvents`, which fire at the steps of an optimizer, but not at skipped steps."""
 
 import weakref
 from collections.abc import Callable
@@ -13,26 +13,27 @@ from .values_in_errors import shown
 
 
 class OptimizerEvents(EventEnum):
-    """Events of an engine for the steps that an optimizer really makes.
+    """Events of an engine that fire at the steps of an optimizer, but not at skipped steps.
 
-    - ``STEP_STARTED`` fires just before the optimizer changes its parameters. A scheduler that is attached to this
-      event writes the value for the same step.
+    - ``STEP_STARTED`` fires just before the optimizer changes its parameters. If a scheduler is attached to
+      this event, the step uses the value that the scheduler writes.
     - ``STEP_COMPLETED`` fires just after the optimizer has changed its parameters.
 
-    If a step raises an error, the next step starts with the same number, and a scheduler counts both as one step.
+    If a step raises an error, the next step has the same number, and a scheduler counts the two steps as one step.
 
     The events come from torch's own step hooks, so they fire whenever ``step()`` is called. A batch that only
     accumulates gradients fires no event. A step that a ``GradScaler`` skips fires no event, either. (A fused optimizer
-    itself skips such a step. To know this, lehr reads its ``found_inf``, which waits for the GPU.)
+    skips the step inside ``step()``. To detect this, lehr reads ``found_inf`` of the optimizer, which waits for the
+    GPU.)
 
     To attach a scheduler, call ``scheduler.attach(engine, OptimizerEvents.STEP_STARTED)``. For other handlers, call
     :meth:`attach` first.
 
     Filters work as for ignite's events: ``STEP_STARTED(every=10)`` filters by the number of the step, counted from 1.
     ``engine.state.optimizer_steps`` is a list with the number of steps of each optimizer, which is saved with the
-    engine. If you load the state of an engine that was saved without this entry, add ``"optimizer_steps"`` to the
-    state, such as ``[0]``. While an event fires, ``engine.state.optimizer`` is the optimizer that makes the step, and
-    ``engine.state.optimizer_step`` is the number of the step.
+    engine. If you load the state of an engine that was saved without this entry, first add an entry
+    ``"optimizer_steps"`` to the state, such as ``[0]``. While an event fires, ``engine.state.optimizer`` is the
+    optimizer that makes the step, and ``engine.state.optimizer_step`` is the number of the step.
 
     Example:
         >>> from ignite.engine import create_supervised_trainer
@@ -58,7 +59,7 @@ class OptimizerEvents(EventEnum):
     def attach(engine: Engine, *optimizers: Optimizer) -> "StepsHandle":
         """Fire the events of an engine at the steps of one or more optimizers.
 
-        If you attach an optimizer twice, each step fires an event once, until you remove both handles. The engine and
+        If you attach an optimizer twice, each step fires each event once, until you remove both handles. The engine and
         the optimizers hold only weak references to each other.
 
         Args:
@@ -148,7 +149,9 @@ class StepsHandle:
 
 
 class StepEventHooks:
-    """The hooks of one optimizer, which fire the events of one engine. They hold only weak references to both.
+    """The hooks of one optimizer, which fire the events of one engine.
+
+    The hooks hold only weak references to the engine and the optimizer.
 
     Args:
         engine: the engine.
@@ -176,7 +179,7 @@ class StepEventHooks:
         return counts[self._position] if self._position < len(counts) else 0
 
     def register(self) -> None:
-        """Register the hooks with the optimizer if they are not registered yet, and count one more user."""
+        """Register the hooks with the optimizer if they are not registered yet, and add one to the number of users."""
         optimizer = self._optimizer()
         if not self._handles and optimizer is not None:
             self._handles = [
@@ -186,7 +189,7 @@ class StepEventHooks:
         self._users += 1
 
     def remove(self) -> None:
-        """Count one user less, and remove the hooks if there is no user any more."""
+        """Subtract one from the number of users, and remove the hooks if the number is 0."""
         self._users -= 1
         if self._users == 0:
             self._remove_all()
@@ -209,11 +212,11 @@ class StepEventHooks:
             return
         self._in_step = False
         state: Any = engine.state
-        counts = list(state.optimizer_steps)  # a saved state may hold the list itself
+        counts = list(state.optimizer_steps)  # a copy, because a saved state may contain the list itself
         if len(counts) <= self._position:
             counts += [0] * (self._position + 1 - len(counts))
         counts[self._position] += 1
-        state.optimizer_steps = counts  # before the event, at which the engine may be saved
+        state.optimizer_steps = counts  # set before the event, because a handler may save the engine
         self._fire(engine, OptimizerEvents.STEP_COMPLETED, counts[self._position])
 
     def _fire(self, engine: Engine, event: OptimizerEvents, step: int, again: bool = False) -> None:
@@ -225,7 +228,7 @@ class StepEventHooks:
             return
         outer_step, outer_again = state.optimizer_step, state.optimizer_step_again
         state.optimizer, state.optimizer_step, state.optimizer_step_again = self._optimizer(), step, again
-        last = engine.last_event_name  # ignite reads this name to know whether an epoch has just started
+        last = engine.last_event_name  # ignite reads this name to find out whether an epoch has just started
         try:
             _fire_event(engine, event, only_handlers)
         finally:
@@ -242,7 +245,7 @@ _FIRE_UNCOMPILED: list[Callable[[Engine, OptimizerEvents], None]] = []
 
 def _fire_event(engine: Engine, event: OptimizerEvents, only_handlers: bool) -> None:
     """Fire an event. This is a separate function because torch does not compile its caller, which has a ``try``."""
-    # Within a compiled step, torch compiles only functions whose code names ``torch``.
+    # Within a compiled step, torch compiles this function, because the name ``torch`` occurs in its code.
     if torch.compiler.is_compiling():
         _fire_uncompiled(engine, event)
     elif only_handlers:
@@ -289,6 +292,6 @@ def _register_events(engine: Engine) -> None:
 
 
 def _is_skipped(optimizer: Optimizer) -> bool:
-    """Return whether a ``GradScaler`` tells a fused optimizer to skip this step."""
+    """Return whether a fused optimizer skips this step, because a ``GradScaler`` found a non-finite gradient."""
     found_inf = getattr(optimizer, "found_inf", None)
     return found_inf is not None and isinstance(found_inf, torch.Tensor) and bool(found_inf.item())

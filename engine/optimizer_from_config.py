@@ -29,15 +29,15 @@ Params = Iterable[torch.Tensor] | Iterable[tuple[str, torch.Tensor]] | Iterable[
 
 
 def configure_optimizer(optimizer_type: str | Mapping[str, Any], params: Params, **kwargs: Any) -> Optimizer:
-    """Return the optimizer of a name, such as ``torch.optim.AdamW(params, **kwargs)``.
+    """Construct an optimizer by the name of its class, such as ``torch.optim.AdamW(params, **kwargs)``.
 
-    It differs from a call of the class in three ways:
+    A call of this function differs from a call of the class in three ways:
 
-    - An argument that the optimizer does not know is always an error.
+    - An argument that the optimizer does not have is always an error.
     - All other arguments are checked before ``params`` is read. So after an error, you can use a generator again.
     - ``load_state_dict`` compares update rules. It raises an error for a state with ``correct_bias=False``, for a state
       with the options of another optimizer, and for the states of Adam, AdamW, Adafactor and Lamb of Cerebras. It warns
-      about another ``decoupled_weight_decay``. A copy of a torch optimizer does not compare update rules.
+      if the state has another ``decoupled_weight_decay``. A copy of a torch optimizer does not compare update rules.
 
     Args:
         optimizer_type: a name in upper or lower case, or a mapping with the name as ``"type"`` and arguments. The names
@@ -45,17 +45,17 @@ def configure_optimizer(optimizer_type: str | Mapping[str, Any], params: Params,
             ``"Adadelta"``, ``"Adafactor"``, ``"ASGD"``, ``"RMSprop"`` and ``"Rprop"`` of torch, and ``"Lamb"`` and
             ``"Lion"`` of pytorch-optimizer, which ``pip install 'lehr[optimizers]'`` installs. All of torch's names and
             ``"Lamb"`` can have the prefix ``"cerebras."``, which selects the arguments and defaults of Cerebras. Adam,
-            AdamW, Adafactor, Lamb and SGD of Cerebras are classes of lehr with Cerebras' updates. The others are
-            torch's classes, whose updates are the same as Cerebras' updates.
+            AdamW, Adafactor, Lamb and SGD of Cerebras are classes of lehr with Cerebras' updates. The other
+            names are torch's classes, whose updates are the same as Cerebras' updates.
         params: the parameters to train: tensors, pairs of a name and a tensor, or a dictionary for each param group,
             with its tensors under ``"params"`` and its own options. As in torch, a group may have other keys, such as
             ``"tags"``, which stay in the group. The dictionaries are not changed.
-        kwargs: arguments of the optimizer by their names, such as ``lr``, ``betas`` or ``weight_decay``. They apply to
-            each param group without its own option of this name.
+        kwargs: arguments of the optimizer by their names, such as ``lr``, ``betas`` or ``weight_decay``. An
+            argument applies to each param group that has no option of the same name.
 
     Raises:
         TypeError: ``optimizer_type`` is neither a string nor a mapping with a string as ``"type"``; the optimizer does
-            not know an argument; an argument is missing; ``params`` has a wrong type.
+            not have an argument; an argument is missing; ``params`` has a wrong type.
         ValueError: ``optimizer_type`` is unknown; an argument is out of its range, or is given twice.
         ImportError: the package of the optimizer is not installed.
 
@@ -106,7 +106,7 @@ def configure_optimizer(optimizer_type: str | Mapping[str, Any], params: Params,
 
 
 def _named(optimizer_type: str | Mapping[str, Any], kwargs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return the name of the optimizer, and all its arguments."""
+    """Return the name of the optimizer and all arguments, from ``optimizer_type`` and ``kwargs``."""
     config = {"type": optimizer_type, **kwargs}
     if isinstance(optimizer_type, Mapping):
         twice = sorted(optimizer_type.keys() & kwargs.keys())
@@ -121,7 +121,7 @@ def _named(optimizer_type: str | Mapping[str, Any], kwargs: dict[str, Any]) -> t
 
 
 def _known(given: str, name: str, names: Iterable[str], prefix: str = "") -> str:
-    """Return the name among ``names`` that is equal to ``name`` in lower case, or raise an error."""
+    """Return the name among ``names`` that differs from ``name`` at most in case, or raise an error."""
     by_lower_case = {one.lower(): one for one in names}
     if name.lower() in by_lower_case:
         return by_lower_case[name.lower()]
@@ -147,13 +147,13 @@ def _class_of(name: str) -> type[Any]:
 
 
 def _signature(optimizer_class: type[Any]) -> list[str]:
-    """Return the names of a class's arguments, without ``**kwargs``, which would accept names that nothing reads."""
+    """Return the names of a class's arguments, without ``**kwargs``, which would accept any other name."""
     parameters = list(inspect.signature(optimizer_class).parameters.values())[1:]
     return [parameter.name for parameter in parameters if parameter.kind is not inspect.Parameter.VAR_KEYWORD]
 
 
 def _check_names(name: str, given: dict[str, Any], names: list[str]) -> None:
-    """Check that the optimizer knows all given arguments."""
+    """Check that the optimizer has all given arguments."""
     for key in given:
         if key not in names:
             near = difflib.get_close_matches(key, names, n=1) if isinstance(key, str) else []
@@ -180,7 +180,7 @@ def _check_values(
     try:
         check(options)
         optimizer_class([torch.nn.Parameter(torch.zeros(1))], **options)
-    except Exception as error:  # pytorch-optimizer raises errors of its own classes, and few errors show the value
+    except Exception as error:  # pytorch-optimizer has its own error classes, and few of its errors show the value
         raised = TypeError if isinstance(error, TypeError) else ValueError
         raise raised(
             f"arguments of {name} must have values that {name} accepts, given {shown(given)}: {str(error)[:200]}"
@@ -188,5 +188,5 @@ def _check_values(
 
 
 def _as_in(default: Any, value: Any) -> Any:
-    """Return a list as a tuple if the default is a tuple, because a config file has no tuples."""
+    """Convert a list to a tuple if the default is a tuple, because a config file has no tuples."""
     return tuple(value) if isinstance(default, tuple) and isinstance(value, list) else value

@@ -7,7 +7,7 @@ from .values_in_errors import shown
 
 
 class PlainLoop:
-    """A substitute for an engine in a plain training loop. Its state has a history.
+    """A substitute for an engine in a plain training loop, with a history as ``state.param_history``.
 
     Args:
         history: the history in which the schedulers of the loop record.

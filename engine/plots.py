@@ -18,7 +18,7 @@ MOST_NAMED = 12  # a plot of more lines has no legend
 
 
 def style_of(line: int, lines: int) -> dict[str, Any]:
-    """Return the colour and the style of one of several lines. More than seven lines are shaded from dark to light."""
+    """Return the colour and the style of one of several lines; more than seven lines go from dark to light."""
     if lines <= len(COLORS):
         return {"color": COLORS[line], "linestyle": LINE_STYLES[line % len(LINE_STYLES)]}
     from matplotlib import colormaps
@@ -32,7 +32,7 @@ def without_math(text: str) -> str:
 
 
 def thinned(values: NDArray[np.float64], most: int) -> NDArray[np.int64]:
-    """Return the indices of some values whose line looks like the line of all values.
+    """Return the indices of some values, such that a line through them looks like a line through all values.
 
     The values are divided into ``most / 2`` equal intervals. The result has the indices of the least and the largest
     value of each interval, and of the first and the last value. NaN counts as 0.
@@ -50,7 +50,7 @@ def thinned(values: NDArray[np.float64], most: int) -> NDArray[np.int64]:
 
 
 def drawstyle_of(values: NDArray[np.float64]) -> str:
-    """Return the draw style of a line: steps if the values rarely change, because a slope would show wrong values."""
+    """Return the draw style of a line: steps if the values rarely change, since slopes would show other values."""
     return "steps-post" if len(values) > 1 and np.mean(values[1:] != values[:-1]) < 0.25 else "default"
 
 
@@ -69,9 +69,9 @@ def draw_values(
     Args:
         indices: event indices ``(n,)``.
         values: ``(n, G)``, a column for each group.
-        param_name: the label of the value axis. The lines have the same label, with the index of the group.
+        param_name: the label of the value axis. Each line has this label, followed by the index of the group.
         ax: the axes to draw into; None for the current axes of pyplot.
-        labels: other labels of the lines, one for each group.
+        labels: the labels of the lines, one for each group; None for labels with ``param_name``.
         title: the title of the axes. It does not replace a title that you set. The titles of several calls with the
             same axes are joined by commas.
         line_style: arguments of ``Axes.plot``, such as ``color``, ``marker`` or another ``label``.
@@ -110,5 +110,5 @@ def _add_title(ax: "Axes", title: str, is_first: bool) -> None:
     if is_ours:
         title = earlier if f", {title}, " in f", {earlier}, " else f"{earlier}, {title}"
     if is_ours or (is_first and not earlier):
-        # We mark our own title by a gid with the same text.
+        # The gid marks a title as written by this function, because it has the same text.
         ax.set_title(title, fontsize="medium", wrap=True).set_gid(title)

@@ -17,22 +17,23 @@ def preinitialize(optimizer: Optimizer) -> None:
     """Make the state that an optimizer would make at its first step, without making a step.
 
     Graph capture, a compiled first step and a sharded checkpoint need all tensors of the state before training. The
-    optimizer's own code makes these tensors, so the values of training do not change, bit for bit. This function does
-    not change parameters, gradients, hyper-parameters or random numbers, and it calls no hook. If it raises an error,
-    the optimizer is unchanged. A second call changes nothing.
+    code of the optimizer makes these tensors, so training has exactly the same values with and without this call. This
+    function does not change parameters, gradients, hyper-parameters or random numbers, and it calls no hook. If it
+    raises an error, the optimizer is unchanged. A second call changes nothing.
 
     - The function keeps existing state, so a resumed run may call it.
     - A parameter that needs no gradient gets no state, as in training. If you unfreeze it, call the function again.
     - The function reads the options that determine the state, such as ``amsgrad``, ``centered``, ``dampening`` or a
-      ``momentum`` of 0. If a schedule turns on an option, let the schedule write its first value before.
+      ``momentum`` of 0. If a schedule turns on an option, let the schedule write its first value before you
+      call this function.
     - The momentum buffer of SGD starts at -0.0, because a sum of -0.0 and a gradient is exactly the gradient. If the
       gradient of a parameter is sparse at the time of the call, the parameter gets no buffer, because its buffer would
       have to be sparse.
     - Hooks correct the first steps of Rprop, ASGD and SGD, and then remove themselves. Rprop and ASGD store the
-      learning rate of a parameter's first step. SGD does not dampen the first gradient. With ``dampening`` or complex
-      parameters, make one step of SGD before you capture a graph. The hooks are neither saved nor copied. So call the
-      function again after you copy the optimizer or load a state without steps. A state with a buffer of only -0.0 is a
-      state without steps.
+      learning rate of a parameter's first step, and SGD does not dampen the first gradient. With ``dampening`` or
+      complex parameters, make one step of SGD before you capture a graph. The hooks are neither saved nor copied. So
+      call the function again after you copy the optimizer or load a state without steps. A state with a buffer of only
+      -0.0 is a state without steps.
     - torch's ``load_state_dict`` converts the state to the dtype of its parameter, but ASGD and NAdam make single
       numbers in float32. So with float64 parameters, these numbers have more digits if you load a state before the
       first step.
@@ -80,7 +81,8 @@ def state_names_to_sparsify(optimizer: Optimizer) -> list[str]:
     If you set elements of a parameter to zero permanently, set the same elements of these states to zero.
 
     Args:
-        optimizer: an optimizer whose class, or base class, :func:`configure_optimizer` knows. It needs no state yet.
+        optimizer: an optimizer whose class, or base class, :func:`configure_optimizer` knows. The optimizer may have no
+            state yet.
 
     Raises:
         TypeError: the class of the optimizer is unknown.
@@ -94,7 +96,7 @@ def state_names_to_sparsify(optimizer: Optimizer) -> list[str]:
     name, names = _known_name(optimizer), set()
     with torch.inference_mode(False), torch.no_grad():
         for group in optimizer.param_groups:
-            for shape in [(2, 3), (3,)]:  # Adafactor has a state of the parameter's shape only if this is a vector
+            for shape in [(2, 3), (3,)]:  # Adafactor has a state of this shape only for a vector
                 param = torch.nn.Parameter(group["params"][0].new_zeros(shape))
                 state, _ = _initial_state(name, optimizer, group, param)
                 names |= {key for key, value in state.items() if getattr(value, "shape", None) == shape}
@@ -102,7 +104,7 @@ def state_names_to_sparsify(optimizer: Optimizer) -> list[str]:
 
 
 def _known_name(optimizer: Optimizer) -> str:
-    """Return the name by which :func:`configure_optimizer` knows the optimizer's class or base class."""
+    """Return the name of the optimizer's class or base class in :func:`configure_optimizer`."""
     if isinstance(optimizer, CerebrasOptimizer):
         return f"cerebras.{type(optimizer).__name__}"
     for base in type(optimizer).__mro__:
@@ -112,12 +114,12 @@ def _known_name(optimizer: Optimizer) -> str:
 
 
 def _initial_state(name: str, optimizer: Optimizer, group: State, param: torch.Tensor) -> tuple[State, State]:
-    """Return the state that the optimizer's own code makes for a parameter, and the options that it adds to the group.
+    """Return the state that the optimizer's code makes for a parameter, and the options that it adds to the group.
 
     The code runs on a copy of the optimizer that has only this parameter, with a gradient of zeros. So there is only
     one gradient of zeros in memory at a time.
     """
-    copied = param.detach()  # it shares the elements, which are not written, but has its own gradient
+    copied = param.detach()  # a tensor with the same elements, which nothing writes, and another gradient
     copied.grad = torch.zeros_like(copied)
     scratch: Any = object.__new__(type(optimizer))
     scratch.__dict__.update(optimizer.__dict__)
@@ -138,11 +140,11 @@ def _initial_state(name: str, optimizer: Optimizer, group: State, param: torch.T
 
 
 def _state_of_step(name: str, group: State, param: torch.Tensor) -> State:
-    """Return the state that an optimizer makes only within its first step, and that its own code cannot make before."""
+    """Return the part of the state that the optimizer's code can make only within the first step."""
     if name == "SGD":
         sparse = param.grad is not None and param.grad.layout != torch.strided
         return {BUFFER: negative_zeros(param)} if group["momentum"] != 0 and not sparse else {}
-    if name == "Lamb":  # Lamb writes these numbers for its user, and does not read them
+    if name == "Lamb":  # Lamb writes these numbers, and only users read them
         zero = torch.zeros((), dtype=param.dtype.to_real(), device=param.device)
         return {"weight_norm": zero, "adam_norm": zero.clone(), "trust_ratio": torch.ones_like(zero)}
     return {}

@@ -7,10 +7,10 @@ from torch.optim import Optimizer
 
 from .cerebras.defaults import PAGE
 
-# Options of param groups, and states of a parameter, that torch's optimizers do not read.
+# Options of param groups that torch's optimizers do not read, with the optimizer that has the option.
 FOREIGN_OPTIONS = {"clip_threshold": "the Adafactor of Cerebras or Hugging Face", "adam": "the Lamb of Cerebras"}
-# The options that distinguish the classes. Options that torch added in later versions are left out, because torch adds
-# them to an older state.
+# The options that distinguish the classes of optimizers. Options that torch added in later versions are left out,
+# because torch adds them to an older state.
 TELLING = {name for _, defaults in PAGE.values() for name in defaults} - {"lr", "weight_decay", "maximize", "foreach"}
 TELLING |= {"beta2_decay", "d"}  # options of torch's Adafactor
 ADAMAX = "exp_inf"  # a state that distinguishes Adamax from RAdam, which has the same options
@@ -18,12 +18,12 @@ FOREIGN_STATES = ("beta1_product", "beta1_power")
 
 
 def check_update_rule(optimizer: Optimizer, state_dict: dict[str, Any]) -> dict[str, Any]:
-    """Compare the update rule of a saved state with the rule of an optimizer.
+    """Check that the update rule of a saved state is the update rule of an optimizer.
 
     This is a hook for ``register_load_state_dict_pre_hook``.
 
     Returns:
-        The state to load, without an option that would cause the same warning after the next save.
+        The state to load. It lacks ``correct_bias`` if this option would cause the same warning after the next save.
 
     Raises:
         ValueError: the state comes from an optimizer that makes other updates. Nothing is loaded then.
@@ -36,7 +36,7 @@ def check_update_rule(optimizer: Optimizer, state_dict: dict[str, Any]) -> dict[
         if type(optimizer).__module__.startswith("torch."):
             _compare_options(optimizer, group)
         missing = sorted(own.keys() - group.keys())
-        if missing and not type(optimizer).__module__.startswith("torch."):  # torch fills in its later options
+        if missing and not type(optimizer).__module__.startswith("torch."):  # torch adds its later options
             _refuse(name, f"an optimizer without the option {missing[0]!r}", "")
         if group.get("correct_bias") is False and "correct_bias" not in own:
             _refuse(name, "an AdamW with correct_bias=False", "('cerebras.AdamW', ..., correct_bias=False)")
@@ -57,7 +57,7 @@ def check_update_rule(optimizer: Optimizer, state_dict: dict[str, Any]) -> dict[
 
 
 def _compare_options(optimizer: Optimizer, group: dict[str, Any]) -> None:
-    """Raise an error if a saved param group has an option of another optimizer, or lacks one of this optimizer."""
+    """Raise an error if a saved param group has a foreign option, or lacks an option of the optimizer."""
     name, held = type(optimizer).__name__, {key for one in optimizer.param_groups for key in one}
     foreign = sorted(TELLING & group.keys() - held - {"correct_bias"})
     if foreign:

@@ -1,4 +1,4 @@
-"""Functions that count how often an event has fired. They read only the engine's state, so they work after a resume."""
+"""Functions that compute from the engine's state how often an event has fired, so they work after a resume."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ BY_ITERATION = (Events.ITERATION_STARTED, Events.ITERATION_COMPLETED)
 
 
 def times_fired(engine: Engine, event: Any, optimizer_steps: int | None = None) -> int | None:
-    """Return how often an event has fired and passed its filter so far; None if the engine's state does not tell.
+    """Return the number of times that an event has fired and passed its filter; None if the count is unknown.
 
     For ignite's own filters, the count is a formula, so it takes the same time at any iteration.
 
@@ -38,25 +38,25 @@ def times_fired(engine: Engine, event: Any, optimizer_steps: int | None = None) 
 
 
 def is_epoch_event(event: Any) -> bool:
-    """Return whether an event is the start or end of an epoch. A list of events needs only one such event."""
+    """Return whether an event, or at least one event of a list, is the start or end of an epoch."""
     return any(one in (Events.EPOCH_STARTED, Events.EPOCH_COMPLETED) for one in each_of(event))
 
 
 def is_completion(event: Any) -> bool:
-    """Return whether an event follows a training step, so that a value written at it is too late for this step.
+    """Return whether an event, or at least one event of a list, follows a training step.
 
-    A list of events needs only one such event.
+    A value that is written at such an event is too late for the step.
     """
     return any(getattr(one, "name", one) in COMPLETIONS for one in each_of(event))
 
 
 def is_by_iteration(event: Any) -> bool:
-    """Return whether an event is the start or end of an iteration. A list of events needs only one such event."""
+    """Return whether an event, or at least one event of a list, is the start or end of an iteration."""
     return any(one in BY_ITERATION for one in each_of(event))
 
 
 def begins_late(event: Any) -> bool:
-    """Return whether the filter of an event skips the first events, so that another scheduler can run before."""
+    """Return whether the filter of an event skips the first events, so that another scheduler may run at them."""
     given = [filter_arguments(one.filter) or {} for one in each_of(event) if getattr(one, "filter", None)]
     return any("once" in one or one.get("after_", 0) > 0 for one in given)
 
@@ -64,7 +64,7 @@ def begins_late(event: Any) -> bool:
 def has_whole_epochs(engine: Engine) -> bool:
     """Return whether all epochs so far had their full length.
 
-    If a run is stopped within an epoch, ignite counts the rest of this epoch as another epoch.
+    If a run is stopped within an epoch, ignite later counts the rest of the epoch as a further epoch.
     """
     state = engine.state
     return state.epoch_length is not None and state.epoch == state.iteration // state.epoch_length
@@ -80,7 +80,7 @@ def repeated_epoch_starts(engine: Engine, event: Any) -> int:
 
 
 def is_repeated_epoch_start(engine: Engine) -> bool:
-    """Return whether the engine is starting an epoch again that had started before the run was resumed."""
+    """Return whether the engine is starting an epoch that has already started before the run was resumed."""
     state = engine.state
     begun_before = state.epoch_length is not None and state.iteration > (state.epoch - 1) * state.epoch_length
     return begun_before and engine.last_event_name == Events.EPOCH_STARTED
@@ -121,15 +121,15 @@ def each_of(event: Any) -> list[Any]:
 
 
 def _fired(engine: Engine, event: Any, optimizer_steps: int | None) -> int | None:
-    """Return how often an event has fired, whether or not it passed its filter."""
+    """Return the number of times that an event has fired, including the times that its filter refused."""
     state = engine.state
     if event in BY_ITERATION:
         return int(state.iteration)
     if event == Events.EPOCH_STARTED:
         return _epochs_begun(engine)
     if event == Events.GET_BATCH_STARTED:
-        # ignite fires no such event without data, and one event too many at the first end of data without a length.
-        # A filter of this event counts from 0.
+        # ignite does not fire this event if the run has no data, and fires it once too often at the first end of data
+        # without a length. A filter of this event counts from 0.
         is_known = hasattr(state.dataloader, "__len__") and getattr(event, "filter", None) is None
         return int(state.iteration) if is_known else None
     if event == Events.EPOCH_COMPLETED:

@@ -16,26 +16,26 @@ if TYPE_CHECKING:
 
 
 class MetricRecorder:
-    """A handler that records a number of each iteration under a name.
+    """A handler that records a metric of each iteration under a name.
 
-    The number of the i-th iteration, counted from 0, has the index i in the column. If an iteration was not recorded,
-    its value is NaN. This happens before the handler was attached, or if a checkpoint lacks the iteration.
+    The metric of the i-th iteration, counted from 0, has the index i in the column. If an iteration was not recorded,
+    its value is NaN. Such an iteration was made before the handler was attached, or is missing in a checkpoint.
 
     Args:
         history: the history.
         name: the name of the column.
-        output_transform: a function that computes the number from ``engine.state.output``; None for the output itself.
+        output_transform: a function that computes the metric from ``engine.state.output``; None for the output itself.
     """
 
     def __init__(self, history: "ParamHistory", name: str, output_transform: Callable[[Any], Any] | None) -> None:
         self._history, self._name, self._transform = history, name, output_transform
         self._section: Any = None  # the section of the column to which ``_append`` adds events
         self._append: Callable[[Any], None] = list[Any]().append
-        self._before = 0  # the number of events of earlier runs, which also counted iterations from 1
+        self._before = 0  # the number of events of earlier runs, each of which counted iterations from 1
         self._iteration = 0  # the iteration of the last event
 
     def __call__(self, engine: Engine) -> None:
-        """Record the number of this iteration.
+        """Record the metric of this iteration.
 
         Raises:
             TypeError: the output is not a number.
@@ -80,7 +80,7 @@ def attach_recorder(
     if getattr(state, "param_history", None) is None:
         state.param_history = history
     handle = engine.add_event_handler(Events.ITERATION_COMPLETED, recorder)
-    # The recorder runs first, so that a handler that saves a checkpoint also saves the metric of its own iteration.
+    # The recorder runs first, so that a handler that saves a checkpoint also saves the metric of the same iteration.
     put_first(engine, Events.ITERATION_COMPLETED)
     history.recorders[name] = recorder
     return handle

@@ -1,7 +1,7 @@
 """Hyper-parameter schedules for PyTorch: see them before you train, and trust them after you resume.
 
-The schedulers are in :mod:`lehr.handlers`, the pure schedules in :mod:`lehr.handlers.schedules`, and what an ignite
-engine gives them in :mod:`lehr.engine`.
+The schedulers are in :mod:`lehr.handlers`, the pure schedules in :mod:`lehr.handlers.schedules`, and the
+additions to ignite's engine in :mod:`lehr.engine`.
 """
 
 from pathlib import Path
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 __version__ = "1.0.0"
 
-# Installed, the packages lie in this folder; in a clone of the repository, beside it.
+# If lehr is installed, the packages are in this folder; in a clone of the repository, they are beside this folder.
 if not Path(__path__[0], "handlers").is_dir():
     __path__.append(str(Path(__path__[0]).parent))
 
-if not TYPE_CHECKING:  # a checker that saw this would accept misspelt names
+if not TYPE_CHECKING:  # if type checkers saw ``__getattr__``, they would accept misspelt names
 
     def __getattr__(name):
         """Import a folder when it is first used."""

@@ -9,23 +9,23 @@ from typing import Any
 def lazy_exports(
     package: dict[str, Any], names: Mapping[str, Sequence[str]], brings_history: bool = False
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """The ``__getattr__`` and ``__dir__`` of a package whose public names are imported when they are first used.
+    """Return the ``__getattr__`` and ``__dir__`` of a package that imports its public names when they are first used.
 
-    The submodules of these names are attributes, too, without an import of their own. No submodule may bear one of the
-    names: its import would put it in the place of the name.
+    The package also imports a submodule when it is first used as an attribute. No submodule may have the same name as a
+    public object, because the import of the submodule would replace the object in the package.
 
     Args:
         package: the ``globals()`` of the package.
         names: the public names of each submodule, by its name relative to the package.
-        brings_history: whether one of the names may make a history. If so, the first use of a name registers the class
-            of the history with ``torch.load``. This imports torch, which the name imports as well.
+        brings_history: whether the import of a name may import the class of the history. If it does, the class is
+            registered with ``torch.load``, for which torch is imported.
     """
     submodules = {module.partition(".")[0] for module in names}
     modules = {name: module for module, some in names.items() for name in some}
 
     def get(name: str) -> Any:
         if name in submodules:
-            return import_module(f".{name}", package["__name__"])  # the import adds it to the package
+            return import_module(f".{name}", package["__name__"])  # the import adds the submodule to the package
         if name not in modules:
             raise AttributeError(f"module {package['__name__']!r} has no attribute {name!r}", name=name)
         value = getattr(import_module(f".{modules[name]}", package["__name__"]), name)

@@ -1,10 +1,10 @@
-"""The length of an error text."""
+"""The function :func:`shortened`, which limits the length of an error text."""
 
 MAX_LENGTH = 500
 
 
 def shortened(text: str) -> str:
-    """An error text without its middle, if it has more than 500 characters.
+    """Return an error text, without its middle if it has more than 500 characters.
 
     >>> len(shortened("given " + "0, " * 1000)), shortened("given 0")
     (500, 'given 0')

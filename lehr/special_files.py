@@ -1,4 +1,4 @@
-"""Tells files that are not regular, whose reader may wait for ever."""
+"""The function :func:`special_file`, which recognises files whose readers may wait for ever, such as named pipes."""
 
 import os
 import stat
@@ -7,7 +7,7 @@ KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: 
 
 
 def special_file(path: str | os.PathLike[str]) -> str | None:
-    """What a path leads to, in words, if it is neither a regular file nor a folder; None if it is, or is missing.
+    """Return a text such as ``"a socket"`` if a path leads to a special file; None if it does not, or is missing.
 
     >>> special_file(os.devnull), special_file("missing.yaml")
     ('a device', None)
@@ -15,4 +15,4 @@ def special_file(path: str | os.PathLike[str]) -> str | None:
     try:
         return KINDS.get(stat.S_IFMT(os.stat(path).st_mode))
     except (OSError, ValueError):
-        return None  # an error of open() says more
+        return None  # the caller opens the path, and the error of ``open`` is more precise

@@ -1,4 +1,4 @@
-"""The optimizer Adafactor of Cerebras, which has the arguments of the paper, as torch's Adafactor does not."""
+"""The optimizer Adafactor of Cerebras, which has more of the arguments of the paper than torch's Adafactor."""
 
 import torch
 
@@ -6,10 +6,10 @@ from .optimizer import CerebrasOptimizer, State, count_of, zeros_like
 
 
 class Adafactor(CerebrasOptimizer):
-    """Adafactor: it stores the second moment by rows and columns, and may scale its step by the size of the parameter.
+    """Adafactor, which stores the second moment by rows and columns, and may scale a step by the size of the parameter.
 
-    The gradient is g, the parameter p, and the step t, counted from 1. ``beta2`` is ``1 - t**decay_rate``, and ``rms``
-    is the root mean square::
+    If g is the gradient, p the parameter, t the step, counted from 1, ``beta2`` is ``1 - t**decay_rate`` and ``rms`` is
+    the root mean square, a step computes::
 
         v = beta2 * v + (1 - beta2) * (g**2 + eps[0])       if p has fewer than two dimensions
         v = outer(r, c) / mean(r)                           otherwise; r and c are means of v over columns and rows

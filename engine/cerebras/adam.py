@@ -12,18 +12,18 @@ OF_CEREBRAS = "l2_regularization_rate"  # an option that only the states of Cere
 
 
 class AdamW(CerebrasOptimizer):
-    """Adam with a weight decay that does not pass through the moments.
+    """Adam with a weight decay that does not change the moments.
 
-    With gradient g, parameter p and step t, counted from 1::
+    If g is the gradient, p the parameter and t the step, counted from 1, a step computes::
 
         m = beta1 * m + (1 - beta1) * g
         v = beta2 * v + (1 - beta2) * g**2
         c = sqrt(1 - beta2**t) / (1 - beta1**t)     c = 1 if correct_bias is False
         p = p - lr * (c * m / (sqrt(v) + eps) + weight_decay * p)
 
-    torch adds ``eps`` to the corrected root instead: ``m / (1 - beta1**t) / (sqrt(v / (1 - beta2**t)) + eps)``. With
-    ``amsgrad``, v in the last line is the largest v so far. The powers of the betas are computed as products over the
-    steps, so a schedule may change the betas.
+    torch adds ``eps`` to the root after the correction of the bias:
+    ``m / (1 - beta1**t) / (sqrt(v / (1 - beta2**t)) + eps)``. With ``amsgrad``, the largest v so far replaces v in the
+    last line. The powers of the betas are computed as products over the steps, so a schedule may change the betas.
 
     :meth:`load_state_dict` reads the states of this class and of Cerebras. It also reads the states of Hugging Face's
     AdamW, which decays the weights after the rest of the step, and, with a warning, the states of torch's AdamW.
@@ -138,11 +138,11 @@ class Adam(AdamW):
 
 
 def _with_products(group: State, saved: State) -> State:
-    """Return the state of a parameter, where steps or powers of another library are replaced by products of betas."""
+    """Return the state of a parameter, but replace the steps or powers of another library by products of betas."""
     state = dict(saved)
     step = state.pop("step", None)
     for beta, name in zip(group["betas"], ("beta1", "beta2"), strict=True):
-        power = state.pop(f"{name}_power", None)  # this is the power for the next step
+        power = state.pop(f"{name}_power", None)  # the saved power is the power for the next step
         if power is not None:
             state[f"{name}_product"] = float(power) / float(beta or 1)
         elif step is not None and group.get("correct_bias", True):

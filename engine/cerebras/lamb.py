@@ -8,7 +8,7 @@ from .optimizer import CerebrasOptimizer, State, zeros_like
 class Lamb(CerebrasOptimizer):
     """Lamb: the step of Adam, scaled for each parameter by the norm of the parameter.
 
-    With gradient g and parameter p::
+    If g is the gradient and p the parameter, a step computes::
 
         m = beta1 * m + (1 - beta1) * g
         v = beta2 * v + (1 - beta2) * g**2

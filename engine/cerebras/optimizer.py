@@ -16,7 +16,7 @@ State = dict[str, Any]
 
 
 class CerebrasOptimizer(Optimizer):
-    """The base class of optimizers with an update that no torch optimizer makes.
+    """The base class of optimizers whose updates differ from the updates of torch's optimizers.
 
     A subclass implements two methods: :meth:`initial_state` returns the state of a parameter before its first step, and
     :meth:`update` changes a parameter. Single numbers in the state are float64 tensors, or float32 tensors if the
@@ -50,7 +50,7 @@ class CerebrasOptimizer(Optimizer):
 
     @abstractmethod
     def update(self, group: State, param: torch.Tensor, grad: torch.Tensor, state: State) -> None:
-        """Change a parameter and its state by one step, without gradients."""
+        """Change a parameter and its state by one step. Autograd is off during this call."""
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a param group.
@@ -119,7 +119,7 @@ class CerebrasOptimizer(Optimizer):
                 )
 
     def converted(self, state_dict: State) -> State:
-        """Return a saved state in the form in which this class saves it. A subclass may convert other states.
+        """Check and return a saved state. A subclass may convert the state of another class before the check.
 
         Raises:
             ValueError: the state comes from another optimizer.

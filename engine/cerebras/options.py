@@ -9,7 +9,8 @@ import torch
 
 from lehr.engine.values_in_errors import shown
 
-# The least value of each option, and the value that the option must be below. Other options may be any finite number.
+# The smallest value that an option may have, and the bound that it must be below. An option that is not in this table
+# may be any finite number.
 RANGES = {
     "lr": (0.0, math.inf),
     "betas": (0.0, 1.0),
@@ -29,12 +30,12 @@ FLAGS = (
 def check_option_values(
     options: dict[str, Any], names: Iterable[str], pairs: Iterable[str] = (), optional: Iterable[str] = ()
 ) -> None:
-    """Check that options are numbers within their ranges, or True or False.
+    """Check that each option is a number within its range, or True or False if the option is a flag.
 
     Args:
         options: the options by name, such as a param group.
         names: the options to check.
-        pairs: the names of the options that are two numbers.
+        pairs: the names of the options that are pairs of numbers.
         optional: the names of the options that may be None.
 
     Raises:

@@ -38,7 +38,7 @@ def check_saved(name: str, saved: Any, own: torch.Tensor) -> None:
         own: the entry that the optimizer makes.
 
     Raises:
-        TypeError: ``saved`` is not a tensor; a number is accepted if ``own`` is a single number.
+        TypeError: ``saved`` is not a tensor. If ``own`` is a single number, ``saved`` may also be a float or an int.
         ValueError: ``saved`` has another shape, or is a single number that is not finite.
     """
     if own.dim() == 0 and isinstance(saved, int | float):

@@ -8,7 +8,7 @@ from .optimizer import CerebrasOptimizer, State, zeros_like
 class SGD(CerebrasOptimizer):
     """SGD that applies ``dampening`` at each step. The SGD of torch does not dampen the first step.
 
-    With gradient g, parameter p and buffer b, which starts at 0::
+    If g is the gradient, p the parameter and b the buffer, which starts at 0, a step computes::
 
         g = g + weight_decay * p
         b = momentum * b + (1 - dampening) * g

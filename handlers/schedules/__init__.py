@@ -1,4 +1,7 @@
-"""Schedules, which give the value of a hyper-parameter at each event. Most are pure functions of the event index."""
+"""Schedules, which give the value of a hyper-parameter at each event.
+
+Most schedules are pure functions of the event index.
+"""
 
 from typing import TYPE_CHECKING
 

@@ -16,7 +16,7 @@ from .duration_annotations import Duration
 class Anneal(Schedule):
     """A schedule that moves from ``start_value`` at event 0 to ``end_value`` at event ``duration``, along a curve.
 
-    With the progress ``p = i / duration``::
+    The progress at event i is ``p = i / duration``, and the value is::
 
         value(i) = start_value + (end_value - start_value) * curve(min(p, 1))           beyond="hold"
         value(i) = start_value + (end_value - start_value) * curve(1 - |p % 2 - 1|)  beyond="mirror"
@@ -25,14 +25,14 @@ class Anneal(Schedule):
     Args:
         start_value: value at event 0; a float, or a list of G floats, one for each param group.
         end_value: value at event ``duration``; a float, or a list of G floats.
-        duration: events from the start value to the end value, at least 0, not necessarily whole; with 0, event 0 has
-            the end value.
+        duration: the number of events from the start value to the end value, at least 0, not necessarily whole; with 0,
+            event 0 has the end value.
         curve: the curve from the start value to the end value.
-        beyond: the values after ``duration``: ``"hold"`` keeps the end value; ``"mirror"`` goes back to the start value
-            and repeats both ways for ever; ``"stretch"`` goes back a part of the way and reaches the end value again
-            after ``duration`` more events.
+        beyond: the values after ``duration``: ``"hold"`` keeps the end value; ``"mirror"`` goes back to the start
+            value, then to the end value again, and so on for ever; ``"stretch"`` goes back a part of the way to the
+            start value, and reaches the end value again after ``duration`` more events.
 
-    Shapes: ``(n,)``, or ``(n, G)`` if a value is a list.
+    Shapes: the result is ``(n,)``, or ``(n, G)`` if a value is a list.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -68,7 +68,7 @@ class Anneal(Schedule):
         if self.duration == 0:
             progress = np.ones_like(indices)
         elif self.beyond == "mirror":
-            # The remainder of event indices is exact. For large indices, the remainder of the progress would not be.
+            # The remainder of event indices is exact. The remainder of the progress is inexact for large indices.
             progress = 1 - np.abs(indices % (2 * self.duration) / self.duration - 1)
         elif self.beyond == "stretch":
             progress = indices / (self.duration * np.maximum(np.ceil(indices / self.duration), 1))
@@ -78,6 +78,6 @@ class Anneal(Schedule):
 
 
 def between(start_value: Number, end_value: Number, fraction: Array) -> Array:
-    """Blend two values, or two lists of G values. Fractions ``(n,)`` give an array ``(n,)`` or ``(n, G)``."""
+    """Return blends of two values, or of two lists of G values, as an array ``(n,)`` or ``(n, G)``."""
     start, end = np.asarray(start_value, dtype=np.float64), np.asarray(end_value, dtype=np.float64)
     return blend(start, end, fraction[:, None] if start.ndim or end.ndim else fraction)

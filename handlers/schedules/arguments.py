@@ -203,8 +203,8 @@ def value_at(index: int, value: object, named: Callable[[int], str]) -> float | 
     """
     if type(value) is float and math.isfinite(value):
         return value
-    # The sum is finite only if each float is finite, and is faster than a check of each float. It may overflow for
-    # finite floats, so each float is then checked.
+    # The sum is finite only if each float is finite, and is faster than a check of each float. The sum of finite
+    # floats may be infinite, so ``number_or_numbers`` checks each float if the sum is not finite.
     if type(value) is not list or set(map(type, value)) != {float} or not math.isfinite(sum(value)):
         value = number_or_numbers(named(index), value)
     return list(value) if isinstance(value, tuple) else value
@@ -218,7 +218,7 @@ def whole_number(name: str, value: object, *, at_least: int) -> int:
     ...
     ValueError: cycle_size must be a whole number of at least 2, given 2.5
     """
-    if type(value) is int and at_least <= value <= MAX_EVENT_INDEX:  # the usual case, and quick to see
+    if type(value) is int and at_least <= value <= MAX_EVENT_INDEX:  # the usual case, which is fast to check
         return value
     result = number(name, value)
     if not result.is_integer() or result < at_least:
@@ -373,7 +373,7 @@ def groups_of(*values: Any) -> int | None:
 
 
 def same_groups(counts: Mapping[str, int | None]) -> None:
-    """Check that arguments have values for the same number of param groups. A count of None fits any number."""
+    """Check that arguments have values for the same number of param groups. A count of None is ignored."""
     given = {name: count for name, count in counts.items() if count is not None}
     if len(set(given.values())) > 1:
         shown_counts = " and ".join(f"{name} with {count}" for name, count in given.items())

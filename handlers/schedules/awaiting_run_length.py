@@ -16,8 +16,9 @@ from .run_length import RunLength
 class InUnits(Schedule):
     """The arguments of a schedule with durations such as ``"10%"``, until the length of the run is known.
 
-    If you construct a schedule with a text as a duration, or from a schedule with such a text, you get an instance of
-    this class. It has no values. :meth:`in_run` returns the schedule itself.
+    If you pass a text as a duration to the constructor of a schedule, the constructor returns an instance of this
+    class. It also does so if you pass a schedule with such a text. An instance has no values; :meth:`in_run` returns
+    the schedule, which has values.
 
     Args:
         schedule_type: the class of the schedule.
@@ -39,7 +40,7 @@ class InUnits(Schedule):
     given: Mapping[str, Any] = field(hash=False)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Construct an instance of this class, without the check for texts of other schedules."""
+        """Construct an instance, without the search for texts in the constructors of other schedules."""
         return object.__new__(cls)
 
     def __post_init__(self) -> None:
@@ -48,7 +49,7 @@ class InUnits(Schedule):
             duration_texts.quantity(name, text)
 
     def in_run(self, run: RunLength | None) -> Schedule:
-        """Return the schedule itself, with its durations in events of the run."""
+        """Return the schedule, with its durations converted to events of the run."""
         if run is None:
             refuse_without_run(*next(self.texts_inside()))
         given = {name: _in_run(value, run) for name, value in self.given.items()}
@@ -71,12 +72,12 @@ class InUnits(Schedule):
         return f"{self.schedule_type.__name__}({given})"
 
     def _texts(self) -> list[tuple[str, str]]:
-        """Return the name and the text of each duration of this schedule that is a text."""
+        """Return the names and texts of the durations of this schedule that are texts."""
         names = [name for name in durations_of(self.schedule_type) if name in self.given]
         return [pair for name in names for pair in texts_of(name, self.given[name])]
 
     def texts_inside(self) -> Any:
-        """Yield the names and texts of this schedule's durations, and then of the schedules that it contains."""
+        """Yield the names and texts of the durations of this schedule, then those of the schedules in its arguments."""
         yield from self._texts()
         for value in self.given.values():
             for one in value if isinstance(value, list | tuple) else [value]:
@@ -85,7 +86,7 @@ class InUnits(Schedule):
 
 
 def placeholder_for(cls: type[Schedule], args: tuple[Any, ...], kwargs: dict[str, Any]) -> InUnits | None:
-    """Return the arguments of a schedule as :class:`InUnits` if an argument is, or contains, a text; otherwise None."""
+    """Return the arguments of a schedule as :class:`InUnits` if a duration in them is a text; otherwise None."""
     names, durations = _known(cls)
     for name, value in (*zip(names, args, strict=False), *kwargs.items()):
         if type(value) in NUMBERS:

@@ -27,7 +27,8 @@ FORMER_NAMES = {"ahead": "is_pure", "from_parts": "value_from_parts"}
 class TakesTexts:
     """A base class whose constructor returns :class:`.InUnits` if a duration is a text such as ``"10%"``.
 
-    ``__new__`` is not in :class:`Schedule`, so that the signature of each schedule lists the fields of the schedule.
+    ``__new__`` stands in this class, because a ``__new__`` in :class:`Schedule` would hide the fields in the signature
+    of each schedule.
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -44,9 +45,9 @@ class TakesTexts:
 class Schedule(TakesTexts, ABC):
     """The value of a hyper-parameter as a pure function of the event index.
 
-    A schedule knows no optimizer and no engine, and does not count its calls. You may ask for any index in any order,
-    and the value of an index is always the same. A subclass is a frozen dataclass whose fields are plain data. It
-    implements one method: :meth:`values` computes the formula.
+    A schedule refers to no optimizer and no engine, and does not count its calls. You may pass any indices in any
+    order, and the value at an index is always the same. A subclass is a frozen dataclass whose fields are plain data.
+    It implements one method: :meth:`values` computes the formula.
 
     Shapes: if ``i`` is an int, ``schedule(i)`` is a float. If ``indices`` is an array ``(n,)``, ``schedule(indices)``
     is a float64 array ``(n,)``. A schedule with one value for each of G param groups adds an axis: the shapes are
@@ -76,9 +77,8 @@ class Schedule(TakesTexts, ABC):
     def in_run(self, run: RunLength | None) -> "Schedule":
         """Return the schedule with durations such as ``"10%"`` converted to events of a run.
 
-        A schedule whose durations are numbers returns itself.
-
-        A scheduler calls this with its argument ``run``.
+        If all durations are numbers, return this schedule itself. A scheduler calls this method with its argument
+        ``run``.
 
         Raises:
             ValueError: ``run`` is None, or cannot convert a text.
@@ -92,13 +92,13 @@ class Schedule(TakesTexts, ABC):
         return self
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Accept a subclass that defines an attribute by its name from before 0.2, and warn about it."""
+        """Accept a subclass that defines an attribute under its former name, and warn about the name."""
         super().__init_subclass__(**kwargs)
         own = [base for base in cls.__mro__ if base is cls or not issubclass(base, Schedule)]
         for old, new in FORMER_NAMES.items():
             for base in own:
                 if old in vars(base):
-                    # The class statement is three levels up, because ABCMeta is between.
+                    # The class statement is three frames up, because ``ABCMeta.__new__`` has a frame of its own.
                     warnings.warn(_renamed(base.__name__, old, new), DeprecationWarning, stacklevel=3)
                     setattr(cls, new, vars(base)[old])
                     break
@@ -114,7 +114,8 @@ class Schedule(TakesTexts, ABC):
         warnings.warn(_renamed(type(self).__name__, "from_parts", "value_from_parts"), DeprecationWarning, stacklevel=2)
         return self.value_from_parts(index, read)
 
-    # Whether the value at an event depends on the values at all earlier events. Then the schedule cannot count tokens.
+    # Whether the value at an event depends on the values at all earlier events. If True, the event index cannot count
+    # tokens.
     goes_event_by_event: ClassVar[bool] = False
 
     @abstractmethod
@@ -139,7 +140,7 @@ class Schedule(TakesTexts, ABC):
             value = getattr(self, name)
             if type(value) not in fields.PLAIN:
                 found += value if isinstance(value, tuple) else (value,)
-        # The check of the type first: a list of values for groups has many floats, and isinstance is slow for them.
+        # The type is compared first, because ``isinstance`` is slow and a list of values for groups has many floats.
         return tuple([item for item in found if type(item) not in fields.PLAIN and isinstance(item, Schedule)])
 
     @property
@@ -154,8 +155,8 @@ class Schedule(TakesTexts, ABC):
     def value_from_parts(self, index: int, read: "Callable[[Schedule, int], Value]") -> "Value | None":
         """Return the value at one event, computed from the values of the parts.
 
-        A schedule that contains a :class:`.LiveSchedule` is read in this way, event by event. Return None if only
-        :meth:`values` can compute the value.
+        If a schedule contains a :class:`.LiveSchedule`, this method computes its values, one event at a time. Return
+        None if only :meth:`values` can compute the value.
 
         Args:
             index: the event index.
@@ -221,7 +222,7 @@ def schedules_field(at_least: int = 1, groups: fields.Groups | None = None) -> A
 
 
 def common_groups(parts: Iterable[Any]) -> int | None:
-    """Return the number of param groups for which schedules or rules have values; None if all groups share values.
+    """Return the number of param groups for which schedules or rules have values; None if all groups share one value.
 
     Raises:
         ValueError: the schedules have values for different numbers of groups.
@@ -240,7 +241,7 @@ def with_group_axis(values: NDArray[Any], wanted: bool) -> NDArray[Any]:
 @description_of.register
 def _(schedule: Schedule, outer: tuple[int, ...] = ()) -> Description:
     description = schedule.description()
-    # Before 0.2, ``description()`` returned a text. Schedules of users may still do so.
+    # Before 0.2, ``description()`` returned a text. In schedules of users, it may still return a text.
     return {"repr": description} if isinstance(description, str) else description
 
 

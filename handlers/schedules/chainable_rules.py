@@ -1,4 +1,4 @@
-"""Rules for :class:`.Recursion`. By its rule, a scheduler changes the value that another scheduler has written."""
+"""Rules for :class:`.Recursion`, by which a scheduler changes the value that another scheduler has written."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from .arguments import Number
 from .base import Array, Schedule, checked_schedule, schedule_field, with_group_axis
 from .decays import GammaDecay
 
-TINY = 1e-290  # a factor below this number has lost digits
+TINY = 1e-290  # a factor below this number may have lost digits by underflow
 
 
 def _now_and_before(schedule: Schedule, steps: Array) -> tuple[Array, Array]:
@@ -20,8 +20,8 @@ def _now_and_before(schedule: Schedule, steps: Array) -> tuple[Array, Array]:
     One call of ``schedule.values`` computes both. If a rule contains a recursion, a second call would double the work
     at each level of nesting.
     """
-    if (steps[1:] - steps[:-1] == 1).all():  # the usual case: all but one of the steps before are in ``steps``
-        before = np.maximum(steps[0] - np.arange(64.0, 0, -1), 0)  # 64 of them: see read_block
+    if (steps[1:] - steps[:-1] == 1).all():  # the usual case: only ``steps[0] - 1`` must be added
+        before = np.maximum(steps[0] - np.arange(64.0, 0, -1), 0)  # 64 steps before: see read_block
         values = schedule.values(np.concatenate([before, steps]))
         return values[64:], values[63:-1]
     values = schedule.values(np.concatenate([steps, np.maximum(steps - 1, 0)]))
@@ -49,7 +49,7 @@ class Rule(ABC):
 class Scaling(Rule):
     """A rule that multiplies the value by ``a = factors(k) / factors(k - 1)``.
 
-    If no other rule changes the value, it is ``v_0 * factors(k)``.
+    If no other rule changes the value, the value is ``v_0 * factors(k)``, where ``v_0`` is the initial value.
 
     Args:
         factors: a schedule of factors.
@@ -70,8 +70,8 @@ class Scaling(Rule):
     def coefficients(self, steps: Array) -> tuple[Array, Array]:
         """Return the arrays a and c of the class docstring at the steps.
 
-        After a factor of 0, the quotient is undefined. For a ``GammaDecay``, ``a`` is then computed from
-        ``gamma``. For any other schedule, ``a`` is then 1 if the new factor is also 0, and otherwise 0.
+        If ``factors(k - 1)`` is 0, the quotient is undefined. For a ``GammaDecay``, ``a`` is then computed from
+        ``gamma``. For any other schedule, ``a`` is then 1 if ``factors(k)`` is 0, and otherwise 0.
         """
         now, before = _now_and_before(self.factors, steps)
         before = np.where(steps.reshape(-1, *[1] * (now.ndim - 1)) == 0, 1.0, before)
@@ -88,14 +88,14 @@ class Scaling(Rule):
 class Approach(Rule):
     """A rule that moves the value towards an end value.
 
-    ``a = weights(k) / weights(k - 1)`` and ``c = end_value * (1 - a)``. If the weight before is 0 and the weights rise
-    again, ``a = 1`` and ``c = (base_value - end_value) * weights(k)``. If no other rule changes the value, it is
-    ``end_value + (v_0 - end_value) * weights(k)``.
+    The rule has ``a = weights(k) / weights(k - 1)`` and ``c = end_value * (1 - a)``. If ``weights(k - 1)`` is 0, the
+    rule has ``a = 1`` and ``c = (base_value - end_value) * weights(k)``. If no other rule changes the value, the value
+    is ``end_value + (v_0 - end_value) * weights(k)``, where ``v_0`` is the initial value.
 
     Args:
         weights: a schedule of weights from 1 to 0.
         end_value: the end value; a float, or a list of G floats, one for each param group.
-        base_value: the value to which rising weights lead back; a float, or a list of G floats.
+        base_value: the value that the weight 1 gives if the weights rise again from 0; a float, or a list of G floats.
         restarts: the steps at which the value is set to one of ``restart_values``.
         restart_values: a value for each of ``restarts``; each value is a float, or a list of G floats.
 
@@ -135,7 +135,7 @@ class Approach(Rule):
         end, base = np.asarray(self.end_value, dtype=np.float64), np.asarray(self.base_value, dtype=np.float64)
         now, before = _now_and_before(self.weights, steps)
         before = np.where(steps == 0, 1.0, before)
-        over = np.abs(before) < 1e-14  # a cosine does not end exactly at 0
+        over = np.abs(before) < 1e-14  # at the end of a cosine, a weight may differ from 0 by a rounding error
         a = np.divide(now, before, out=np.ones_like(now), where=~over)
         if self.groups is not None:
             a, now, over = a[:, None] * np.ones(self.groups), now[:, None], over[:, None]
@@ -153,7 +153,7 @@ class Assignment(Rule):
 
     Args:
         schedule: the schedule of the new values.
-        first_factor: the factor of the value at step 0; None to replace the value at step 0, too.
+        first_factor: the factor of the value at step 0; None to replace the value at step 0 by ``schedule(0)``.
 
     Shapes: a and c are ``(n,)``, or ``(n, G)`` if ``schedule`` has values for G groups.
 
@@ -184,8 +184,8 @@ class Assignment(Rule):
 class Addition(Rule):
     """A rule that adds the change of a schedule to the value: ``a = 1`` and ``c = schedule(k) - schedule(k - 1)``.
 
-    At step 0, the rule replaces the value: ``a = 0`` and ``c = schedule(0)``. If no other rule changes the value, it is
-    ``schedule(k)``.
+    At step 0, the rule replaces the value: ``a = 0`` and ``c = schedule(0)``. If no other rule changes the value, the
+    value is ``schedule(k)``.
 
     Args:
         schedule: the schedule whose changes are added.

@@ -16,18 +16,18 @@ from .duration_annotations import ListedEvents
 
 @dataclass(frozen=True)
 class Concatenation(Schedule):
-    """Several schedules one after another, each from its own event 0. The last schedule has no end.
+    """Several schedules one after another, each of which begins with its event 0. The last schedule has no end.
 
-    With durations d_0, d_1, ... and the starts ``t_k = d_0 + ... + d_{k-1}``::
+    The durations are d_0, d_1, ..., so schedule k begins at event ``t_k = d_0 + ... + d_{k-1}``, and the value is::
 
         value(i) = schedules[k](i - t_k)    for the last k with t_k <= i
 
     Args:
         schedules: two or more schedules. Some may have one value for all groups, and others one value for each of G
             groups.
-        durations: events of each schedule except the last, at least 0; a schedule of 0 events is skipped.
+        durations: the number of events of each schedule except the last, at least 0; a schedule of 0 events is skipped.
 
-    Shapes: ``(n,)``, or ``(n, G)`` if one of the schedules has values for G groups.
+    Shapes: the result is ``(n,)``, or ``(n, G)`` if one of the schedules has values for G groups.
 
     Raises:
         TypeError: a duration is not a number.
@@ -56,8 +56,8 @@ class Concatenation(Schedule):
                 "durations must have one item fewer than schedules, which must have at least two items, "
                 f"given {len(self.schedules)} schedules and durations {arguments.shown(list(self.durations))}"
             )
-        # These attributes are stored because pure schedules do not change, and because an examination of all schedules
-        # for each block of events would be slow, above all in nested concatenations.
+        # These attributes can be stored because pure schedules do not change. To compute the attributes again for each
+        # block of events would be slow, above all in nested concatenations.
         self._set(
             _starts=tuple(accumulate(self.durations, initial=0)),
             _is_pure=all(schedule.is_pure for schedule in self.schedules),
@@ -103,7 +103,7 @@ class Concatenation(Schedule):
         return values
 
     def _in_force(self, indices: Array, first: int, last: int) -> list[tuple[int, Any]]:
-        """Return the number of each active schedule from ``first`` to ``last``, with the positions of its events."""
+        """Return pairs: the index of a schedule, and the positions in ``indices`` of the events of this schedule."""
         order = np.argsort(indices, kind="stable")
         ends = np.searchsorted(indices, self._starts[first + 1 : last + 1], sorter=order)
         return [(number, events) for number, events in enumerate(np.split(order, ends), first) if len(events)]

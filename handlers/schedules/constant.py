@@ -19,7 +19,7 @@ class Constant(Schedule):
     Args:
         value: a float, or a list of G floats, one for each param group.
 
-    Shapes: ``(n,)``, or ``(n, G)``.
+    Shapes: the result is ``(n,)``, or ``(n, G)``.
 
     Raises:
         TypeError, ValueError: a value is not a finite number.
@@ -55,7 +55,7 @@ class PiecewiseConstant(Schedule):
             param group.
         milestones: the event indices at which the next value begins, in rising order.
 
-    Shapes: ``(n,)``, or ``(n, G)`` if a value is a list.
+    Shapes: the result is ``(n,)``, or ``(n, G)`` if a value is a list.
 
     Raises:
         TypeError: a value or a milestone is not a number; an argument is not a list or tuple.

@@ -16,19 +16,19 @@ from .wrapper import Wrapper
 class Cooldown(Wrapper):
     """A schedule that moves from the values of another schedule to an end value, along a curve.
 
-    With the progress ``p = min(max(i - begin, 0) / duration, 1)``::
+    The progress at event i is ``p = min(max(i - begin, 0) / duration, 1)``, and the value is::
 
         value(i) = schedule(i) + (end_value - schedule(i)) * curve(p)
 
     Args:
         schedule: the other schedule, which continues during the cool-down.
         begin: the event at which the cool-down begins, at least 0.
-        duration: events of the cool-down, above 0.
+        duration: the number of events of the cool-down, above 0.
         end_value: value at the end of the cool-down and after it; a float, or a list of G floats, one for each
             param group.
         curve: the curve of the cool-down.
 
-    Shapes: the shape of ``schedule``, or ``(n, G)`` if ``end_value`` is a list.
+    Shapes: the result has the shape of ``schedule``, or ``(n, G)`` if ``end_value`` is a list.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -70,7 +70,7 @@ class Bounded(Wrapper):
         at_least: the lower bound; None for no bound.
         at_most: the upper bound, at least the lower bound; None for no bound.
 
-    Shapes: the shape of ``schedule``.
+    Shapes: the result has the shape of ``schedule``.
 
     Raises:
         TypeError, ValueError: a bound is not a finite number; the upper bound is below the lower bound.

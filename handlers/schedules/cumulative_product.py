@@ -19,8 +19,8 @@ class Remembered:
     Args:
         products: the products.
         every: the number of events from one product to the next. It doubles when there are too many products.
-        next_event: the event whose product is added next; -1 if the present product was loaded from a saved state, and
-            thus is not a product of factors that this object has seen.
+        next_event: the event whose product is added next; -1 if no product is added, because the present product was
+            loaded from a saved state and may be the product of another function.
     """
 
     products: list[float]
@@ -35,7 +35,7 @@ class Remembered:
         self.next_event = len(self.products) * self.every
 
     def before(self, index: int) -> tuple[int, float]:
-        """Return the last event with a remembered product that is not later than ``index``, and this product."""
+        """Return the last event up to ``index`` whose product is remembered, and this product."""
         at = min(index // self.every, len(self.products) - 1)
         self.next_event = len(self.products) * self.every
         return at * self.every, self.products[at]
@@ -47,15 +47,15 @@ class CumulativeProduct(StatefulSchedule):
 
     The value at event i is ``function(1) * ... * function(i)``, and 1 at event 0.
 
-    The schedule calls the function once for each event, when the event comes, and never for event 0. It keeps and saves
-    the product, so that the next event takes one call. A seek to a later event takes one call for each event since the
-    last value. The schedule also remembers up to 512 products at equal distances, so that a seek to an earlier event
-    takes at most as many calls as there are events between two of these products.
+    The schedule calls the function once for each event, when the event comes, and never for event 0. It stores and
+    saves the product, so the next event needs one call of the function. A seek to a later event needs one call for each
+    event since the last value. The schedule also remembers up to 512 products at equal distances. So a seek to an
+    earlier event needs at most as many calls as there are events from one of these products to the next.
 
     Args:
         function: a function ``int -> float`` that returns the factor of an event index.
 
-    Shapes: ``(n,)``; all groups have the same value.
+    Shapes: the result is ``(n,)``; all groups have the same value.
 
     Raises:
         TypeError: ``function`` cannot be called; or, at an event, ``function`` returns no number.
@@ -79,7 +79,7 @@ class CumulativeProduct(StatefulSchedule):
         self._set(_product={"event_index": 0, "product": 1.0}, _remembered=Remembered([1.0]))
 
     def value(self, index: int) -> float:
-        """Multiplies on from the last event; to an earlier event, from a remembered one.
+        """Multiply the last product, or a remembered product before an earlier event, by the factors that follow.
 
         Raises:
             TypeError: a factor is not a number.

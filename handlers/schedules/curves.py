@@ -34,20 +34,20 @@ def blend(start: float | Array, end: float | Array, fraction: Array) -> Array:
     """Return ``start + (end - start) * fraction``, for a fraction in [0, 1].
 
     A fraction of 0 gives exactly ``start``, and a fraction of 1 gives exactly ``end``. If ``start`` and ``end`` are
-    equal, each fraction gives exactly their value. The plain formula would miss ``end`` by a rounding error; for a
-    small ``end``, this error would change most of its digits.
+    equal, each fraction gives exactly this value. With a fraction of 1, the formula itself would give ``end`` with a
+    rounding error, which would change most digits of a small ``end``.
 
     >>> blend(0.1, 1e-20, np.array([0.0, 0.5, 1.0])).tolist()
     [0.1, 0.05, 1e-20]
     """
     mixed = start * (1 - fraction) + end * fraction
-    if type(start) is float and type(end) is float and start != end:  # NumPy takes ten times as long for two floats
+    if type(start) is float and type(end) is float and start != end:  # ``np.minimum`` is slow for floats
         return mixed.clip(min(start, end), max(start, end))
     return mixed.clip(np.minimum(start, end), np.maximum(start, end))
 
 
 def rounded_if_near(numbers: float | Array) -> Array:
-    """Return the numbers, where each number within a rounding error of a whole number is replaced by this whole number.
+    """Return the numbers, but round each number that differs from a whole number only by a rounding error.
 
     >>> rounded_if_near(np.array([2.9999999999999996, 2.5, 3.0])).tolist()
     [3.0, 2.5, 3.0]
@@ -75,7 +75,7 @@ class Curve(ABC):
     """
 
     def __post_init__(self) -> None:
-        """Check the arguments. Each field of type float must be a finite number, also in a curve of a user."""
+        """Check the arguments. Each field of type float must be finite, even in a class that a user defines."""
         for field in dataclasses.fields(self):
             if field.type in (float, "float") and not field.metadata:
                 object.__setattr__(self, field.name, arguments.number(field.name, getattr(self, field.name)))
@@ -95,7 +95,7 @@ def curve_field(default: Any = fields.REQUIRED) -> Any:
 class Linear(Curve):
     """A straight line: ``f(p) = p``.
 
-    Shapes: the shape of ``p``.
+    Shapes: the result has the shape of ``p``.
 
     Example:
         >>> Linear()(np.array([0.0, 0.25, 1.0])).tolist()
@@ -111,7 +111,7 @@ class Linear(Curve):
 class Cosine(Curve):
     """Half a cosine wave, flat at both ends: ``f(p) = (1 - cos(pi * p)) / 2``.
 
-    Shapes: the shape of ``p``.
+    Shapes: the result has the shape of ``p``.
 
     Example:
         >>> Cosine()(np.array([0.0, 0.5, 1.0])).round(4).tolist()
@@ -132,7 +132,7 @@ class Power(Curve):
     Args:
         power: the exponent, above 0.
 
-    Shapes: the shape of ``p``.
+    Shapes: the result has the shape of ``p``.
 
     Raises:
         TypeError: ``power`` is not a number.
@@ -160,7 +160,7 @@ class Polynomial(Curve):
     Args:
         power: the exponent, at least 0.
 
-    Shapes: the shape of ``p``.
+    Shapes: the result has the shape of ``p``.
 
     Raises:
         TypeError: ``power`` is not a number.
@@ -188,7 +188,7 @@ class Exponential(Curve):
     Args:
         ratio: the value of the exponential at the end, in (0, 1). A smaller ratio is faster at first.
 
-    Shapes: the shape of ``p``.
+    Shapes: the result has the shape of ``p``.
 
     Raises:
         TypeError: ``ratio`` is not a number.
@@ -216,7 +216,7 @@ class Logarithmic(Curve):
     Args:
         base: the base of the logarithm, above 1. A larger base is faster at first.
 
-    Shapes: the shape of ``p``.
+    Shapes: the result has the shape of ``p``.
 
     Raises:
         TypeError: ``base`` is not a number.
@@ -241,7 +241,7 @@ class Stairs(Curve):
     Args:
         count: the number of stairs, at least 1. The last stair begins at ``p = 1``.
 
-    Shapes: the shape of ``p``.
+    Shapes: the result has the shape of ``p``.
 
     Raises:
         TypeError: ``count`` is not a number.
@@ -269,7 +269,7 @@ class Tanh(Curve):
         lower: the argument of tanh at the beginning.
         upper: the argument of tanh at the end, more than ``lower``.
 
-    Shapes: the shape of ``p``.
+    Shapes: the result has the shape of ``p``.
 
     Raises:
         TypeError: an argument is not a number.
@@ -307,7 +307,7 @@ class Rex(Curve):
         d: a number in [0, 1). A larger ``d`` moves the change towards the end. ``d=0`` is a straight line, and
             ``d=0.5`` is the REX curve of the paper.
 
-    Shapes: the shape of ``p``.
+    Shapes: the result has the shape of ``p``.
 
     Raises:
         TypeError: ``d`` is not a number.
@@ -336,7 +336,7 @@ class KDecay(Curve):
         curve: the other curve.
         k: the exponent, above 0. A ``k`` above 1 moves the change towards the end.
 
-    Shapes: the shape of ``p``.
+    Shapes: the result has the shape of ``p``.
 
     Raises:
         TypeError: ``curve`` is not a :class:`Curve`; ``k`` is not a number.
@@ -360,12 +360,14 @@ class KDecay(Curve):
 
 @dataclass(frozen=True)
 class Reversed(Curve):
-    """A curve that reverses another curve: ``f(p) = 1 - curve(1 - p)``. A warm-up with it mirrors a decay.
+    """A curve that reverses another curve: ``f(p) = 1 - curve(1 - p)``.
+
+    A warm-up along the reversed curve mirrors a decay along the other curve.
 
     Args:
         curve: the other curve.
 
-    Shapes: the shape of ``p``.
+    Shapes: the result has the shape of ``p``.
 
     Raises:
         TypeError: ``curve`` is not a :class:`Curve`.

@@ -20,7 +20,7 @@ class Decay(Schedule):
     Args:
         initial_value: a float, or a list of G floats, one for each param group.
 
-    Shapes: ``(n,)``, or ``(n, G)`` if ``initial_value`` is a list.
+    Shapes: the result is ``(n,)``, or ``(n, G)`` if ``initial_value`` is a list.
 
     Raises:
         TypeError, ValueError: an argument is not a finite number.
@@ -45,7 +45,7 @@ class GammaDecay(Decay):
 
     @abstractmethod
     def times(self, indices: Array) -> Array:
-        """Return how often ``gamma`` has been applied at each event."""
+        """Return the number of times that ``gamma`` has been applied up to each event."""
 
     def factor(self, indices: Array) -> Array:
         """Return ``gamma``, raised to the number of times that it has been applied."""
@@ -59,11 +59,11 @@ class ExponentialDecay(GammaDecay):
     Args:
         initial_value: value at event 0; a float, or a list of G floats, one for each param group.
         gamma: the factor of the value in ``decay_events`` events.
-        decay_events: events in which the value is multiplied by ``gamma``, above 0.
+        decay_events: the number of events in which the value is multiplied by ``gamma``, above 0.
         staircase: whether to decay in steps, every ``decay_events`` events; the exponent is then
             ``floor(i / decay_events)``.
 
-    Shapes: ``(n,)``, or ``(n, G)`` if ``initial_value`` is a list.
+    Shapes: the result is ``(n,)``, or ``(n, G)`` if ``initial_value`` is a list.
 
     Raises:
         TypeError, ValueError: an argument is not a finite number, or out of its range.
@@ -101,10 +101,10 @@ class StepDecay(GammaDecay):
     Args:
         initial_value: value at event 0; a float, or a list of G floats, one for each param group.
         gamma: the factor of the value at each step.
-        step_size: events from one step to the next, above 0. With 2.5, for example, the steps are at events 3, 5, 8,
-            10, ...
+        step_size: the number of events from one step to the next, above 0. With 2.5, for example, the steps are at
+            events 3, 5, 8, 10, ...
 
-    Shapes: ``(n,)``, or ``(n, G)`` if ``initial_value`` is a list.
+    Shapes: the result is ``(n,)``, or ``(n, G)`` if ``initial_value`` is a list.
 
     Raises:
         TypeError, ValueError: an argument is not a finite number, or out of its range.
@@ -132,7 +132,7 @@ class MultiStepDecay(GammaDecay):
         milestones: the event indices at which ``gamma`` is applied, in rising order. A milestone that is listed twice
             counts twice.
 
-    Shapes: ``(n,)``, or ``(n, G)`` if ``initial_value`` is a list.
+    Shapes: the result is ``(n,)``, or ``(n, G)`` if ``initial_value`` is a list.
 
     Raises:
         TypeError: an argument is not a number; ``milestones`` is not a list or tuple of numbers.
@@ -167,7 +167,7 @@ class PowerDecay(Decay):
         timescale: a number of events, above 0; at this event, the value is ``initial_value * 2 ** -power``.
         power: the exponent, at least 0. With a larger exponent, the value falls faster.
 
-    Shapes: ``(n,)``, or ``(n, G)`` if ``initial_value`` is a list.
+    Shapes: the result is ``(n,)``, or ``(n, G)`` if ``initial_value`` is a list.
 
     Raises:
         TypeError, ValueError: an argument is not a finite number, or out of its range.
@@ -199,7 +199,7 @@ class InverseTimeDecay(Decay):
         exponent: the power of time, at least 0.
         staircase: whether to decay in steps; ``floor(i ** exponent / decay_events)`` then replaces the quotient.
 
-    Shapes: ``(n,)``, or ``(n, G)`` if ``initial_value`` is a list.
+    Shapes: the result is ``(n,)``, or ``(n, G)`` if ``initial_value`` is a list.
 
     Raises:
         TypeError, ValueError: an argument is not a finite number, or out of its range.
@@ -218,7 +218,7 @@ class InverseTimeDecay(Decay):
     def in_events(cls, given: dict[str, Any], epoch_length: int) -> dict[str, Any]:
         """Return the arguments with ``decay_events`` converted from epochs to events.
 
-        Since ``decay_events`` divides a power of time, it is multiplied by the same power of the epoch length.
+        In the formula, ``decay_events`` divides ``i ** exponent``, so it is multiplied by ``epoch_length ** exponent``.
 
         Raises:
             ValueError: ``exponent`` is more than 20.

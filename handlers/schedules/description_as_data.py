@@ -14,7 +14,7 @@ from .legacy_text import ADDRESS, read_text, same_name, same_text
 
 # A value that JSON can hold: a dict, list, str, number, bool or None.
 Description = Any
-# The dataclasses that were described, by name. ``same_schedule`` looks up the defaults of their fields.
+# The dataclasses that were described so far, by name, in which ``same_schedule`` looks up the defaults of fields.
 CLASSES: WeakValueDictionary[str, type] = WeakValueDictionary()
 RECURSIVE, MAX_DEPTH = {"repr": "..."}, 110
 
@@ -43,7 +43,7 @@ def description_of(value: Any, outer: tuple[int, ...] = ()) -> Description:
     if value is None or isinstance(value, bool):
         return value
     for plain in (float, int, str):
-        if isinstance(value, plain):  # subclasses too, such as np.float64
+        if isinstance(value, plain):  # True for subclasses such as np.float64, too
             described = plain(value)
             is_finite = not isinstance(described, float) or math.isfinite(described)
             return described if is_finite else {"repr": repr(described)}  # JSON has no infinity
@@ -66,7 +66,7 @@ def description_of(value: Any, outer: tuple[int, ...] = ()) -> Description:
     name = getattr(value, "__qualname__", None) or getattr(value, "__name__", None)
     if callable(value) and isinstance(name, str):
         return {"function": name}
-    # The attributes of an object may be large, change in training, or refer to the scheduler. Only its class is named.
+    # Only the class of an object is named, because its attributes may be large, change, or refer to the scheduler.
     if repr(value) == object.__repr__(value):
         return {"type": type(value).__qualname__}
     return {"repr": re.sub(ADDRESS, "", repr(value))}

@@ -12,7 +12,7 @@ EVENTS, PERCENT, STEPS, EPOCHS = "events", "percent", "steps", "epochs"
 TOKENS, SAMPLES, MILLISECONDS = "tokens", "samples", "milliseconds"
 MULTIPLIERS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9, "T": 10**12}
 _MINUTE, _HOUR, _DAY = 60_000, 3_600_000, 86_400_000
-# Each word for a unit, in lower case and in the singular, with its unit and the factor that converts it to this unit.
+# For each word in lower case and in the singular: the unit of an amount, and the factor that converts to this unit.
 WORDS: dict[str, tuple[str, int]] = {
     "%": (PERCENT, 1),
     "percent": (PERCENT, 1),
@@ -35,7 +35,7 @@ WORDS: dict[str, tuple[str, int]] = {
     "day": (MILLISECONDS, _DAY),
 }
 EXAMPLES = "'10%', '3 epochs', '500 steps', '2B tokens', '1.5M samples' or '30 min'"
-# A multiplier must not be followed by a letter, because the T of "2 Tokens" is no multiplier.
+# No letter may follow a multiplier, because the T of "2 Tokens" is not a multiplier.
 TEXT = re.compile(
     r"\s*(?P<number>[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9]{1,2})?|\.[0-9][0-9_]*)"
     r"\s*(?P<multiplier>[kKMBGT](?![A-Za-z]))?\s*(?P<unit>%|[A-Za-z]+)?\s*"
@@ -49,7 +49,7 @@ class Quantity(NamedTuple):
     Args:
         amount: the exact amount, at least 0.
         unit: ``"events"``, ``"percent"``, ``"steps"``, ``"epochs"``, ``"tokens"``, ``"samples"`` or
-            ``"milliseconds"``, which is the unit of all times.
+            ``"milliseconds"``. All times are in milliseconds.
         text: the text from which the amount was read.
     """
 
@@ -140,7 +140,7 @@ def nearest(amount: Fraction) -> int:
 
 
 def positive(name: str, amount: Fraction, whole: int, given: str, unit: str = EVENTS) -> int:
-    """Return ``whole``, the rounded amount. Raise an error if only the rounding made it 0, or if it is too large.
+    """Return the rounded amount ``whole``; raise an error if a positive amount was rounded to 0 or is too large.
 
     >>> positive("duration", Fraction(1, 5), 0, "'1%'")
     Traceback (most recent call last):
@@ -192,7 +192,7 @@ def shown_amount(amount: float, unit: str) -> str:
 
 
 def size_of(amount: float, unit: str) -> tuple[float, str]:
-    """Return the number by which an amount is divided before it is shown, and the unit that follows the quotient.
+    """Return the number by which an amount must be divided to be shown, and the unit of the quotient.
 
     >>> size_of(1.2e9, "tokens"), size_of(3, "epochs"), size_of(7_200_000, "milliseconds")
     ((1000000000, 'B tokens'), (1, ' epochs'), (3600000, ' h'))

@@ -22,7 +22,7 @@ def in_events(
     run: RunLength | None = None,
     begin: float | str = 0,
 ) -> dict[str, Any]:
-    """Return the arguments of a schedule with durations in events, converted from epochs or from texts like ``"10%"``.
+    """Return the arguments of a schedule, with durations converted to events from epochs or texts like ``"10%"``.
 
     With ``epoch_length``, a number of epochs is multiplied by ``epoch_length``. A factor that is applied at each event
     becomes its ``epoch_length``-th root. Texts are converted by the length of the run. The phases of a schedule are
@@ -31,14 +31,15 @@ def in_events(
     Args:
         schedule_type: the class of the schedule.
         given: the arguments of the schedule by name; None stays None.
-        epoch_length: events in an epoch, at least 1, if numbers are epochs; None if numbers are events.
-        run: the length of the run; may be None if no text needs it.
-        begin: the number of events before the first phase, or a text.
+        epoch_length: the number of events in an epoch, at least 1, if the numbers in ``given`` are epochs; None if they
+            are events.
+        run: the length of the run; None is an error if an argument is a text.
+        begin: the duration before the first phase: a number of events, or a text such as ``"10%"``.
 
     Raises:
         TypeError, ValueError: ``epoch_length`` is not a whole number of at least 1; a duration is not a whole number of
-            events; an argument cannot be converted from epochs to events; there is a text but no run, or the run cannot
-            convert the text.
+            events; an argument cannot be converted from epochs to events; an argument is a text, but ``run`` is None or
+            cannot convert the text.
 
     Example:
         >>> from lehr.handlers.schedules import MultiStepDecay
@@ -58,7 +59,7 @@ def in_events(
 
 
 def has_text(value: Any) -> bool:
-    """Return whether a duration is a text, or whether a list of durations or of pairs contains such a text.
+    """Return whether a duration is a text, or a list of durations or of pairs contains a duration that is a text.
 
     >>> [has_text(value) for value in (3, "10%", [1, "10%"], [("10%", 0.1)], [(1, 0.1)])]
     [False, True, True, True, False]
@@ -85,7 +86,7 @@ def texts_of(name: str, value: Any) -> Iterator[tuple[str, str]]:
 
 
 def durations_of(schedule_type: Any) -> Mapping[str, str]:
-    """Return the names of those arguments of a schedule that are numbers of events, with their units."""
+    """Return the names of the arguments of a schedule that are durations, with the ``unit`` of each argument."""
     return _durations_of(schedule_type) if isinstance(schedule_type, type) and is_dataclass(schedule_type) else {}
 
 
@@ -207,7 +208,7 @@ def _event_after(run: RunLength, begin: float | str, name: str, text: str) -> in
 
 
 def _phases_in_events(phases: dict[str, Any], run: RunLength, begin: float | str) -> dict[str, Any]:
-    """Return the durations of a schedule's phases in events. The events at which phases begin are rounded."""
+    """Return the durations of phases in events, after rounding the events at which the phases begin."""
     names, durations = ["begin"], [begin]
     for name, value in phases.items():
         listed = isinstance(value, list | tuple)
@@ -223,7 +224,7 @@ def _phases_in_events(phases: dict[str, Any], run: RunLength, begin: float | str
 
 
 def _each(name: str, value: Any, convert: Callable[[str, Any], Any], *, texts: bool) -> Any:
-    """Return a duration, a list of durations or a list of pairs, with ``convert`` applied to some durations.
+    """Return a duration, a list of durations or a list of pairs, where ``convert`` replaces some durations.
 
     Args:
         name: the name of the argument.

@@ -1,7 +1,7 @@
 """Dataclass fields for schedules. Each field checks its argument when the schedule is constructed.
 
-A field also says how its argument is converted from epochs to events (``unit``), and for how many param groups the
-argument has values (``groups``).
+The metadata of a field also contain ``unit``, which determines how the argument is converted from epochs to events, and
+``groups``, a function that returns the number of param groups for which the argument has values.
 """
 
 import dataclasses
@@ -14,14 +14,14 @@ from . import arguments
 
 # The units of arguments:
 # - EVENTS: a number of events, a list of such numbers, or a list of pairs that begin with such a number;
-# - PHASES: the same, for phases that follow one another in the order of the fields;
+# - PHASES: the same kinds of argument, for phases that follow one another in the order of the fields;
 # - PER_EVENT: a factor that is applied at each event;
 # - AMBIGUOUS: an argument that cannot be converted from epochs to events.
 EVENTS, PHASES, PER_EVENT, AMBIGUOUS = "events", "phases", "per event", "ambiguous"
 Check = Callable[[str, Any], Any]
 Groups = Callable[[Any], int | None]
 MAX_DEPTH, MAX_PARTS = 50, 100_000  # limits for schedules that contain schedules, and curves that contain curves
-# The types of most arguments. They are checked first, because ``isinstance`` is slow for an abstract class.
+# The types of most arguments. The code compares them first, because ``isinstance`` is slow for an abstract class.
 PLAIN = {float, int, bool, str, type(None)}
 # The name of a field, its ``check``, whether its default is None, and its ``groups``.
 CheckedField = tuple[str, Check, bool, Groups | None]
@@ -43,7 +43,7 @@ def argument(
 
 
 def value(default: Any = REQUIRED) -> Any:
-    """Return a field for a value of the hyper-parameter: a float, or a list with one for each param group."""
+    """Return a field for a value of the hyper-parameter: a float, or a list of floats, one for each param group."""
     return argument(arguments.number_or_numbers, default, groups=arguments.groups_of)
 
 
@@ -120,7 +120,8 @@ def check(owner: Any) -> None:
 def _refuse_depth(name: str, value: Any) -> None:
     """Raise an error for a composition that is too deep or too large to be evaluated, copied or saved.
 
-    A few objects may form a composition of millions, because a schedule may contain the same schedule repeatedly.
+    A few objects may form a composition with millions of parts, because a schedule may contain the same schedule
+    several times.
     """
     level, count = _dataclasses_in([value]), 0
     for _ in range(MAX_DEPTH):
@@ -158,7 +159,7 @@ def groups_of(owner: Any) -> int | None:
 
 
 def names_of(owner: Any) -> list[str]:
-    """Return the names of the fields of a dataclass. They are looked up once for each class."""
+    """Return the names of the fields of a dataclass, which are looked up once for each class."""
     known = _NAMES.get(owner)
     if known is None:
         known = _NAMES[owner] = [field.name for field in dataclasses.fields(owner)]
@@ -166,7 +167,7 @@ def names_of(owner: Any) -> list[str]:
 
 
 def _checked_fields(owner: Any) -> list[CheckedField]:
-    """Return the fields that check their arguments. They are looked up once for each class."""
+    """Return the fields that check their arguments, which are looked up once for each class."""
     known = _CHECKED_FIELDS.get(type(owner))
     if known is None:
         known = _CHECKED_FIELDS[type(owner)] = [

@@ -43,33 +43,34 @@ class Greedy(StatefulSchedule):
     defines which metric is an improvement. After more than ``patience`` improvements in a row,
     ``value = min(value / factor, max_value)``, and the next ``warmup`` metrics are not counted. After more than
     ``patience`` metrics in a row without an improvement, ``value = max(value * factor, min_value)``, and the next
-    ``cooldown`` metrics are not counted. After ``reset_start`` falls with all groups at ``min_value``, the schedule
+    ``cooldown`` metrics are not counted. After ``reset_start`` falls to ``min_value`` in all groups, the schedule
     starts again from its initial value.
 
     Args:
         initial_value: the first value; a float, or a list of G floats, one for each param group.
         mode: ``"min"`` if a smaller metric is better, ``"max"`` if a larger metric is better.
         factor: the factor of a fall, above 0 and less than 1.
-        patience: the number of metrics in a row that change nothing, at least 0.
+        patience: the number of improvements in a row, or of metrics in a row without an improvement, that do not change
+            the value yet, at least 0.
         threshold: the amount by which a metric must be better to be an improvement.
         threshold_mode: ``"rel"`` or ``"abs"``.
         cooldown: the number of metrics after a fall that are not counted, at least 0.
         warmup: the number of metrics after a rise that are not counted, at least 0.
         min_value: the lower bound of the value; a float, or a list of G floats.
         max_value: the upper bound of the value; a float, or a list of G floats.
-        eps: a change of the value by ``eps`` or less is not made.
+        eps: the value stays the same if it would change by ``eps`` or less.
         smooth: whether to use the mean of the last metrics instead of the last metric.
         window_size: the number of metrics in this mean, at least 1.
-        reset_start: the number of falls at ``min_value`` before a new start, at least 0.
+        reset_start: the number of falls to ``min_value`` in all groups before a new start, at least 0.
 
-    Shapes: one value, or G values, one for each group.
+    Shapes: the result is one value, or a list of G values, one for each group.
 
     Raises:
         TypeError: an argument has the wrong type.
         ValueError: an argument is out of its range; two arguments are lists of different lengths.
 
     Source: Subramanian, Krishnamoorthy and Murthy, "Dynamic Learning Rate Scheduling based on Loss Changes Leads to
-    Faster Convergence", 2025, https://arxiv.org/abs/2512.14527; the rule is that of transformers 5.23.
+    Faster Convergence", 2025, https://arxiv.org/abs/2512.14527; transformers 5.23 has the same rule.
 
     Example:
         >>> greedy = Greedy(initial_value=0.5, factor=0.5, patience=0)
@@ -110,7 +111,7 @@ class Greedy(StatefulSchedule):
         return True
 
     def value(self, index: int) -> float | list[float]:
-        """Return the present value, whatever the event index."""
+        """Return the present value, which does not depend on the event index."""
         values = self._progress.values
         return values[0] if self.groups is None else list(values)
 
@@ -148,7 +149,7 @@ class Greedy(StatefulSchedule):
             now.warmup_counter, now.num_good_epochs = self.warmup, 0
         elif now.num_bad_epochs > self.patience:
             self._change(self.factor)
-            # A new start replaces ``self._progress``, so the cool-down is set after it.
+            # A new start replaces ``self._progress``, so the cool-down is set afterwards.
             if all(value <= low for value, low in zip(now.values, self._each(self.min_value), strict=True)):
                 now.reset_counter += 1
                 if now.reset_counter >= self.reset_start:

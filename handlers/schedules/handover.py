@@ -16,7 +16,7 @@ from .wrapper import Wrapper
 class Handover(Wrapper):
     """A schedule that starts from a given value, and gradually moves to the values of another schedule.
 
-    With the progress ``p = min(max(i - begin, 0) / duration, 1)``::
+    The progress at event i is ``p = min(max(i - begin, 0) / duration, 1)``, and the value is::
 
         value(i) = schedule(i)                                            for i < begin
         value(i) = start_value + (schedule(i) - start_value) * p          for i >= begin
@@ -28,10 +28,10 @@ class Handover(Wrapper):
     Args:
         schedule: the other schedule.
         begin: the event at which the handover begins, at least 0.
-        duration: events of the handover, above 0.
+        duration: the number of events of the handover, above 0.
         start_value: value at ``begin``; a float, or a list of G floats, one for each param group.
 
-    Shapes: the shape of ``schedule``, or ``(n, G)`` if ``start_value`` is a list.
+    Shapes: the result has the shape of ``schedule``, or ``(n, G)`` if ``start_value`` is a list.
 
     Raises:
         TypeError: an argument has the wrong type.

@@ -19,8 +19,9 @@ LONGEST = 2 * arguments.MAX_EVENT_INDEX  # a cycle has at most this number of ev
 class Cyclical(Schedule):
     """Cycles from ``start_value`` towards ``end_value``, along a curve that a subclass defines.
 
-    Cycle k, counted from 0, has ``c_k`` events and then a warm-up of ``w_k`` events. Its values are
-    ``start_k = start_value * start_value_mult**k`` and ``end_k = end_value * end_value_mult**k``. At position j::
+    Cycle k, counted from 0, has ``c_k`` events, and a warm-up of ``w_k`` events follows. The cycle goes from
+    ``start_k = start_value * start_value_mult**k`` to ``end_k = end_value * end_value_mult**k``. The value at position
+    j of the cycle is::
 
         value = start_k + (end_k - start_k) * curve(j / c_k)               for j <= c_k
         value = end_k + (start_{k+1} - end_k) * (j - c_k) / w_k            for c_k < j < c_k + w_k
@@ -31,14 +32,14 @@ class Cyclical(Schedule):
     Args:
         start_value: value at the start of the first cycle.
         end_value: end value of the first cycle.
-        cycle_size: events in the first cycle, at least 2.
+        cycle_size: the number of events in the first cycle, at least 2.
         cycle_mult: factor of the number of events from each cycle to the next, at least 1.
         start_value_mult: factor of the start value from each cycle to the next.
         end_value_mult: factor of the end value from each cycle to the next.
-        warmup_duration: events of the warm-up from the end value of the first cycle to the start value of the second,
-            at least 0.
+        warmup_duration: the number of events of the warm-up from the end value of the first cycle to the start value of
+            the second, at least 0.
 
-    Shapes: ``(n,)``; all groups have the same value.
+    Shapes: the result is ``(n,)``; all groups have the same value.
 
     Raises:
         TypeError: an argument is not a number.
@@ -120,7 +121,7 @@ class Cyclical(Schedule):
 
 
 class Cycle(NamedTuple):
-    """A cycle and the position of an event in this cycle, by the names that ignite uses."""
+    """A cycle and the position of an event in the cycle. The fields have the names that ignite uses."""
 
     cycle: int
     position: int
@@ -142,25 +143,27 @@ class Cycles(Cyclical):
 
 @dataclass(frozen=True)
 class LinearCyclical(Cyclical):
-    """Cycles that go linearly from the start value to the end value and back, or only forth if ``monotonic`` is True.
+    """Cycles along straight lines to the end value and back, or only to the end value if ``monotonic`` is True.
 
-    The value at position j of the first cycle, which has c events (:class:`Cyclical` describes later cycles)::
+    In the first cycle, which has c events, the value at position j is::
 
         value = start + (end - start) * (1 - |2 * j / c - 1|)
         value = start + (end - start) * j / c                  monotonic=True
 
+    For later cycles, see :class:`Cyclical`.
+
     Args:
         start_value: value at the start of the first cycle.
         end_value: end value of the first cycle.
-        cycle_size: events in the first cycle, at least 2.
+        cycle_size: the number of events in the first cycle, at least 2.
         cycle_mult: factor of the number of events from each cycle to the next, at least 1.
         start_value_mult: factor of the start value from each cycle to the next.
         end_value_mult: factor of the end value from each cycle to the next.
-        warmup_duration: events of the warm-up from the end value of the first cycle to the start value of the second,
-            at least 0.
+        warmup_duration: the number of events of the warm-up from the end value of the first cycle to the start value of
+            the second, at least 0.
         monotonic: whether a cycle goes only to the end value. A jump or a warm-up to the start value follows.
 
-    Shapes: ``(n,)``; all groups have the same value.
+    Shapes: the result is ``(n,)``; all groups have the same value.
 
     Raises:
         TypeError: an argument is not a number; ``monotonic`` is not True or False.
@@ -197,21 +200,23 @@ class LinearCyclical(Cyclical):
 class CosineAnnealing(Cyclical):
     """Cycles along half a cosine wave, from the start value to the end value.
 
-    The value at position j of the first cycle, which has c events (:class:`Cyclical` describes later cycles)::
+    In the first cycle, which has c events, the value at position j is::
 
         value = start + (end - start) * (1 - cos(pi * j / c)) / 2
+
+    For later cycles, see :class:`Cyclical`.
 
     Args:
         start_value: value at the start of the first cycle.
         end_value: end value of the first cycle.
-        cycle_size: events in the first cycle, at least 2.
+        cycle_size: the number of events in the first cycle, at least 2.
         cycle_mult: factor of the number of events from each cycle to the next, at least 1.
         start_value_mult: factor of the start value from each cycle to the next.
         end_value_mult: factor of the end value from each cycle to the next.
-        warmup_duration: events of the warm-up from the end value of the first cycle to the start value of the second,
-            at least 0.
+        warmup_duration: the number of events of the warm-up from the end value of the first cycle to the start value of
+            the second, at least 0.
 
-    Shapes: ``(n,)``; all groups have the same value.
+    Shapes: the result is ``(n,)``; all groups have the same value.
 
     Raises:
         TypeError: an argument is not a number.
@@ -269,10 +274,11 @@ def _estimated_cycles(size: int, ratio: float, events: float) -> int:
 
 
 def _growing(size: int, ratio: float, horizon: int, count: int) -> Array:
-    """Return the sizes of ``count`` growing cycles. Stop earlier after the first size of at least ``horizon``.
+    """Return the sizes of ``count`` growing cycles, or of fewer cycles if the last of them reaches ``horizon``.
 
     Each size depends on the size before. A NumPy loop computes each next size by a division by ``1 / ratio``, rounded
-    down. If the rounding error of ``1 / ratio`` leads to another size than :func:`_grown`, the loop starts again there.
+    down. If a rounding error leads to another size than :func:`_grown` returns, the loop starts again with the size
+    that :func:`_grown` returns.
     """
     if not size:  # no warm-up
         return np.zeros(count)

@@ -43,17 +43,17 @@ def _checked_points(name: str, given: Any) -> tuple[tuple[int, arguments.Number]
 class LinearInterpolation(Schedule):
     """Straight lines between the values at given events, which are called milestones.
 
-    With milestones m_0 < m_1 < ... and their values v_0, v_1, ..., for m_k <= i <= m_{k+1}::
+    The milestones are m_0 < m_1 < ..., and their values are v_0, v_1, .... If m_k <= i <= m_{k+1}, the value is::
 
         value = v_k + (v_{k+1} - v_k) * (i - m_k) / (m_{k+1} - m_k)
 
     Before the first milestone and after the last milestone, the value is constant.
 
     Args:
-        milestones_values: at least one pair (milestone, value). A milestone is an event index, an int; the milestones
-            rise. A value is a float, or a list of G floats, one for each param group.
+        milestones_values: at least one pair (milestone, value). The milestones are event indices, ints in rising
+            order. A value is a float, or a list of G floats, one for each param group.
 
-    Shapes: ``(n,)``, or ``(n, G)`` if one of the values is a list.
+    Shapes: the result is ``(n,)``, or ``(n, G)`` if one of the values is a list.
 
     Raises:
         TypeError: the argument is not a list or tuple; a milestone is not an int; a value is not a number or a list of

@@ -26,14 +26,14 @@ def joined_pair(name: str, value: object) -> Joined:
 
 @dataclass(frozen=True)
 class JoinedGroups(Schedule):
-    """A schedule for the first groups, and for groups that were added later and have a multiple of its value.
+    """A schedule that also gives values to groups added later: multiples of the value of a reference group.
 
-    The value of the reference group, one of the first groups, is f(i). For a group that was added with the value v at
-    an event j, let r be f(j). The value of this group is::
+    The reference group is one of the first groups, and its value at event i is f(i). If a group was added with the
+    value v at event j, and r is f(j), the value of the added group is::
 
         value(i) = v * (f(i) / r)
 
-    If r is 0, the group keeps the value v.
+    If r is 0, the added group keeps the value v.
 
     Args:
         schedule: the schedule of the first groups, from the beginning of the run.
@@ -41,7 +41,7 @@ class JoinedGroups(Schedule):
         joined: a pair (v, r) for each group that was added later.
         reference: the index of the reference group among the first groups.
 
-    Shapes: ``(n, num_first + len(joined))``.
+    Shapes: the result is ``(n, num_first + len(joined))``.
 
     Raises:
         TypeError, ValueError: an argument has the wrong type, or is out of range.

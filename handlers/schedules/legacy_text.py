@@ -78,7 +78,7 @@ def same_name(saved: str, own: str) -> bool:
 
 
 def same_text(saved: str, own: str) -> bool:
-    """Return whether two texts are equal apart from modules and addresses. This is for texts that cannot be read.
+    """Return whether two texts are equal apart from modules and addresses, for texts that cannot be parsed.
 
     >>> same_text("Own(rate=twice a day, function=rates.half)", "Own(rate=twice a day, function=half)")
     True

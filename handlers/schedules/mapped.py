@@ -15,14 +15,14 @@ from .wrapper import Wrapper
 class Mapped(Wrapper):
     """A function of the values of another schedule: ``value(i) = function(schedule(i))``, for each param group.
 
-    You can couple one parameter to another with it, such as the weight decay or the batch size to the learning rate.
+    Use this schedule to couple one parameter to another, such as the batch size to the learning rate.
     The schedulers of both parameters must run at the same events, as in a :class:`~lehr.handlers.ParamGroupScheduler`.
 
     Args:
         schedule: the other schedule.
         function: a pure function ``float -> float``. It may be called for any event, in any order.
 
-    Shapes: the shape of ``schedule``.
+    Shapes: the result has the shape of ``schedule``.
 
     Raises:
         TypeError: ``schedule`` is not a schedule; ``function`` cannot be called; at an event, ``function`` returns no

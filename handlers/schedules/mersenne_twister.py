@@ -9,10 +9,10 @@ FACTOR = np.uint32(1812433253)
 
 
 def first_words(seeds: Words, count: int) -> Words:
-    """Return the first ``count`` 32-bit numbers that a generator draws, for each of n seeds, as ``(count, n)``.
+    """Return the first ``count`` 32-bit numbers of the generator for each of n seeds, as an array ``(count, n)``.
 
     ``np.random.RandomState(seed)`` and ``torch.Generator().manual_seed(seed)`` draw the same numbers. The Python loop
-    goes over the words of a state, and NumPy goes over the seeds.
+    iterates over the words of a state, and NumPy computes each word for all seeds at once.
 
     Source: Matsumoto and Nishimura, "Mersenne Twister: A 623-Dimensionally Equidistributed Uniform Pseudo-Random Number
     Generator", 1998, https://doi.org/10.1145/272991.272995.
@@ -31,7 +31,7 @@ def first_words(seeds: Words, count: int) -> Words:
 
 
 def _seed(state: Words, seeds: Words, count: int) -> None:
-    """Fill a state from the seeds, without rows between ``count`` and ``MIDDLE``, on which no word depends."""
+    """Fill a state from the seeds, except for the rows between ``count`` and ``MIDDLE``, which nothing reads."""
     row, high = seeds.copy(), np.empty_like(seeds)
     state[0] = row
     for number, step in enumerate(np.arange(1, len(state), dtype=np.uint32), 1):

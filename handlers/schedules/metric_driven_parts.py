@@ -35,7 +35,7 @@ def metric_parts(schedule: Schedule | None, first_event: int = 0) -> list[Metric
     """Return the parts of a schedule whose values depend on metrics.
 
     Args:
-        schedule: the schedule; None has no parts.
+        schedule: the schedule; if it is None, the result is an empty list.
         first_event: the event at which the schedule itself begins.
 
     Example:

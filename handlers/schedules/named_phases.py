@@ -33,8 +33,8 @@ class NamedPhase(NamedTuple):
 def phases_of(schedule: Schedule) -> tuple[NamedPhase, ...]:
     """Return the phases of a schedule in order. The first phase begins at event 0.
 
-    A schedule without phases returns an empty tuple. A composition for which no function is registered has the phases
-    of its first part that has phases.
+    If the schedule has no phases, return an empty tuple. If no function is registered for the class of a composition,
+    return the phases of the first of its parts that has phases.
 
     Example:
         >>> from lehr.handlers.schedules import Constant, LinearInterpolation
@@ -109,7 +109,7 @@ def _(schedule: Stretch) -> tuple[NamedPhase, ...]:
 
 
 def _joined(schedules: Sequence[Schedule], starts: list[int]) -> tuple[NamedPhase, ...]:
-    """Return the phases of consecutive schedules, each of which begins at one of ``starts`` and ends at the next."""
+    """Return the phases of consecutive schedules; schedule k begins at ``starts[k]`` and ends at ``starts[k + 1]``."""
     found: list[NamedPhase] = []
     for schedule, (start, end) in zip(schedules, pairwise([*starts, inf]), strict=False):
         is_warmup = start == 0 and _rises(schedule, end)
@@ -135,6 +135,6 @@ def _rises(schedule: Schedule, end: float) -> bool:
 
 
 def _name_of(schedule: Schedule) -> str:
-    """Return the class name of a schedule in lower-case words. For an :class:`.Anneal`, use the class of its curve."""
+    """Return the class name of a schedule, or of the curve of an :class:`.Anneal`, in lower-case words."""
     named = schedule.curve if isinstance(schedule, Anneal) else schedule
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(named).__name__).lower()

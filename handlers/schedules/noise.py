@@ -13,28 +13,29 @@ from .duration_annotations import Events, OptionalEvents
 from .mersenne_twister import Words, first_words
 from .wrapper import Wrapper
 
-BLOCK_SIZE = 2048  # if a schedule is read event by event, the noise of this number of events is drawn at once
+BLOCK_SIZE = 2048  # the noise of this number of events is drawn at once if a schedule is read event by event
 
 
 @dataclass(frozen=True)
 class Noise(Wrapper):
     """Another schedule, multiplied by random noise that depends only on a seed and the event index.
 
-    ``value(i) = schedule(i) * (1 + n)``. For each event, n is drawn from a normal distribution of standard deviation
-    ``std`` until ``|n| < limit``; or from a uniform distribution between ``-limit`` and ``limit``.
-
-    ``torch.Generator().manual_seed(seed + i)`` draws the same random numbers, one by one in float32.
+    The value is ``value(i) = schedule(i) * (1 + n)``. For each event, n is drawn from a normal distribution of standard
+    deviation ``std``, and drawn again until ``|n| < limit``. With ``distribution="uniform"``, n is drawn from a uniform
+    distribution between ``-limit`` and ``limit``. For event i, ``torch.Generator().manual_seed(seed + i)`` draws the
+    same random numbers, one by one in float32.
 
     Args:
         schedule: the other schedule.
         seed: a whole number of at least 0.
         std: standard deviation of the normal distribution, above 0.
-        limit: bound of the noise, above 0, as a fraction of the value; at least a hundredth of ``std``.
+        limit: the bound of the noise, as a fraction of the value. It must be above 0 and at least a hundredth of
+            ``std``.
         distribution: ``"normal"`` or ``"uniform"``.
         begin: the first event with noise, at least 0.
         end: the first event after the noise; None if the noise does not end.
 
-    Shapes: the shape of ``schedule``; all groups have the same noise.
+    Shapes: the result has the shape of ``schedule``; all groups have the same noise.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -69,7 +70,8 @@ class Noise(Wrapper):
     def at(self, index: int) -> float:
         """Return the noise n of one event.
 
-        The noise of a block of events is drawn at once and cached, because the next events are often read next.
+        The noise of a block of events is drawn at once and cached, because the other events of the block are often read
+        soon.
         """
         if not self._is_noisy(index):
             return 0.0
@@ -95,7 +97,7 @@ def _seeds(seed: int, indices: Array) -> Words:
 
 @lru_cache(maxsize=16)
 def _block(seed: int, std: float, limit: float, distribution: str) -> Array:
-    """Return the noise of :data:`BLOCK_SIZE` consecutive seeds, the first of which is ``seed``."""
+    """Return the noise of :data:`BLOCK_SIZE` consecutive seeds from ``seed`` on."""
     return _drawn(_seeds(seed, np.arange(BLOCK_SIZE, dtype=np.float64)), std, limit, distribution)
 
 
@@ -114,7 +116,7 @@ def _drawn(seeds: Words, std: float, limit: float, distribution: str) -> Array:
             for function in (math.cos, math.sin):
                 noise = (radius * list(map(function, angle.tolist()))).astype(np.float32) * np.float64(std)
                 again = np.abs(noise) >= limit
-                drawn[left[column]] = noise  # a later number overwrites this number if it must be drawn again
+                drawn[left[column]] = noise  # a number that must be drawn again is overwritten by a later number
                 column, radius, angle = column[again], radius[again], angle[again]
         left, tried, count = left[column], count, 4 * count
     return drawn

@@ -16,8 +16,9 @@ from .duration_annotations import Events
 class OneCycle(Schedule):
     """One cycle from an initial value up to ``max_value`` and down to a final value, which is kept.
 
-    With N = ``total_steps``, p = ``pct_start``, initial = ``max_value / div_factor`` and final =
-    ``initial / final_div_factor``, the value follows ``curve`` along these points (event: value)::
+    N is ``total_steps``, p is ``pct_start``, initial is ``max_value / div_factor`` and final is
+    ``initial / final_div_factor``. The value moves along ``curve`` from each of these points (event: value) to the
+    next::
 
         two phases:    0: initial,  pN - 1: max_value,  N - 1: final
         three phases:  0: initial,  pN - 1: max_value,  2pN - 2: initial,  N - 1: final
@@ -33,17 +34,17 @@ class OneCycle(Schedule):
 
     Args:
         max_value: the highest value; a float, or a list of G floats, one for each param group.
-        total_steps: N, the events in the cycle, at least 1.
+        total_steps: N, the number of events in the cycle, at least 1.
         pct_start: p in [0, 1], the fraction of the cycle before the peak.
         anneal_strategy: ``"cos"`` or ``"linear"``.
         div_factor: ``max_value`` divided by the initial value, above 0.
         final_div_factor: the initial value divided by the final value, above 0.
-        three_phase: whether the value first goes down to the initial value, and then in a third phase to the final
-            value.
+        three_phase: whether the value goes down to the initial value in the second phase, and to the final value in a
+            third phase.
         base_value: the lowest value of an inverse cycle; a float, or a list of G floats; only with ``inverse=True``.
         inverse: whether to go down first and up again. ``div_factor`` and ``final_div_factor`` then have no effect.
 
-    Shapes: ``(n,)``, or ``(n, G)`` if ``max_value`` or ``base_value`` is a list.
+    Shapes: the result is ``(n,)``, or ``(n, G)`` if ``max_value`` or ``base_value`` is a list.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -94,8 +95,8 @@ class OneCycle(Schedule):
         """Return the values by the formula of the class docstring."""
         knots, levels = self._points
         indices = np.minimum(indices, self.total_steps - 1)
-        # An index belongs to the first phase that ends at this index or later, or else to the last phase. The running
-        # maximum skips a phase that ends before it starts, as happens for pN < 1.
+        # An index belongs to the first phase that ends at this index or later. The running maximum skips a phase that
+        # ends before it starts, which happens if pN < 1.
         ends = np.maximum.accumulate(knots[1:-1])
         phase: Any = np.searchsorted(ends, (indices.min(initial=np.inf), indices.max(initial=0)))
         phase = phase[0] if phase[0] == phase[1] else np.searchsorted(ends, indices)

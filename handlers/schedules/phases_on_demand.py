@@ -34,30 +34,31 @@ class PhasesProgress:
 
 @dataclass(frozen=True, repr=False)
 class Phases(StatefulSchedule):
-    """Schedules one after another, each from its own event 0. A call of :meth:`begin_next` starts the next schedule.
+    """Schedules one after another. A call of :meth:`begin_next` starts the next schedule from its event 0.
 
-    The phases that have begun so far have the starts ``t_0 = 0 <= t_1 <= ...``. At event i, k is the last phase with
-    ``t_k <= i``::
+    Phase k begins at event ``t_k``, and ``t_0 = 0 <= t_1 <= ...``. If k is the last phase with ``t_k <= i``, the value
+    at event i is::
 
         value(i) = u_k * phases[k](i - t_k)     u_0 = 1,  u_k = u_{k-1} * phases[k-1](t_k - t_{k-1})
 
-    So the values of a later phase are multiplied by the value that the phase before would have had at event ``t_k``.
-    With ``relative=False``, all ``u_k`` are 1. With ``end``, the last phase is stretched or shortened to end at this
-    event, by ``phases[k]((i - t_k) * length / (end - t_k))``. If the last phase begins at ``end`` or later, it has its
-    last value at once.
+    The values of a later phase are thus factors of the value that the phase before would have at event ``t_k``. With
+    ``relative=False``, all ``u_k`` are 1. With ``end``, the last phase is stretched or shortened to end at event
+    ``end``: ``phases[k]((i - t_k) * length / (end - t_k))`` replaces ``phases[k](i - t_k)``. If the last phase begins
+    at ``end`` or later, it has its last value at once.
 
-    A call of :meth:`begin_next` starts the next phase. So does a call of :meth:`observe`, if the metric has stopped
-    improving.
+    A call of :meth:`begin_next` starts the next phase. A call of :meth:`observe` starts the next phase if the metric
+    has stopped improving.
 
     Args:
         phases: two or more pure schedules.
         relative: whether the values of the phases after the first phase are factors.
         end: the event at which the last phase ends; None to keep the length of the last phase.
         starts: the events at which the second phase, the third phase and so on begin without a call, in rising order.
-        flat: a plateau that receives the metrics. The next phase begins when the plateau would reduce its value. Its
-            ``factor`` and values have no effect. None if you pass no metrics.
+        flat: a plateau that receives the metrics. The next phase begins when the plateau would reduce its value. The
+            ``factor`` and the values of the plateau have no effect. None if you pass no metrics.
 
-    Shapes: one value, or G values, one for each group, if one of the phases has values for G groups.
+    Shapes: the result is one value, or a list of G values, one for each group, if one of the phases has values for G
+    groups.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -119,14 +120,14 @@ class Phases(StatefulSchedule):
 
     @property
     def phase(self) -> int:
-        """The number of the phase of the next event, counted from 0. The next event follows the last event read."""
+        """The index in ``phases`` of the phase that is active at the event after the last event that was read."""
         return self._phase_at(self._progress.event_index + 1)
 
     def _phase_at(self, index: int) -> int:
         return sum(1 for start in self._progress.starts if start <= index)
 
     def go_to(self, event_index: int) -> None:
-        """Make an event the next event: the event before counts as the last event that was read."""
+        """Continue at an event: the event before it now counts as the last event that was read."""
         self._progress.event_index = event_index - 1
 
     def value(self, index: int) -> float | list[float]:
@@ -140,7 +141,7 @@ class Phases(StatefulSchedule):
         return now.read[at]  # type: ignore[no-any-return]
 
     def _read(self, index: int) -> None:
-        """Compute the values of a block of events around ``index`` in the same phase, which is pure until it ends."""
+        """Compute and store the values of a block of events that contains ``index`` and is inside one phase."""
         now = self._progress
         starts, phase = (0, *now.starts), self._phase_at(index)
         first = index - (index - starts[phase]) % BLOCK_SIZE

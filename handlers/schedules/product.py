@@ -19,7 +19,7 @@ class Product(Schedule):
         schedules: one or more schedules. Some may have one value for all groups, and others one value for each of G
             groups.
 
-    Shapes: ``(n,)``, or ``(n, G)`` if one of the schedules has values for G groups.
+    Shapes: the result is ``(n,)``, or ``(n, G)`` if one of the schedules has values for G groups.
 
     Raises:
         TypeError: ``schedules`` is not a list or tuple of schedules.

@@ -25,7 +25,7 @@ class Turn:
         rule: the rule. Its step at event ``n * every`` is ``n - begin``.
         begin: the number n of the first event at which the rule is applied.
         end: the number n of the first event after ``begin`` at which the rule is not applied; None for no end.
-        every: events from one change of the value to the next.
+        every: the number of events from one change of the value to the next.
 
     Raises:
         TypeError: ``rule`` is not a rule; another argument is not a number.
@@ -55,18 +55,19 @@ class Turn:
 class Recursion(Schedule):
     """A value that several rules change at each event, one after another.
 
-    At each event of a :class:`Turn`, its rule replaces the value v by ``v * a(k) + c(k)``, where k is the rule's step.
+    At each event of a :class:`Turn`, the rule of the turn replaces the value v by ``v * a(k) + c(k)``, where k is the
+    step of the rule.
 
     Use this schedule for several schedulers of one parameter that change the value at the same events. If you can,
-    compose schedules instead: a recursion has no closed form, so a seek to event i computes all earlier events, or all
-    events until the last turn has ended.
+    compose schedules instead: a recursion has no closed form, so a seek to event i computes the values of all earlier
+    events, up to the end of the last turn.
 
     Args:
         initial_value: the value before the first change; a float, or a list of G floats, one for each param group.
         turns: the rules and their events. At one event, the rules are applied in this order.
-        start: the event of the turns at which this schedule is at its event 0.
+        start: the event number that the turns use for event 0 of this schedule.
 
-    Shapes: ``(n,)``, or ``(n, G)`` if a value is a list.
+    Shapes: the result is ``(n,)``, or ``(n, G)`` if a value is a list.
 
     Raises:
         TypeError: ``turns`` is not a list of turns; another argument is not a number.
@@ -104,7 +105,8 @@ class Recursion(Schedule):
     def values(self, indices: Array) -> Array:
         """Compute the values event by event, in chunks. The value before each chunk is stored for later calls.
 
-        One call computes each chunk only once. If a rule contains a recursion, its work would double at each level.
+        One call computes each chunk only once. If it computed a chunk twice, the work would double at each level of
+        recursions inside rules.
         """
         indices = np.minimum(indices, max(self._last() - self.start, 0))
         values = np.empty((len(indices), *([] if self.groups is None else [self.groups])))
@@ -145,11 +147,11 @@ class Recursion(Schedule):
                 for table, one in zip((a, c), turn.rule.coefficients(_whole_vectors(steps)), strict=True):
                     table[where, at] = with_group_axis(one[-len(steps) :], bool(shape))
         values = self._from(chunk, a[:, active or [0]], c[:, active or [0]])
-        # The other rules, whose a is 1 and whose c is 0, change only the sign of a zero.
+        # The inactive rules have a = 1 and c = 0 here, so they can only change the sign of a zero.
         return values if len(active) == len(self.turns) or values.all() else self._from(chunk, a, c)
 
     def _from(self, chunk: int, a: Array, c: Array) -> Array:
-        """The values from the one before a chunk on, for coefficients ``(events, turns)`` or ``(events, turns, G)``."""
+        """Return the values from a chunk on, for coefficients ``(events, turns)`` or ``(events, turns, G)``."""
         events, turns, *shape = a.shape
         columns = self.groups or 1
         start, flat = self._chunk_starts[chunk].reshape(columns), (-1, columns)
@@ -158,15 +160,15 @@ class Recursion(Schedule):
 
 
 def _steps_at(turn: Turn, events: NDArray[Any], start: int) -> tuple[Any, Array]:
-    """The positions in ``events`` at which a rule changes the value, and the steps of the rule there.
+    """Return the positions in ``events`` at which a rule changes the value, and the step of the rule at each.
 
     Args:
         turn: the rule and its events.
-        events: rising event numbers without gaps.
-        start: an event at which the rule changes the value although ``every`` does not divide it.
+        events: consecutive event numbers in rising order.
+        start: an event number at which the rule changes the value even if ``every`` does not divide this number.
     """
     last = np.inf if turn.end is None else turn.end
-    if turn.every == 1 and turn.begin <= events[0] and events[-1] < last:  # the usual case, and quick to see
+    if turn.every == 1 and turn.begin <= events[0] and events[-1] < last:  # the usual case, which is fast to check
         return slice(None), events - float(turn.begin)
     numbers = events // turn.every
     has_turn = (events % turn.every == 0) | (events == start)
@@ -175,7 +177,7 @@ def _steps_at(turn: Turn, events: NDArray[Any], start: int) -> tuple[Any, Array]
 
 
 def _whole_vectors(steps: Array) -> Array:
-    """Rising steps with more before them, so that their number is a multiple of 64.
+    """Return consecutive steps, with earlier steps before them so that the number of all steps is a multiple of 64.
 
     NumPy computes such arrays in whole vectors of the processor, so a value has the same bits in every array.
     """
@@ -188,7 +190,7 @@ def _applied(value: float, a: Array, c: Array) -> Array:
     if not c.any():
         factors = a.copy()
         factors[0] *= value
-        # This rounds as the loop below does, but a zero may have another sign. So it is used only without zeros.
+        # NumPy rounds as the loop below does, but may give a zero another sign, so the result must not have zeros.
         values = np.multiply.accumulate(factors)
         if values.all():
             return values

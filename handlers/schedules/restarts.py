@@ -16,7 +16,7 @@ from .duration_annotations import Durations
 class Restarts(Schedule):
     """Cycles from ``start_value`` towards ``end_value``, along a curve.
 
-    Cycle k, counted from 0, has ``T_k`` events. At its position j::
+    Cycle k, counted from 0, has ``T_k`` events. The value at position j of cycle k is::
 
         value = start_k + (end_value - start_k) * curve(j / T_k)
 
@@ -28,14 +28,15 @@ class Restarts(Schedule):
         start_value: value at the start of the first cycle; a float, or a list of G floats, one for each param
             group.
         end_value: value that each cycle goes towards; a float, or a list of G floats.
-        periods: events in the first cycle, above 0, not necessarily whole; or a list with the events of each cycle.
+        periods: the number of events in the first cycle, above 0, not necessarily whole; or a list of such
+            numbers, one for each cycle.
         period_mult: factor of the length from each cycle to the next, at least 1; only if ``periods`` is a number.
         restart_weights: factor of the start value from each cycle to the next; or, if ``periods`` is a list, a list
             with the ratio of each cycle's start value to ``start_value``.
         num_cycles: the number of cycles, if ``periods`` is a number; None for cycles without an end.
         curve: the curve of each cycle.
 
-    Shapes: ``(n,)``, or ``(n, G)`` if a value is a list.
+    Shapes: the result is ``(n,)``, or ``(n, G)`` if a value is a list.
 
     Raises:
         TypeError: an argument has the wrong type.

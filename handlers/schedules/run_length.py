@@ -12,8 +12,8 @@ from .duration_texts import EPOCHS, EVENTS, MILLISECONDS, PERCENT, SAMPLES, STEP
 
 Counts = Literal["steps", "epochs", "tokens", "samples", "milliseconds"]
 COUNTS = (STEPS, EPOCHS, TOKENS, SAMPLES, MILLISECONDS)
-# For each unit: the argument with the number of units in a step (for epochs, of steps in an epoch), and the argument
-# with the number of units in the run.
+# RATES: for each unit, the argument with the number of units in a step; for epochs, the number of steps in an epoch.
+# TOTALS: for each unit, the argument with the number of units in the run.
 RATES = {EPOCHS: "epoch_length", TOKENS: "tokens_per_step", SAMPLES: "samples_per_step"}
 TOTALS = {EPOCHS: "max_epochs", STEPS: "total_steps", TOKENS: "total_tokens", SAMPLES: "total_samples"}
 
@@ -29,18 +29,18 @@ class RunLength:
       last step counts in full.
     - A duration is rounded to the nearest whole number of events; halves are rounded up. A duration above 0 that would
       be rounded to 0 is an error.
-    - Phases that follow one another are rounded where one ends and the next begins. Each of these events is the exact
-      sum of the durations before, rounded. So phases whose percentages add up to 100%, such as ``"1%", "79%", "20%"``,
-      end exactly at the end of the run.
+    - If phases follow one another, the first event of each phase is rounded: it is the rounded value of the exact sum
+      of the durations before the phase. So phases whose percentages add up to 100%, such as ``"1%", "79%", "20%"``, end
+      exactly at the end of the run.
 
     Args:
-        max_epochs: epochs of the run.
-        epoch_length: steps in an epoch.
-        total_steps: steps (iterations) of the run.
-        tokens_per_step: tokens in a step over all ranks, above 0; the average if steps differ.
-        samples_per_step: samples in a step over all ranks, above 0; the average if steps differ.
-        total_tokens: tokens of the run, a number or a text such as ``"300B"``.
-        total_samples: samples of the run, a number or a text such as ``"10M"``.
+        max_epochs: the number of epochs of the run.
+        epoch_length: the number of steps in an epoch.
+        total_steps: the number of steps (iterations) of the run.
+        tokens_per_step: the number of tokens in a step over all ranks, or the average if steps differ; it is above 0.
+        samples_per_step: the number of samples in a step over all ranks, or the average if steps differ; it is above 0.
+        total_tokens: the number of tokens of the run, as a number or a text such as ``"300B"``.
+        total_samples: the number of samples of the run, as a number or a text such as ``"10M"``.
         counts: the unit that the scheduler's event index counts: ``"steps"``; ``"epochs"`` if the scheduler is attached
             to ``EPOCH_STARTED``; ``"tokens"``, ``"samples"`` or ``"milliseconds"`` if the scheduler has a clock.
         total_time: time of the run, such as ``"8 h"``; only if ``counts`` is ``"milliseconds"``.
@@ -168,7 +168,7 @@ class RunLength:
         borders = [self._rounded(border) for border in accumulate(exact, initial=Fraction(0))]
         for position in range(len(exact) - 1, 0, -1):
             if exact[position].denominator == 1 and not isinstance(durations[position], str):
-                # A duration that is given as a number of events is not changed by rounding.
+                # Rounding does not change a duration that is given as a number of events.
                 borders[position] = borders[position + 1] - int(exact[position])
         return [
             duration_texts.positive(name, amount, after - before, arguments.shown(duration))
@@ -244,7 +244,7 @@ class RunLength:
         return given  # type: ignore[no-any-return]
 
     def _rounded(self, exact: Fraction) -> int:
-        """Return an exact event as a whole number.
+        """Round an exact event to a whole number.
 
         Different arguments may lead to slightly different ends of the run. An event between the first and the last of
         these ends becomes the last event of the run; any other event is rounded.
@@ -258,13 +258,13 @@ class RunLength:
         return duration_texts.nearest(exact)
 
     def _ends(self, unit: str) -> list[Fraction]:
-        """Return the exact length of the run in a unit, once for each given total that can be converted."""
+        """Return the exact lengths of the run in a unit, one for each given total that can be converted to the unit."""
         given = ((getattr(self, name), one) for one, name in TOTALS.items())
         found = [self._converted(Fraction(total), one, unit) for total, one in given if total is not None]
         return [one for one in found if one is not None]
 
     def _converted(self, amount: Fraction, unit: str, to: str) -> Fraction | None:
-        """Return an amount, converted to another unit; None if the units in a step are unknown."""
+        """Return an amount, converted to another unit; None if a unit has no known number in a step."""
         if unit == to:
             return amount
         there, here = self._rate(unit), self._rate(to)

@@ -16,7 +16,7 @@ from .value_reduced_on_plateau import Plateau
 class Reduced(StatefulSchedule):
     """Another schedule times a ratio, which falls by the rule of a :class:`Plateau` when a metric stops improving.
 
-    ``value(i) = schedule(i) * ratio``. Each group has its own ratio, which is 1 at first. Pass metrics to
+    The value is ``value(i) = schedule(i) * ratio``. Each group has its own ratio, which is 1 at first. Pass metrics to
     :meth:`observe`. A reduction changes the ratio so that the next value v becomes ``max(v * factor, min_value)``. A
     reduction by ``eps`` or less is not made. In a :class:`.Product` of a schedule and a plateau, ``min_value`` and
     ``eps`` would apply to the ratio instead of the value.
@@ -24,10 +24,10 @@ class Reduced(StatefulSchedule):
     Args:
         schedule: the other schedule, which must be pure.
         plateau: the rule of the reductions; its ``initial_value`` has no effect.
-        compared: a pure schedule whose values, times the ratio, the rule compares with ``min_value`` and ``eps``; None
-            for ``schedule``.
+        compared: a pure schedule. The rule compares the values of this schedule, times the ratio, with ``min_value``
+            and ``eps``. None to compare the values of ``schedule``.
 
-    Shapes: the shape of ``schedule``.
+    Shapes: the result has the shape of ``schedule``.
 
     Raises:
         TypeError: ``schedule`` or ``compared`` is not a schedule; ``plateau`` is not a :class:`Plateau`.

@@ -20,7 +20,7 @@ class Shift(Wrapper):
         by: the number of events that are skipped at the beginning of the other schedule. If ``by`` is negative, the
             first value stays for ``-by`` more events.
 
-    Shapes: the shape of ``schedule``.
+    Shapes: the result has the shape of ``schedule``.
 
     Raises:
         TypeError: ``schedule`` is not a schedule; ``by`` is not a number.
@@ -43,7 +43,7 @@ class Shift(Wrapper):
         return None if length is None else max(length - self.by, 0)
 
     def _inner(self, indices: Array) -> Array:
-        """Return the events of the other schedule at which it is read."""
+        """Return the events at which the other schedule is read."""
         return np.maximum(indices + self.by, 0)
 
     def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:

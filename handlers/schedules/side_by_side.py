@@ -18,7 +18,7 @@ class SideBySide(Schedule):
         schedules: one or more schedules. A schedule with values for several groups fills a column for each group. Any
             other schedule fills one column.
 
-    Shapes: ``(n, G)``, where G is the number of all columns.
+    Shapes: the result is ``(n, G)``, where G is the number of all columns.
 
     Raises:
         TypeError: ``schedules`` is not a list or tuple of schedules.

@@ -18,7 +18,8 @@ class LiveSchedule(Schedule):
 
     A subclass implements :meth:`value` for one event instead of :meth:`Schedule.values` for arrays.
 
-    Shapes: the shapes of :class:`Schedule`. ``values`` calls :meth:`value` for one event after another.
+    Shapes: the results have the shapes of :class:`Schedule`. ``values`` calls :meth:`value` for one event after
+    another.
 
     Example:
         >>> @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class FunctionSchedule(LiveSchedule):
     Args:
         function: a function from the event index to the value.
 
-    Shapes: ``(n,)``, or ``(n, G)`` if the function returns a list of G numbers.
+    Shapes: the result is ``(n,)``, or ``(n, G)`` if the function returns a list of G numbers.
 
     Raises:
         TypeError: ``function`` cannot be called; or, at an event, ``function`` returns no number.
@@ -101,7 +102,7 @@ class FunctionSchedule(LiveSchedule):
         return self.function(index)
 
     def named(self, index: int) -> str:
-        """Return the name of the value at an event, for an error text. It shows the function."""
+        """Return the name of the value at an event, for an error text that shows the function."""
         return f"the value of {arguments.shown_text(text_of(description_of(self.function)))} at event {index}"
 
 
@@ -112,7 +113,8 @@ class StatefulSchedule(LiveSchedule):
     The state is plain data. A scheduler saves it together with the event index. The fields of the schedule are its
     configuration, which is never loaded from a state.
 
-    Shapes: the shapes of :class:`Schedule`. ``values`` calls :meth:`value` for one event after another.
+    Shapes: the results have the shapes of :class:`Schedule`. ``values`` calls :meth:`value` for one event after
+    another.
 
     Example:
         >>> @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from .wrapper import Wrapper
 class StretchedRest(Wrapper):
     """Another schedule, whose rest is read slower or faster after event ``begin`` and still ends at event ``end``.
 
-    With b = ``begin``, p = ``position`` and L = ``end``::
+    If b is ``begin``, p is ``position`` and L is ``end``, the value at event i is::
 
         value(i) = schedule(round(i * p / b))                              for i < b
         value(i) = schedule(round(p + (i - b) * (L - p) / (L - b)))        for b <= i < L
@@ -29,7 +29,7 @@ class StretchedRest(Wrapper):
         position: p, the event of the other schedule that is read at event ``begin``, at least 0.
         end: L, the event at which both schedules end, more than ``begin`` and ``position``.
 
-    Shapes: the shape of ``schedule``.
+    Shapes: the result has the shape of ``schedule``.
 
     Raises:
         TypeError, ValueError: an argument has the wrong type, or is out of its range.

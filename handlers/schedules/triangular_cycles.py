@@ -18,8 +18,8 @@ MODES = ("triangular", "triangular2", "exp_range")
 class Cyclic(Schedule):
     """Cycles that go up from ``base_value`` to ``max_value`` and down again, for ever, at a height that may change.
 
-    With u = ``step_size_up`` and d = ``step_size_down``, event i is in cycle ``k = 1 + floor(i / (u + d))`` at
-    position ``j = i mod (u + d)``::
+    If u is ``step_size_up`` and d is ``step_size_down``, event i is in cycle ``k = 1 + floor(i / (u + d))``, at
+    position ``j = i mod (u + d)``. The value is::
 
         height = j / u              for j <= u
         height = (u + d - j) / d    for j > u
@@ -27,24 +27,24 @@ class Cyclic(Schedule):
 
     The scale is 1 (``mode="triangular"``), ``2**(1 - k)`` (``mode="triangular2"``) or ``gamma**i``
     (``mode="exp_range"``). With a ``scale_fn``, the scale is ``scale_fn(k)`` (``scale_mode="cycle"``) or
-    ``scale_fn(i)`` (``scale_mode="iterations"``). With ``inverse=True``, for the momentum or ``betas[0]`` of an
-    optimizer whose learning rate follows such cycles::
+    ``scale_fn(i)`` (``scale_mode="iterations"``). Use ``inverse=True`` for the momentum or ``betas[0]`` of an
+    optimizer whose learning rate follows such cycles. The value is then::
 
         value = max_value - (max_value - base_value) * height * scale
 
     Args:
         base_value: the lower bound; a float, or a list of G floats, one for each param group.
         max_value: the upper bound of the first cycle; a float, or a list of G floats.
-        step_size_up: events from the lower to the upper bound, at least 1, not necessarily whole.
-        step_size_down: events from the upper to the lower bound, at least 1, not necessarily whole; None for
-            ``step_size_up``.
+        step_size_up: the number of events from the lower to the upper bound, at least 1, not necessarily whole.
+        step_size_down: the number of events from the upper to the lower bound, at least 1, not necessarily whole; None
+            for ``step_size_up``.
         mode: ``"triangular"``, ``"triangular2"`` or ``"exp_range"``; ignored if ``scale_fn`` is given.
         gamma: base of the exponential of ``"exp_range"``, above 0.
         scale_fn: a function of k or i that replaces ``mode``. It is called when the event comes, never before.
         scale_mode: the argument of ``scale_fn``: ``"cycle"`` for k, or ``"iterations"`` for i.
         inverse: whether to start at ``max_value`` and go down first.
 
-    Shapes: ``(n,)``, or ``(n, G)`` if a bound is a list.
+    Shapes: the result is ``(n,)``, or ``(n, G)`` if a bound is a list.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -95,7 +95,7 @@ class Cyclic(Schedule):
         height = np.minimum(position / up, (up + down - position) / down) * self._scale(cycle + 1, indices)
         bounds = np.asarray(self.base_value), np.asarray(self.max_value)
         start, far = bounds[::-1] if self.inverse else bounds
-        # blend() would limit the values to the bounds, but a scale above 1 must go beyond the bounds.
+        # ``blend`` would limit the values to the bounds, but a scale above 1 leads to values beyond the bounds.
         return np.asarray(start + (far - start) * (height if self.groups is None else height[:, None]))
 
     def _scale(self, cycle: Array, indices: Array) -> float | Array:

@@ -97,7 +97,8 @@ class Plateau(StatefulSchedule):
         eps_before_floor: whether to compare ``eps`` with the reduction before ``min_value`` is applied. A value below
             ``min_value`` is then raised to ``min_value``.
 
-    Shapes: one value, or G values, one for each group, if ``initial_value`` or ``min_value`` is a list.
+    Shapes: the result is one value, or a list of G values, one for each group, if ``initial_value`` or ``min_value`` is
+    a list.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -152,7 +153,7 @@ class Plateau(StatefulSchedule):
         return len(self._progress.values) if len(self._progress.values) > 1 else None
 
     def value(self, index: int) -> float | list[float]:
-        """Return the present value, whatever the event index."""
+        """Return the present value, which does not depend on the event index."""
         values = self._progress.values
         return values[0] if len(values) == 1 else list(values)
 

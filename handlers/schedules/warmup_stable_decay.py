@@ -18,8 +18,8 @@ TYPES = ("linear", "cosine", "1-sqrt", "quadratic", "log", "power", "exponential
 class WarmupStableDecay(Schedule):
     """A warm-up from ``start_value`` to ``peak_value``, a stable phase, and a decay to ``end_value``, which is kept.
 
-    The warm-up has w events, the stable phase s events and the decay d events. The curve of ``warmup_type`` is f, and
-    the curve of ``decay_type`` is g::
+    The warm-up has w events, the stable phase s events and the decay d events. If f is the curve of ``warmup_type`` and
+    g is the curve of ``decay_type``, the value is::
 
         value(i) = start_value + (peak_value - start_value) * (1 - f(1 - i / w))      for i < w
         value(i) = peak_value                                                         for w <= i < w + s
@@ -29,22 +29,23 @@ class WarmupStableDecay(Schedule):
     As a function of the progress p, ``"linear"`` is ``p``, ``"cosine"`` is ``(1 - cos(pi * p)) / 2``, ``"1-sqrt"`` is
     ``sqrt(p)``, ``"quadratic"`` is ``1 - (1 - p) ** 2``, ``"power"`` is ``p ** power``, and ``"exponential"`` is
     ``(1 - ratio ** p) / (1 - ratio)``. In a phase of n events, ``"log"`` is ``1 - log(1 + n * (1 - p)) / log(1 + n)``.
-    A warm-up uses the same curves backwards, so a ``"log"`` warm-up rises with ``log(i + 1)``.
+    A warm-up runs along the same curves backwards, so a ``"log"`` warm-up rises with ``log(i + 1)``.
 
     Args:
         peak_value: value of the stable phase; a float, or a list of G floats, one for each param group.
-        num_warmup_events: w, the events of the warm-up, at least 0.
-        num_stable_events: s, the events of the stable phase, at least 0.
-        num_decay_events: d, the events of the decay, at least 0.
+        num_warmup_events: w, the number of events of the warm-up, at least 0.
+        num_stable_events: s, the number of events of the stable phase, at least 0.
+        num_decay_events: d, the number of events of the decay, at least 0.
         start_value: value at event 0; a float, or a list of G floats.
         end_value: value at the end of the decay and after it; a float, or a list of G floats.
         warmup_type: the curve of the warm-up: ``"linear"``, ``"cosine"``, ``"1-sqrt"``, ``"quadratic"``, ``"log"``,
             ``"power"`` or ``"exponential"``.
-        decay_type: the curve of the decay, one of the same names.
+        decay_type: the curve of the decay: ``"linear"``, ``"cosine"``, ``"1-sqrt"``, ``"quadratic"``, ``"log"``,
+            ``"power"`` or ``"exponential"``.
         power: the exponent of ``"power"``, above 0.
         ratio: the ratio of ``"exponential"``, in (0, 1).
 
-    Shapes: ``(n,)``, or ``(n, G)`` if a value is a list.
+    Shapes: the result is ``(n,)``, or ``(n, G)`` if a value is a list.
 
     Raises:
         TypeError: an argument has the wrong type.

@@ -16,7 +16,7 @@ from .wrapper import Wrapper
 class Window(Wrapper):
     """Another schedule in a window of events: it starts at event ``begin``, and its value is kept from ``end`` on.
 
-    With ``k = min(i, end - 1) - begin``::
+    If k is ``min(i, end - 1) - begin``, the value at event i is::
 
         value(i) = before                                       for i < begin
         value(i) = schedule(k - k % interval)                   for i >= begin
@@ -28,11 +28,11 @@ class Window(Wrapper):
         begin: the first event of the window, at least 0.
         end: the first event after the window, more than ``begin``. From then on, the value of event ``end - 1`` is
             kept. None for no end.
-        interval: events from one change of the value to the next, at least 1.
+        interval: the number of events from one change of the value to the next, at least 1.
         before: the value before the window; a float, or a list of G floats, one for each param group. None for the
             first value of the other schedule.
 
-    Shapes: the shape of ``schedule``, or ``(n, G)`` if ``before`` is a list.
+    Shapes: the result has the shape of ``schedule``, or ``(n, G)`` if ``before`` is a list.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -68,7 +68,7 @@ class Window(Wrapper):
         return None if end == np.inf else float(end)
 
     def _inner(self, indices: Array) -> Array:
-        """Return the events of the other schedule at which it is read."""
+        """Return the events at which the other schedule is read."""
         last = np.inf if self.end is None else self.end - 1
         since = np.maximum(np.minimum(indices, last) - self.begin, 0)
         return np.asarray(since - since % self.interval)
@@ -101,7 +101,7 @@ class Stretch(Wrapper):
         schedule: the other schedule.
         by: the number of times that each event of the other schedule is repeated, at least 1.
 
-    Shapes: the shape of ``schedule``.
+    Shapes: the result has the shape of ``schedule``.
 
     Raises:
         TypeError, ValueError: ``by`` is not a whole number of at least 1.
@@ -121,7 +121,7 @@ class Stretch(Wrapper):
         return None if length is None else length * self.by
 
     def _inner(self, indices: Array) -> Array:
-        """Return the events of the other schedule at which it is read."""
+        """Return the events at which the other schedule is read."""
         return indices // self.by
 
     def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:

@@ -10,9 +10,10 @@ from .base import Array, Schedule, Value, schedule_field
 
 @dataclass(frozen=True)
 class Wrapper(Schedule):
-    """Another schedule, which is read at changed events or whose values are changed.
+    """A schedule that reads another schedule at changed events, or changes the values of the other schedule.
 
-    ``value(i) = changed(schedule(inner(i)), i)``. A subclass overrides :meth:`_inner`, :meth:`_changed` or both.
+    The value is ``value(i) = changed(schedule(inner(i)), i)``. A subclass overrides :meth:`_inner`, :meth:`_changed`
+    or both.
 
     Args:
         schedule: the other schedule.

@@ -36,7 +36,7 @@ class BatchSize(Target):
         self.dataloader = dataloader
 
     def check(self, value: Any, engine: Engine | None) -> Callable[[], None]:
-        """Return a function that writes the batch size, without a check: the schedule has checked the value."""
+        """Return a function that writes the batch size, which the schedule has checked already."""
         return partial(self.write, value, engine)
 
     def write(self, value: Any, engine: Engine | None) -> None:

@@ -24,7 +24,7 @@ def own_names() -> frozenset[str]:
 
 
 class EngineAttribute(Target):
-    """A target that writes an attribute of ``engine.state``, where ``engine`` fires the event.
+    """A target that writes an attribute of ``engine.state`` for the engine that fires the event.
 
     Args:
         name: the name of the attribute.

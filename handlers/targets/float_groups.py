@@ -18,7 +18,7 @@ class FloatGroups(NamedTuple):
         optimizer: the optimizer.
         groups: the list of the optimizer's groups; ``load_state_dict`` replaces this list.
         length: the length of the list; ``add_param_group`` changes this length.
-        key: the entry of each group.
+        key: the key of the parameter in each group.
         first: the index of the first group that is written.
         indices: the indices of all groups that are written, in rising order; None if only one group is written.
     """

@@ -1,4 +1,4 @@
-"""The argument ``param_group_index``: it selects param groups, and says what happens to groups that you add later."""
+"""The argument ``param_group_index``: it selects param groups, also among the groups that you add later."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Groups:
         select: an index; the ``"name"`` entry of a group; a predicate, which takes a group and returns a bool; or None
             for all groups.
         added: the rule for a selected group that you add after you constructed the scheduler. ``"own"`` starts the
-            group from its own value. If you add it before event j with the value v, it trains at event i with
+            group from its own value. If you add the group before event j with the value v, its value at event i is
             v * f(i) / f(j), where f(i) is the value of the first group. If the group has an ``initial_`` entry, such as
             ``initial_lr``, then v is the value of this entry, and the base value of the first group replaces f(j). The
             base value also replaces f(j) if f(j) is 0. ``"adopt"`` gives the group the value of the other groups, or
@@ -124,7 +124,7 @@ class Groups:
         return bool(chosen)
 
     def resolved(self, groups: Sequence[Group]) -> "Groups":
-        """Return the same selection, where a negative index is replaced by the index that counts from the first group.
+        """Return the same selection, with a negative index replaced by the index of the same group, counted from 0.
 
         Raises:
             ValueError: no group is selected although ``required`` is True.

@@ -9,7 +9,7 @@ class LegalRange(NamedTuple):
     """The range of values that optimizers allow for a parameter.
 
     Args:
-        rule: the range in words, for error messages.
+        rule: a text that describes the range in error messages, such as ``"at least 0"``.
         lowest: the lowest legal value.
         highest: the highest legal value.
     """

@@ -86,7 +86,7 @@ class ParamGroups(Target):
 
     @property
     def param_group_index(self) -> Selection:
-        """The selected groups as the user gave them; a negative index is replaced by one that counts from the first."""
+        """The selection that the user gave, with a negative index replaced by the index counted from 0."""
         is_plain = self.selection.added is None and self.selection.required
         return self.selection.select if is_plain else self.selection
 
@@ -169,7 +169,7 @@ class ParamGroups(Target):
         """Return one value for each group; if groups were added and ``added`` is ``"adopt"``, repeat the last value.
 
         Raises:
-            ValueError: the number of values is not the number of groups, and repeating the last value does not help.
+            ValueError: the number of values is not the number of groups, and the last value may not be repeated.
         """
         more = len(groups) - len(values)
         if more > 0 and values and self.adopts:
@@ -187,7 +187,7 @@ class ParamGroups(Target):
         return len(self.optimizer.param_groups if self._writes_all else self.groups())
 
     def read(self) -> list[float]:
-        """Return the present value of each group."""
+        """Return the present value of the parameter in each group."""
         return [float(number) for number in self._numbers_of(self.groups())]
 
     def base_values(self) -> list[float]:
@@ -241,7 +241,7 @@ class ParamGroups(Target):
         return numbers
 
     def write(self, value: Value, engine: "Engine | None" = None) -> None:
-        """Write one value to all groups, or one value of a list, or of a memoryview of floats, to each group.
+        """Write a float to all groups, or write the values of a list or a memoryview to the groups, one to each group.
 
         Raises:
             ValueError: :meth:`check` raises this error. No group is written then.
@@ -298,7 +298,7 @@ class ParamGroups(Target):
         return FloatGroups(self.optimizer, groups, len(groups), self.key, first, more)
 
     def are_floats(self, number: int) -> bool:
-        """Return whether this many groups are written, and the parameter is a float in each of them."""
+        """Return whether the target writes to ``number`` groups, in each of which the parameter is a float."""
         known = self.float_groups()
         return known is not None and number == len(known.indices or (known.first,))
 

@@ -1,4 +1,4 @@
-"""Functions that find the parameter of a name, such as ``"lr"`` or ``"betas[0]"``, in param groups."""
+"""Functions that find a parameter by its name, such as ``"lr"`` or ``"betas[0]"``, in param groups."""
 
 import difflib
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ def find_entry(param_name: str, groups: list[Group]) -> tuple[str, int | None]:
 
 
 def _no_number(param_name: str, groups: list[Group]) -> str:
-    """Return the end of an error message: the group whose entry of this name is not a number; or an empty string."""
+    """Return the end of an error message about a group whose entry of this name is not a number; ``""`` if none."""
     for at, group in enumerate(groups):
         if param_name in group and param_name != "params" and not _is_number(group[param_name]):
             given = arguments.shown(group[param_name])[:100]

@@ -72,7 +72,8 @@ class Location(NamedTuple):
 class Target(ABC):
     """The base class of targets. A target writes a scheduler's values to one or several locations.
 
-    A target first checks a value and then writes it, so that an event can write to several targets all or nothing.
+    A target first checks a value and then writes it, so that an event writes to all of its targets, or to none if one
+    of them cannot take its value.
     """
 
     is_saved = True  # whether a checkpoint of the optimizer contains the values
@@ -96,7 +97,7 @@ class Target(ABC):
         self.check(value, engine)()
 
     def float_groups(self) -> Any:
-        """Return the written groups as ``FloatGroups`` if their parameter is a float; None for any other target."""
+        """Return the written groups as ``FloatGroups`` if their parameter is a float; otherwise None."""
         return None
 
     @abstractmethod
@@ -114,7 +115,7 @@ class Target(ABC):
     def as_held(self, values: Any) -> Any:
         """Return the values that a reader would find after the target has written ``values``.
 
-        The two differ if a tensor rounds the values to its dtype.
+        If a tensor rounds a number to its dtype, a reader finds the rounded number.
 
         Args:
             values: a number, a list with one number for each param group, or an array ``(events, groups)``.

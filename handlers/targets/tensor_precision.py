@@ -19,7 +19,7 @@ def as_held(numbers: Sequence[Any], values: Any) -> Any:
         numbers: the number or tensor that each group holds.
         values: a number, a list with one number for each group, or an array ``(events, groups)``.
     """
-    if {float}.issuperset(map(type, numbers)):  # the usual case, and quick to see
+    if {float}.issuperset(map(type, numbers)):  # the usual case, which is fast to check
         return values
     tensor = tensor_type()
     if not any(isinstance(one, tensor) for one in numbers):

@@ -24,13 +24,13 @@ def rank_by_bound(
 ) -> BoundRanking:
     """Rank learning rate schedules by a bound on the loss after the last event, without a training run.
 
-    The bound is about gradient descent on a convex function. It begins at a distance D from a minimum, with the
-    learning rates eta_1 to eta_T. The expected norm of the gradient at event t is at most G_t. Then the loss after the
-    last event is above the minimum by at most::
+    The bound is for gradient descent on a convex function. The descent begins at a distance D from a minimum, and has
+    the learning rates eta_1 to eta_T. The expected norm of the gradient at event t is at most G_t. Then the loss after
+    the last event exceeds the minimum by at most::
 
         D^2 / (2 * S_1) + Q_1 / (2 * S_1) + 1/2 * sum_{k=1}^{T-1} eta_k / S_{k+1} * Q_k / S_k
 
-    with S_k = sum_{t=k}^T eta_t and Q_k = sum_{t=k}^T eta_t^2 * G_t^2. The last two terms are computed in O(T) by the
+    Here S_k = sum_{t=k}^T eta_t and Q_k = sum_{t=k}^T eta_t^2 * G_t^2. The last two terms are computed in O(T) by the
     equal expression 1/2 * (eta_T * G_T^2 + sum_{t=1}^{T-1} eta_t^2 * G_t^2 / S_{t+1}).
 
     For eta_t = gamma * value(t), the bound is T1 / gamma + gamma * T2. Here T1 = D^2 / (2 * S_1), and T2 is the sum of
@@ -45,11 +45,12 @@ def rank_by_bound(
 
     Args:
         schedules: a dict from names to pure schedules with one value for all groups, or to arrays of ``num_events``
-            values; or a list of schedules, whose names are their texts. Values are at least 0, and not all are 0.
-        num_events: T, the events of the run, at least 1. Zeros at the end of a schedule do not count.
-        distance: D, above 0, in the units of values times gradient norms; None to rank each schedule at its best gamma.
+            values; or a list of schedules, whose names are their reprs. Values are at least 0, and not all are 0.
+        num_events: T, the number of events of the run, at least 1; zeros at the end of a schedule are left out.
+        distance: D, a number above 0 with the unit of a value times a gradient norm; None to rank each schedule at its
+            best gamma.
             If you know the best peak p of one schedule, pass ``p / rank_by_bound(schedules, num_events)[name].peak``.
-        gradient_norms: G_t, above 0: a number, or a list of ``num_events`` numbers.
+        gradient_norms: G_t, a number above 0, or a list of ``num_events`` numbers above 0.
 
     Raises:
         TypeError: an item of ``schedules`` is neither a schedule nor an array of numbers.
@@ -87,7 +88,7 @@ def rank_by_bound(
     ranked: list[tuple[str, float, float, float]] = []
     for name, schedule in _named(schedules).items():
         values = _values(name, schedule, num_events)
-        highest = float(values.max())  # dividing by the highest value avoids overflow and underflow in the terms
+        highest = float(values.max())  # a division by the highest value avoids overflow and underflow
         with np.errstate(all="ignore"):
             first, second = np.array(bound_terms(values / highest, norms[: len(values)]))
             peak = float(size * np.sqrt(first / second))

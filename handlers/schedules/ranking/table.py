@@ -15,7 +15,7 @@ class RankedSchedule:
 
     Args:
         name: the name of the schedule.
-        bound: the bound, in the units of ``distance`` times ``gradient_norms``.
+        bound: the bound, which has the unit of ``distance`` times ``gradient_norms``.
         excess: the bound divided by the least bound of all schedules, minus 1; 0 for the best schedule.
         factor: the factor of the schedule's values that minimises its bound.
         peak: the largest value of the schedule times ``factor``, which is the best peak of this shape.
