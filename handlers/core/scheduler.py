@@ -86,7 +86,7 @@ class BaseParamScheduler(SimulateValues, WithoutTorchNames, ABC):
     _number_type: type[float] | type[int] = float
     _config: dict[str, Any] | None = None  # the config that made the scheduler
     _plain_loop: PlainLoop | None = None
-    # Attributes that a copy does not have: those that only save time, and the history of a plain loop.
+    # Attributes that a copy does not have: caches, and the history of a plain loop.
     _caches: ClassVar[set[str]] = {"_block_reader", "_event_reader", "_recorder", "_plain_loop"}
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -147,7 +147,7 @@ class BaseParamScheduler(SimulateValues, WithoutTorchNames, ABC):
         Args:
             engine: the engine that fires the event; None in a plain loop.
             name: name of the history; None for ``param_name``.
-            amount: what the event adds to ``event_index``: 1, or what a :class:`Clock` says.
+            amount: the amount that the event adds to ``event_index``: 1, or the amount of a :class:`Clock`.
         """
         index, record, block = self._event_index, None, self._block_reader
         at = index - block.first_event
@@ -169,9 +169,9 @@ class BaseParamScheduler(SimulateValues, WithoutTorchNames, ABC):
         """Write the value of this event, and count the event; call it in your own loop, before the optimizer's step.
 
         Args:
-            amount: what the event adds to ``event_index``, at least 0: None for 1, or such as the tokens of this batch,
-                summed over all ranks. The schedule is then over tokens, and the value belongs to the number of tokens
-                before the batch.
+            amount: the amount that the event adds to ``event_index``, at least 0, such as the number of tokens in this
+                batch, summed over all ranks; None for 1. With tokens, the schedule is a function of the number of
+                tokens before the batch.
 
         Raises:
             ValueError: ``amount`` is not a whole number; the schedule goes on event by event, as torch's schedulers; or
@@ -197,8 +197,8 @@ class BaseParamScheduler(SimulateValues, WithoutTorchNames, ABC):
     def apply_at_steps(self) -> "RemovableHandle":
         """Let the optimizer call :meth:`apply` before each step that it really takes, until ``handle.remove()``.
 
-        Under gradient accumulation, or where a ``GradScaler`` skips steps, the scheduler then counts no other
-        iterations.
+        With gradient accumulation, or a ``GradScaler`` that skips steps, the scheduler does not count iterations
+        without a step.
 
         Raises:
             ValueError: the scheduler does not write to exactly one optimizer of torch.
@@ -246,7 +246,7 @@ class BaseParamScheduler(SimulateValues, WithoutTorchNames, ABC):
 
     @property
     def schedule(self) -> Schedule:
-        """The schedule; where ``get_param`` is overridden, a schedule that calls it."""
+        """The schedule; if ``get_param`` is overridden, a schedule that calls it."""
         if self._schedule is None or self._asks_get_param:
             return FunctionSchedule(GetParam(self))
         return self._schedule
@@ -265,7 +265,7 @@ class BaseParamScheduler(SimulateValues, WithoutTorchNames, ABC):
     def history(self) -> ParamHistory | None:
         """The history of a plain loop, in which :meth:`apply` records; None for no history.
 
-        An engine has its own: see ``save_history``.
+        An engine has its own history: see ``save_history``.
         """
         return None if self._plain_loop is None else self._plain_loop.state.param_history
 
@@ -278,7 +278,7 @@ class BaseParamScheduler(SimulateValues, WithoutTorchNames, ABC):
 
     @property
     def event_index(self) -> int:
-        """The index of the next event, which is the number of events so far; to assign it is to :meth:`seek`."""
+        """The index of the next event, which is the number of events so far; assigning to it calls :meth:`seek`."""
         return self._event_index
 
     @event_index.setter
@@ -295,7 +295,7 @@ class BaseParamScheduler(SimulateValues, WithoutTorchNames, ABC):
 
         Raises:
             TypeError: ``event_index`` is not a number.
-            ValueError: it is negative or not whole.
+            ValueError: ``event_index`` is negative or not whole.
         """
         self._go_to(arguments.whole_number("event_index", event_index, at_least=0))
         self._sought, self._landing = True, self._landing if event_index else None
@@ -324,9 +324,9 @@ class BaseParamScheduler(SimulateValues, WithoutTorchNames, ABC):
         name: str | None = None,
         clock: "AnyClock" = None,
     ) -> "RemovableEventHandle":
-        """Write at each of these events of an engine.
+        """Write a value at each of the given events of an engine.
 
-        If a resumed run starts and the event index does not match the engine's events, it warns with a
+        If a resumed run starts and the event index does not match the engine's events, the scheduler warns with a
         :class:`ResumeWarning`.
 
         Args:
@@ -335,7 +335,8 @@ class BaseParamScheduler(SimulateValues, WithoutTorchNames, ABC):
                 filter of the event, if it has one. An event of :class:`~lehr.engine.OptimizerEvents` is a real step of
                 the scheduler's optimizer.
             name: name of the history; None for ``param_name``.
-            clock: what ``event_index`` counts, such as a :class:`TokenClock`; None to count the events.
+            clock: the clock whose amounts ``event_index`` counts, such as a :class:`TokenClock`; None to count the
+                events.
 
         Returns:
             A handle whose ``remove()`` detaches the scheduler.
@@ -354,9 +355,9 @@ class BaseParamScheduler(SimulateValues, WithoutTorchNames, ABC):
 
         The scheduler, the optimizer, the disk and the random states stay as they are. A Python function or an
         overridden ``get_param`` runs on a copy of its object. The copy shares only engines, optimizers, modules,
-        tensors and data loaders. Changes that a function makes to a closure or a global remain. Where a function of
-        yours is called, the random state of Python, NumPy and torch's CPU is restored afterwards: random numbers that
-        another thread draws meanwhile repeat. Otherwise it is neither read nor set.
+        tensors and data loaders. Changes that a function makes to a closure or a global remain. If the simulation calls
+        a function of yours, the random state of Python, NumPy and torch's CPU is restored afterwards: random numbers
+        that another thread draws meanwhile repeat. Otherwise the random state is neither read nor set.
 
         Args:
             num_events: the number of events, at least 0.
@@ -365,8 +366,8 @@ class BaseParamScheduler(SimulateValues, WithoutTorchNames, ABC):
         Shapes: the array is ``(num_events, groups)``.
 
         Returns:
-            An array, bit-identical to the values that training writes. A tensor of less than
-            64 bits rounds them, here and in training.
+            An array, bit-identical to the values that training writes. A tensor of less than 64 bits rounds the values,
+            here and in training.
 
         Raises:
             TypeError: an argument is not a number; a Python function cannot be copied.
@@ -392,10 +393,11 @@ class BaseParamScheduler(SimulateValues, WithoutTorchNames, ABC):
         """Load a state, so that the next event follows the last event before it was saved.
 
         The schedule comes from the code, never from the state. If the two differ, a :class:`ResumeWarning` shows both,
-        and the policy decides how this scheduler goes on:
+        and the policy decides how this scheduler continues:
 
         - ``"keep_step"``, the default: at the same event of the new schedule.
-        - ``"keep_fraction"``: as far through the new schedule as it was through the saved one. For another batch size.
+        - ``"keep_fraction"``: at the same fraction of the new schedule as of the saved one. Use it for another batch
+          size.
         - ``"keep_end"``: as far through it, too. What is left is stretched, so that the new schedule ends at the event
           that is its length. For a longer or shorter run.
         - ``"keep_value"``: at the same event, but from the saved value. The value approaches the new schedule over the
@@ -509,7 +511,7 @@ class BaseParamScheduler(SimulateValues, WithoutTorchNames, ABC):
         return html_of(self)
 
 
-# What inspect and editors show as the arguments of this class, as of its subclasses.
+# inspect and editors show these arguments for this class, as for its subclasses.
 BaseParamScheduler.__new__.__signature__ = inspect.signature(BaseParamScheduler.__init__)  # type: ignore[attr-defined]
 
 # All schedulers, to find schedulers that are not attached. Keys are ids, since a subclass may have no hash.
