@@ -37,7 +37,7 @@ Examples:
     --schedule plan.yaml
 """
 
-# The option of the command for each argument of the library.
+# Maps arguments of the library's functions to options of the command.
 OPTIONS = {"num_warmup_events": "--warmup", "num_events": "--steps", "extrapolate=True": "--extrapolate"}
 
 

@@ -1,4 +1,4 @@
-"""The options of commands that simulate a training of given length, and the trainer that they describe."""
+"""The options of commands that simulate a training run of a given length, and the trainer that they describe."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
