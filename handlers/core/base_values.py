@@ -22,7 +22,7 @@ ScheduleOf = Callable[[Number], Schedule]
 
 @dataclass(frozen=True)
 class BaseValues:
-    """The base value of each param group, and the schedule as a function of them.
+    """The base value of each param group, and the schedule as a function of the base values.
 
     Args:
         values: the base values; empty while no param group is selected.

@@ -105,7 +105,7 @@ def simulate_resume(handler: object, engine: Engine, copied: BaseParamScheduler)
 
 
 def prepare_copy(copied: BaseParamScheduler, metrics: Collection[str]) -> None:
-    """Make a copy ready for a simulated run: it records nothing, warns of nothing, and asks no other rank.
+    """Make a copy ready for a simulated run: it records nothing, warns of nothing, and needs no other rank.
 
     Args:
         copied: the copy of a scheduler.

@@ -256,7 +256,7 @@ class ParamScheduler(BaseParamScheduler):
     def _row(self, value: Any) -> Any:
         is_long = type(value) is np.ndarray and len(value) > FEW_VALUES
         if is_long and not self._save_history and self._target.are_floats(len(value)):
-            return value.data  # each float of this view is made where the float that it replaces was
+            return value.data  # a new float of this view takes the memory of the float that it replaces
         value = value if type(value) is list else super()._row(value)
         return self._target.fitted(value, self._target.groups()) if isinstance(value, list) else value
 

@@ -90,7 +90,7 @@ def _shown(ranks: list[list[dict[str, Any]]]) -> list[str]:
 
 
 def _names(states: list[dict[str, Any]]) -> str:
-    """Return the number and the names of a rank's schedulers as text."""
+    """Return a string with the number and the names of a rank's schedulers."""
     number = "1 scheduler" if len(states) == 1 else f"{len(states)} schedulers"
     return f"{number}: {', '.join(str(state['scheduler']) + ' of ' + repr(state['param_name']) for state in states)}"
 

@@ -82,7 +82,7 @@ def _few(values: Any) -> str:
 
 
 def value_past_end(schedule: Schedule, event_index: int) -> tuple[float, float] | None:
-    """Return the value past the end of a schedule, and the highest value before it, if a warning is due; else None.
+    """Return the highest value past the end of a schedule, and the highest before it, if a warning is due; else None.
 
     A warning is due if the values past the end are almost 0 compared with the highest value, and do not rise again. The
     function returns None for schedules with metrics or a user's function, whose values are unknown, and for an
@@ -114,7 +114,7 @@ def _sizes_at(schedule: Schedule, indices: Array) -> Array:
 
 
 def lr_past_end(scheduler: Any) -> tuple[float, float] | None:
-    """Return the highest :func:`value_past_end` of a learning rate; None if a schedule is no reason to warn.
+    """Return the highest :func:`value_past_end` of the learning rates; None if it is None for one of them.
 
     A frozen group is no reason to warn while other groups learn.
     """

@@ -21,7 +21,7 @@ from .resuming.policy import ResumePolicy, adjusted, checked_policy, warn_of_cha
 __all__ = ["Adjustment", "ResumePolicy", "checked_policy", "load_state", "state_of"]
 
 VERSION = 1
-NOT_WRITTEN = -1  # for ``_written_at``, where a clock counts: no value was written since the state was loaded
+NOT_WRITTEN = -1  # a value of ``_written_at``, with a clock: no value was written since the state was loaded
 # Entries that older versions did not save, and their default values.
 LATER_ENTRIES: dict[str, Any] = {
     "version": 0,
@@ -201,7 +201,7 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
             "call seek(event_index), for instance with the trainer's state.iteration"
         )
     for key, value in own.items():
-        types = (str, type(value)) if key == "schedule" else (type(value),)  # version 0 has the schedule as text
+        types = (str, type(value)) if key == "schedule" else (type(value),)  # in version 0, the schedule is a text
         if key not in LATER_ENTRIES and type(state[key]) not in types:
             raise TypeError(
                 f"state_dict[{key!r}] must be of type {type(value).__name__}, given {arguments.shown(state[key])}"

@@ -117,12 +117,12 @@ class BlockReader:
         self.schedule, self.limits = schedule, limits
         self.illegal: tuple[int, float, int] | None = None  # the first illegal value: its event, the value, its column
         self.first_event, self.values = 0, ()  # type: tuple[int, Any]
-        self.strided: dict[int, Any] = {}  # values by their indices, where a clock counts
+        self.strided: dict[int, Any] = {}  # values by their indices, for a clock
         self._size = FIRST_BLOCK_SIZE // GROWTH
 
     @property
     def by_index(self) -> tuple[Any, int]:
-        """The values that were read, and the index of the first: a list, or a mapping from indices and 0."""
+        """The values that were read, and the index of the first: a list; or a mapping from indices, and 0."""
         return (self.values, self.first_event) if type(self.values) is list else (self.strided, 0)
 
     def read(self, index: int) -> Value:
@@ -152,7 +152,7 @@ class BlockReader:
         """Return the values of a block before the first illegal one; all if the value at ``index`` is illegal."""
         lowest, highest = self.limits  # type: ignore[misc]
         if type(lowest) is float and values.min() >= lowest and (highest == LARGEST or values.max() <= highest):
-            return values  # the usual case, and quick to see
+            return values  # the usual case, which is quick to check
         is_illegal = (values < lowest) | (values > highest)
         if not is_illegal.any():
             return values

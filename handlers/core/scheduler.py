@@ -78,7 +78,7 @@ class BaseParamScheduler(SimulateValues, WithoutTorchNames, ABC):
     _loaded_at = -1  # the event at which a state was loaded, and the value in that state
     _loaded_value: Any = None
     _readings: tuple[Any, ...] = ()  # readings of a clock that are not yet added to the event index
-    _written_at: int | None = None  # the event index of the last value where a clock counts; -1 for the loaded one
+    _written_at: int | None = None  # with a clock, the event index of the last value; -1 for the loaded value
     _counted: str | None = None  # the unit of the event index: that of a clock, "amounts", or "events"
     _landing: Any = None  # a LandingState, if the clock has a deadline
     _reader_type: type[BlockReader] = BlockReader
@@ -174,8 +174,9 @@ class BaseParamScheduler(SimulateValues, WithoutTorchNames, ABC):
                 tokens before the batch.
 
         Raises:
-            ValueError: ``amount`` is not a whole number; the schedule goes on event by event, as torch's schedulers; or
-                durations were converted to tokens, and there is no amount, or to steps, and it is above 1.
+            ValueError: ``amount`` is not a whole number of at least 0; the schedule must be read event by event, like
+                torch's schedulers; durations were converted to tokens, but ``amount`` is None; or durations were
+                converted to steps, but ``amount`` is more than 1.
 
         Example:
             >>> import torch
@@ -398,8 +399,8 @@ class BaseParamScheduler(SimulateValues, WithoutTorchNames, ABC):
         - ``"keep_step"``, the default: at the same event of the new schedule.
         - ``"keep_fraction"``: at the same fraction of the new schedule as of the saved one. Use it for another batch
           size.
-        - ``"keep_end"``: as far through it, too. What is left is stretched, so that the new schedule ends at the event
-          that is its length. For a longer or shorter run.
+        - ``"keep_end"``: at the same fraction, too. The rest of the new schedule is stretched, so that it ends at the
+          event that equals its length. Use it for a longer or shorter run.
         - ``"keep_value"``: at the same event, but from the saved value. The value approaches the new schedule over the
           rest of its length; see :class:`~lehr.handlers.schedules.Handover`.
 
@@ -469,7 +470,7 @@ class BaseParamScheduler(SimulateValues, WithoutTorchNames, ABC):
         return {self.param_name: self._target.locations(engine)}
 
     def _holders(self, engine: "Engine") -> list[Any]:
-        """Return the objects that hold these numbers; there may be more objects than needed."""
+        """Return the objects that hold the numbers that are written; there may be more objects than needed."""
         return self._target.holders(engine)
 
     def _identity(self) -> dict[str, Any]:

@@ -153,7 +153,7 @@ class AtTimes(Clocked):
 
     def __init__(self, scheduler: Any, clock: TimeClock, event: Any, optimizer: Optimizer | None) -> None:
         super().__init__(scheduler, clock, event, optimizer)
-        self._run: object = None  # the run whose time is counted; _counted is its counted time
+        self._run: object = None  # the run whose time is counted; _counted is the time counted so far
         self._counted = 0
 
     def __call__(self, engine: Engine, **kwargs: Any) -> None:

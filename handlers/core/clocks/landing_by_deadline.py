@@ -64,7 +64,7 @@ class AtLanding(Clocked):
 
     def __init__(self, scheduler: Any, clock: TimeClock, event: Any, optimizer: Optimizer | None) -> None:
         super().__init__(scheduler, clock, event, optimizer)
-        self._run: object = None  # the run whose time is counted; _counted is its counted time
+        self._run: object = None  # the run whose time is counted; _counted is the time counted so far
         self._counted, self._progress = 0, Progress()
 
     def __call__(self, engine: Engine, **kwargs: Any) -> None:
@@ -136,13 +136,13 @@ class AtLanding(Clocked):
 
 
 def follow_landing(scheduler: Any, landing: Landing) -> None:
-    """Let a scheduler read its values from a landing from now on."""
+    """Let a scheduler read its values from a :class:`Landing` from now on."""
     scheduler._schedule, scheduler._is_pure = landing, False
     scheduler._forget()
 
 
 def follow_trunk(scheduler: Any) -> None:
-    """Let a scheduler that was landing read its values from the trunk alone from now on."""
+    """Let a scheduler that was landing read its values from the trunk's schedule from now on."""
     if isinstance(scheduler._schedule, Landing):
         # Follow the schedule of the first groups. The groups that joined follow it.
         scheduler._follow(getattr(scheduler, "_first_schedule", scheduler._schedule.schedule))

@@ -102,7 +102,7 @@ class MetricDrivenScheduler(SchedulerWithMetric):
         """Load the state of a scheduler; see :meth:`BaseParamScheduler.load_state_dict`.
 
         Args:
-            state_dict: what :meth:`state_dict` returned.
+            state_dict: the state that :meth:`state_dict` returned.
             resume_policy: as in :meth:`BaseParamScheduler.load_state_dict`.
 
         Raises:

@@ -34,7 +34,7 @@ class Adjustment:
     cooldown: tuple[int, float, Any, str] | None = None
 
     def __str__(self) -> str:
-        """Return the change as text, to append to the text of the schedule; empty for no change."""
+        """Return a text on the change, to append to the text of the schedule; the text is empty for no change."""
         text = f", read {abs(self.shift)} events {'later' if self.shift > 0 else 'earlier'}" if self.shift else ""
         if self.stretch is not None:
             first, position, end = self.stretch

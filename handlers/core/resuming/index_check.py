@@ -30,10 +30,10 @@ from .repeated_events import take_back_events
 class ResumeCheck:
     """A handler that compares the event index of a scheduler with the events of a resumed run.
 
-    At the start of a run, it warns if the two differ. It also corrects the scheduler in these cases, since ignite does
-    not save everything with an engine. If the checkpoint was inside an epoch, ignite fires the start of that epoch
-    again. If the checkpoint was at the end of an iteration or epoch, ignite skips the handlers after it. Values outside
-    an optimizer are not in the checkpoint, so the check writes them again.
+    At the start of a run, it warns if the two differ. It also corrects the scheduler in the following cases, since
+    ignite does not save everything with an engine. If the checkpoint was inside an epoch, ignite fires the start of
+    that epoch again. If the checkpoint was at the end of an iteration or epoch, ignite skips the handlers after it.
+    Values outside an optimizer are not in the checkpoint, so the check writes them again.
 
     Args:
         scheduler: the scheduler; the check has only a weak reference to it.
@@ -46,7 +46,7 @@ class ResumeCheck:
         self._epoch_check: RemovableEventHandle | None = None
         self._has_warned = False  # whether it has warned of a run that begins anew
         self._engine_around: weakref.ref[Engine] | None = None  # the trainer that runs the engine
-        self._iteration_around = 0  # the iteration of that trainer
+        self._iteration_around = 0  # the iteration of the trainer that runs the engine
         self._joined_late = False  # whether the scheduler had events before it was attached
         self._clock: weakref.ref[Any] | None = None  # the clock of the scheduler; None if it counts events
         self._lead: int | None = None  # the engine's number of events minus the scheduler's, as intended

@@ -1,6 +1,6 @@
 """Finds metrics and phase starts that a checkpoint lacks, since handlers pass them to a scheduler after the saver.
 
-A run that resumes from such a checkpoint does not call the handlers after the saver again.
+A run that resumes from the checkpoint does not call these handlers again.
 """
 
 from collections.abc import Iterator, Mapping
@@ -116,7 +116,7 @@ def checked(state: Any, parts: list[StatefulSchedule]) -> Unfinished:
     """Return the entry ``unfinished`` of a state, after a check.
 
     Raises:
-        TypeError, ValueError: ``state`` is not such an entry.
+        TypeError, ValueError: ``state`` is not a valid entry ``unfinished``.
     """
     if not isinstance(state, Mapping) or set(state) != set(Unfinished._fields):
         raise ValueError(f"unfinished must have the entries {[*Unfinished._fields]}, given {arguments.shown(state)}")

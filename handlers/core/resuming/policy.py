@@ -192,12 +192,12 @@ def level_of_caller() -> int:
 
 
 def _text(description: Any) -> str:
-    """Return the beginning of a description as text."""
+    """Return the beginning of the text of a description."""
     return arguments.shown_text(_full_text(description))
 
 
 def _full_text(description: Any) -> str:
-    """Return a description as text for a message; version 0 saved the text itself."""
+    """Return the text of a description, for a message; a state of version 0 contains the text itself."""
     return description if isinstance(description, str) else text_of(description)
 
 
