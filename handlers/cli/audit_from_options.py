@@ -88,7 +88,7 @@ def _planned(
     steps: int | None,
     ahead: bool = False,
 ) -> Array:
-    """Return the planned values ``(events, groups)`` up to the last step of the log; with ``ahead``, beyond it."""
+    """Return the planned values ``(events, groups)`` for the steps of the log; with ``ahead``, also for later steps."""
     length, by_epoch = options["epoch_length"], options["event"] == "epoch"
     unit = "steps" if log.counting is None else log.counting.unit
     if by_epoch and unit == "steps" and length is None:

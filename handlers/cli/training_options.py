@@ -57,7 +57,7 @@ def training_options(command: Command, files: str = "") -> Command:
 
 
 def length_of(options: Mapping[str, Any]) -> Length:
-    """Return the length of the training that the options describe. Iterations without epochs are one epoch.
+    """Return the length of the training that the options describe; iterations without epochs form one epoch.
 
     Raises:
         ValueError: the length is unknown or too high; the options contradict one another.
