@@ -10,7 +10,7 @@ from lehr.engine.history import ParamHistory
 
 from .callback_core import Make, ScheduledOptimizer, chosen_metric
 
-STEPS = "scheduler_steps"  # in net.history, for an epoch whose number of steps is not its number of batches
+STEPS = "scheduler_steps"  # key in net.history: an epoch's number of steps, if it is not its number of batches
 
 
 class SchedulerCallback(Callback):

@@ -94,7 +94,7 @@ class SchedulerCallback(TrainerCallback, ExportableState):  # type: ignore[misc,
         self._check_length = arguments.flag("check_length", check_length)
         self._scheduled: ScheduledOptimizer | None = None
         self._steps_at_metric = -1  # the step of the last metric; -1 outside of a run
-        self._other_metrics: dict[str, Any] = {}  # from evaluations since the last step that lack the metric
+        self._other_metrics: dict[str, Any] = {}  # of evaluations since the last step, if none had the metric
 
     @property
     def history(self) -> ParamHistory:
