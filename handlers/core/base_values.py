@@ -300,7 +300,7 @@ def resumed_base_values(
 
     The base values of the code are compared like the schedule: if they differ from the saved ones, the loading
     scheduler warns and follows its policy. One case needs no warning: the groups hold the last values of the saved run,
-    since the optimizer was loaded before the scheduler was constructed. The saved base values then are the right ones.
+    since the optimizer was loaded before the scheduler was constructed. The scheduler then takes the saved base values.
 
     Args:
         base: the base values in the code, which may include groups that joined the saved run.

@@ -272,8 +272,8 @@ class ResumeCheck:
 def nearest_expected(scheduler: Any, expected: int) -> int:
     """Return the event index that fits a number of events of an engine.
 
-    After a resume with ``"keep_fraction"``, the engine may have had as many events as the shifted schedule, such as
-    the same number of shorter epochs. The event index is then greater or less by the shift, which is rounded.
+    After a resume with ``"keep_fraction"``, the engine may count the events of the shifted schedule, such as the same
+    number of shorter epochs. The event index then differs from the engine's number of events by the rounded shift.
     """
     shift, count = scheduler._adjustment.shift, scheduler.event_index
     if shift and abs(count + shift - expected) <= 1:

@@ -24,7 +24,7 @@ NOT_SEARCHED = ("torch", "numpy", "logging", "threading", "matplotlib", "tqdm", 
 
 
 class Search:
-    """Finds the objects that functions refer to in closures and globals, and other objects in attributes.
+    """Finds the objects in the closures and globals of functions, and in the attributes of other objects.
 
     Attributes:
         found: the models, optimizers, schedulers, loaders, samplers and random generators.
