@@ -50,7 +50,7 @@ def make_param_groups(options: Mapping[str, Any]) -> HasParamGroups:
 
 
 def _groups_of(options: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return the values that differ between param groups, for each group, and the values for all groups.
+    """Return the values that are given for each single param group, and the values for all groups.
 
     Raises:
         ValueError: there are too many groups, or a list does not have a value for each group.

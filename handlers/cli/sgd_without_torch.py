@@ -15,7 +15,7 @@ class PlainSGD:
     """An object with the param groups of ``torch.optim.SGD``, which has no parameters and takes no steps.
 
     Args:
-        groups: for each group, the values that only this group has.
+        groups: for each group, the values that replace the values in ``initial``.
         initial: the values for all groups, including ``lr``.
 
     Example:
