@@ -37,7 +37,7 @@ def audit_of_config(
         try:
             others[f"if the run has {other} steps in place of {steps}"] = _planned(log, source, given, options, other)
         except (TypeError, ValueError):
-            continue  # the config has no plan of this length
+            continue  # the config has no plan for a run of this length
     different = {words: other for words, other in others.items() if not np.array_equal(other, planned[: len(other)])}
     return audit_log(log, planned, name=name, others=different, **lengths, **chosen)
 
@@ -72,7 +72,7 @@ def lengths_of(options: Mapping[str, Any], log: Log) -> dict[str, Any]:
     """Return the number of iterations in an epoch, as an argument of ``audit_log``."""
     counts_epochs = log.counting is not None and log.counting.unit == "epochs"
     if options["event"] == "epoch" and counts_epochs:
-        return {"epoch_length": 1}  # since an event of the plan is an epoch of the log
+        return {"epoch_length": 1}  # an event of the plan is then an epoch of the log
     return {"epoch_length": options["epoch_length"]}
 
 
@@ -88,7 +88,7 @@ def _planned(
     steps: int | None,
     ahead: bool = False,
 ) -> Array:
-    """Return the planned values ``(events, groups)`` up to the last step of the log; with ``ahead``, beyond it."""
+    """Return the planned values ``(events, groups)`` for the steps of the log; with ``ahead``, also for later steps."""
     length, by_epoch = options["epoch_length"], options["event"] == "epoch"
     unit = "steps" if log.counting is None else log.counting.unit
     if by_epoch and unit == "steps" and length is None:

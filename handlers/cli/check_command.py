@@ -1,4 +1,4 @@
-"""``lehr check``: looks for mistakes in a plan, for a training of given length."""
+"""``lehr check``: looks for mistakes in the plan of a training run of a given length."""
 
 from typing import Any
 

@@ -27,7 +27,7 @@ Examples:
   lehr convert args.yaml --to torch --total-steps 99
   lehr convert args.yaml --to mmengine --total-steps 99 --initial lr=0.1 -o out.json
 """
-TARGETS = ("hf", "lehr", "mmengine", "torch", "transformers")  # convert_config knows the same names
+TARGETS = ("hf", "lehr", "mmengine", "torch", "transformers")  # convert_config accepts the same names
 FORMATS = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
 
 

@@ -1,4 +1,4 @@
-"""``lehr diff``: compares two plans, for a training of given length."""
+"""``lehr diff``: compares two plans of a training run of a given length."""
 
 from functools import partial
 from typing import Any

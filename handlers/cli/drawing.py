@@ -26,7 +26,7 @@ def draw_simulation(simulation: Simulation, title: str, output: str | None) -> N
 
 
 def _lines_of(simulation: Simulation, most: int) -> list[Line]:
-    """Return a line for each column, with about ``most`` points at most, including the first and the last event."""
+    """Return a line for each column, with at most about ``most`` points, which include the first and the last event."""
     parts: list[list[Array]] = []
     with Progress(simulation.num_events) as progress:
         for start, table in simulation.chunks:

@@ -37,7 +37,7 @@ Examples:
     --schedule plan.yaml
 """
 
-# The option of the command for each argument of the library.
+# Maps arguments of the library's functions to options of the command.
 OPTIONS = {"num_warmup_events": "--warmup", "num_events": "--steps", "extrapolate=True": "--extrapolate"}
 
 
@@ -128,7 +128,7 @@ def _rates(source: str, options: dict[str, Any], length: Length) -> "Array":
 
 
 def _draw(fitted: "LossForecast", curves: "dict[str, LossCurve]", path: str) -> None:
-    """Draw the runs and the forecasts with their bands, and the learning rates below; for ``-``, in the terminal."""
+    """Draw runs, forecasts with bands, and learning rates into a file; if ``path`` is ``-``, in the terminal."""
     if path == "-":
         from lehr.engine.plots import thinned
 
@@ -136,7 +136,7 @@ def _draw(fitted: "LossForecast", curves: "dict[str, LossCurve]", path: str) -> 
 
         width = max(40, min(shutil.get_terminal_size().columns, 120))
         for name, curve in curves.items():
-            known = curve.loss == curve.loss  # leaves out the warm-up, where the loss is NaN
+            known = curve.loss == curve.loss  # this omits the warm-up, whose loss is NaN
             events, losses = curve.events[known], curve.loss[known]
             shown = thinned(losses, MOST_POINTS)
             click.echo(terminal_plot(events[shown], losses[shown], f"loss, {name}", width))

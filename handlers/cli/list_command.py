@@ -71,7 +71,7 @@ def list_types(pattern: str) -> None:
 
 
 def _words_of(name: str) -> list[str]:
-    """Return a name, the name without its prefix, and the words in it."""
+    """Return a name, the name without its prefix, and the words in the name."""
     return [name, name.rpartition(".")[2], *re.findall("[A-Z]?[a-z]+", name)]
 
 

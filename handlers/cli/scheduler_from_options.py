@@ -37,7 +37,7 @@ def make_optimizer(options: Mapping[str, Any]) -> "Optimizer":
 
 
 def make_param_groups(options: Mapping[str, Any]) -> HasParamGroups:
-    """The optimizer of the options, or a :class:`PlainSGD` with the same param groups, which needs no torch.
+    """Return the optimizer of the options, or a :class:`PlainSGD`, which has the same groups and needs no torch.
 
     Raises:
         TypeError, ValueError, ImportError: see :func:`make_optimizer`.
@@ -46,11 +46,11 @@ def make_param_groups(options: Mapping[str, Any]) -> HasParamGroups:
     given = [value for part in (initial, *groups) for value in part.items()]
     if options["optimizer"] == "SGD" and all(is_legal_for_sgd(key, value) for key, value in given):
         return PlainSGD(groups, initial)
-    return make_optimizer(options)  # which raises the error, if there is one
+    return make_optimizer(options)  # this raises the error, if there is one
 
 
 def _groups_of(options: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The own values of each param group, and the values for all groups.
+    """Return the values that are given for each single param group, and the values for all groups.
 
     Raises:
         ValueError: there are too many groups, or a list does not have a value for each group.
@@ -79,7 +79,7 @@ def _groups_of(options: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[s
 def with_stated_length(
     options: Mapping[str, Any], *sources: tuple[str, tuple[str, ...], Mapping[str, Any]]
 ) -> Mapping[str, Any]:
-    """Return the options; if they do not give the length of the run, with the length that the configs state.
+    """Return the options, with the run length that the configs state if the options give no run length.
 
     Args:
         options: the options, with ``max_epochs``, ``max_steps`` and ``epoch_length``.
@@ -114,7 +114,7 @@ def make_scheduler(
     options: Mapping[str, Any],
     make: Callable[[Mapping[str, Any]], HasParamGroups] = make_param_groups,
 ) -> BaseParamScheduler:
-    """Return the scheduler of a type with its arguments, or of a file.
+    """Return the scheduler that a type and its arguments, or a file, describe.
 
     Args:
         source: the type or the file.

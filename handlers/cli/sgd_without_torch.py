@@ -1,4 +1,4 @@
-"""The param groups of torch's SGD, without torch: what the values of a schedule start from by default."""
+"""Param groups like those of torch's SGD, without torch; they give the default base values of schedules."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,8 +15,8 @@ class PlainSGD:
     """An object with the param groups of ``torch.optim.SGD``, which has no parameters and takes no steps.
 
     Args:
-        groups: the own values of each group.
-        initial: the values of all groups, among them ``lr``.
+        groups: for each group, the values that replace the values in ``initial``.
+        initial: the values for all groups, including ``lr``.
 
     Example:
         >>> PlainSGD([{}, {"lr": 0.01}], {"lr": 0.1}).param_groups[1]["lr"]
@@ -29,7 +29,7 @@ class PlainSGD:
 
 
 def is_legal_for_sgd(key: str, value: object) -> bool:
-    """Whether ``torch.optim.SGD`` takes an initial value, as far as that is known without torch.
+    """Return whether ``torch.optim.SGD`` accepts an initial value; False if only torch can decide this.
 
     >>> is_legal_for_sgd("lr", 0.1), is_legal_for_sgd("lr", -0.1), is_legal_for_sgd("nesterov", True)
     (True, False, False)

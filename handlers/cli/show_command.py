@@ -1,4 +1,4 @@
-"""``lehr show``: describes the schedule of a config in words and as a picture."""
+"""``lehr show``: prints a description of a config's schedule, and draws its values."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Any

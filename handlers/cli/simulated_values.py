@@ -91,8 +91,9 @@ def metric_chunks(
     Args:
         scheduler: a scheduler that reads a metric at each event.
         num_events: the number of events.
-        metrics: the metric of each event, or of each epoch. The first event of the next epoch reads the metric of an
-            epoch. Events after the last metric read the last metric again, as from ``engine.state.metrics``.
+        metrics: the metric of each event, or of each epoch. The first event of an epoch reads the metric of the
+            previous epoch. Events after the last metric read the last metric again, since it stays in
+            ``engine.state.metrics``.
         epoch_length: the number of events in an epoch, if there is a metric for each epoch.
     """
     from ignite.engine import Engine

@@ -13,7 +13,7 @@ PLAIN = str.maketrans("─│┌┐└┘▁", "-|++++_")
 
 
 def terminal_plot(indices: Array, values: Array, title: str, width: int) -> str:
-    """Return a picture of one line, as text.
+    """Return a string that is a picture of one line.
 
     Args:
         indices: the event indices ``(n,)``; n should be at most about :data:`MOST_POINTS`.

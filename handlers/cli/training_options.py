@@ -1,4 +1,4 @@
-"""The options of commands that simulate a training of given length, and the trainer that they describe."""
+"""The options of commands that simulate a training run of a given length, and the trainer that they describe."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -57,7 +57,7 @@ def training_options(command: Command, files: str = "") -> Command:
 
 
 def length_of(options: Mapping[str, Any]) -> Length:
-    """Return the length of the training that the options describe. Iterations without epochs are one epoch.
+    """Return the length of the training that the options describe; iterations without epochs form one epoch.
 
     Raises:
         ValueError: the length is unknown or too high; the options contradict one another.

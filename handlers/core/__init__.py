@@ -1,1 +1,1 @@
-"""The scheduler: a schedule, a target and an event index, and what works on these three."""
+"""The scheduler, which joins a schedule, a target and an event index, and the functions that work on these three."""

@@ -12,23 +12,23 @@ from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.awaiting_run_length import InUnits
 from lehr.handlers.schedules.chainable_rules import Rule
 
-MAX_DEPTH = 50  # of lists and dicts in arguments that are copied
+MAX_DEPTH = 50  # lists and dicts in arguments are copied down to this depth
 
 
 def copied(arguments: Any, copies: dict[int, Any] | None = None, depth: int = 0) -> Any:
-    """Copies of the lists, tuples and dicts in arguments, so that later changes to them have no effect.
+    """Return copies of the lists, tuples and dicts in arguments; later changes to the originals do not affect them.
 
     Args:
-        arguments: the arguments. A list that is in them more than once is copied once.
-        copies: the copies so far, by the ids of the originals.
-        depth: how deep ``arguments`` is nested; what is deeper than :data:`MAX_DEPTH` is not copied.
+        arguments: the arguments. A list that occurs several times is copied once.
+        copies: the copies made so far; the keys are the ids of the originals.
+        depth: the depth of ``arguments`` in the outermost object; objects deeper than :data:`MAX_DEPTH` are not copied.
     """
     kind = type(arguments)
     if kind not in (list, tuple, dict) or depth > MAX_DEPTH:
         return arguments
     copies = {} if copies is None else copies
     if id(arguments) not in copies:
-        copies[id(arguments)] = arguments  # for a list that contains itself
+        copies[id(arguments)] = arguments  # ends the recursion for a list that contains itself
         if kind is dict:
             copies[id(arguments)] = {key: copied(one, copies, depth + 1) for key, one in arguments.items()}
         else:
@@ -61,7 +61,7 @@ def config_of(scheduler: object, args: tuple[Any, ...], kwargs: Mapping[str, Any
 
 
 def _signature(cls: type) -> inspect.Signature:
-    """Return the arguments of a class; if it only passes ``*args`` on, the arguments of its base class."""
+    """Return the signature of a class's constructor; if it passes ``*args`` on, the signature of its base class."""
     for one in cls.__mro__:
         if "__init__" in vars(one):
             _, *rest = inspect.signature(one.__init__).parameters.values()  # type: ignore[misc]
@@ -87,7 +87,7 @@ def as_data(name: str, value: Any) -> Any:
         value: plain data, a schedule, a curve, a scheduler, or a list or mapping of these.
 
     Raises:
-        TypeError: the value is anything else.
+        TypeError: the value has another type.
 
     Example:
         >>> from lehr.handlers.schedules import Anneal, Cosine
@@ -134,5 +134,5 @@ def _same(value: Any, default: Any) -> bool:
 
 
 def _is_public(cls: type) -> bool:
-    """Return whether a class is one of ``lehr.handlers.schedules``, so that a config can name it."""
+    """Return whether ``lehr.handlers.schedules`` exports a class; a config can name only such a class."""
     return cls.__name__ in schedules.__all__ and getattr(schedules, cls.__name__) is cls

@@ -8,7 +8,7 @@ from lehr.handlers.schedules.duration_texts import EVENTS
 if TYPE_CHECKING:
     from ignite.engine import Engine
 
-# The resume check of each engine, by the id of the scheduler, since a subclass may define its own equality.
+# The resume checks of each scheduler's engines. Keys are ids of schedulers: a subclass may define its own equality.
 CHECKS: "dict[int, weakref.WeakKeyDictionary[Engine, Any]]" = {}
 
 
@@ -18,7 +18,7 @@ def engines_of(scheduler: Any) -> "list[Engine]":
 
 
 def is_attached(scheduler: Any, by_a_clock: bool = False) -> bool:
-    """Return whether ``scheduler.attach`` has attached a scheduler to an engine, or has done so with a clock."""
+    """Return whether a scheduler is attached to an engine; with ``by_a_clock``, whether it is attached with a clock."""
     checks = _checks_of(scheduler)
     return any(check.clock is not None if by_a_clock else check._attached for check in checks)
 
@@ -29,7 +29,7 @@ def clock_of(scheduler: Any) -> Any:
 
 
 def counted_unit(scheduler: Any) -> str | None:
-    """Return the unit that a scheduler's event index counts: that of its clock, or "amounts"; None for events."""
+    """Return the unit of a scheduler's event index: the unit of its clock, or "amounts"; None for events."""
     clock = clock_of(scheduler)
     unit = scheduler._counted if clock is None else clock.unit
     return None if unit == EVENTS else unit
@@ -40,9 +40,10 @@ def _checks_of(scheduler: Any) -> list[Any]:
 
 
 def counts_for(scheduler: Any, engine: "Engine") -> bool:
-    """Return whether a scheduler counts the events of an engine and of others, all attached before its first event.
+    """Return whether a scheduler has several engines, and was attached to this one before its first event.
 
-    An engine that it is attached to later, such as that of the next fold, begins a run of its own.
+    If the scheduler is attached to an engine later, such as the engine of the next fold, that engine begins a separate
+    run.
     """
     checks = CHECKS.get(id(scheduler))
     check = None if checks is None else checks.get(engine)
@@ -57,7 +58,7 @@ def times_attached(scheduler: Any, engine: "Engine") -> int:
 
 
 def intended_lead(scheduler: Any, engine: "Engine") -> int:
-    """Return the number of engine events before the scheduler was attached in mid-run, 0 if unknown."""
+    """Return the intended difference between an engine's number of events and the scheduler's; 0 if it is unknown."""
     checks = CHECKS.get(id(scheduler))
     check = None if checks is None else checks.get(engine)
     return 0 if check is None else check._lead or 0

@@ -31,7 +31,7 @@ AnyEvent = str | Events | OptimizerEvents | CallableEventWithFilter | EventsList
 
 
 class Attachment(RemovableEventHandle):
-    """A handle like those of ignite, whose ``remove()`` detaches a scheduler from an engine."""
+    """A handle, like ignite's event handles, whose ``remove()`` detaches a scheduler from an engine."""
 
     def __init__(self, event: Any, scheduler: Any, engine: Engine, name: str | None, others: Sequence[Any]) -> None:
         super().__init__(event, scheduler, engine)
@@ -53,12 +53,12 @@ class Filtered:
     """A handler that calls a scheduler at events that pass a filter, or at the steps of one optimizer.
 
     ignite's own filters make a reference cycle with the engine, which keeps the optimizer and the parameters in memory
-    until garbage collection. This class makes none.
+    until garbage collection. This class makes no such cycle.
 
     Args:
         scheduler: the scheduler.
         event: the event, with its filter.
-        optimizer: the optimizer whose steps count; None for all events.
+        optimizer: the optimizer whose steps call the scheduler; None if all events call it.
     """
 
     calls_scheduler = True
@@ -75,7 +75,7 @@ class Filtered:
             return
         if self._passes is None or self._passes(engine, state.get_event_attrib_value(self._event)):
             if self._optimizer is not None and state.optimizer_step_again and self._scheduler.event_index > 0:
-                take_back_events(self._scheduler, engine, 1, kwargs.get("name"))  # the step before has failed
+                take_back_events(self._scheduler, engine, 1, kwargs.get("name"))  # the previous step has failed
             self._scheduler(engine, **kwargs)
 
 
@@ -105,7 +105,7 @@ class AppliedAtSteps:
 
 
 def recording_loop(scheduler: Any, history: ParamHistory | None) -> PlainLoop | None:
-    """Return a plain loop in which a scheduler records in a history; None for no history."""
+    """Return the plain loop whose history records a scheduler's values; None if no history is given."""
     if history is None:
         return None
     loop = PlainLoop(history)
@@ -160,7 +160,7 @@ def attached(scheduler: Any, engine: Engine, event: Any, name: str | None, given
 
 
 def _warn_of_conflicts(engine: Engine, event: Any, scheduler: Any) -> None:
-    """Log a warning if another handler of the same event always writes the same number.
+    """Log a warning if another handler of the same event, without a filter, writes the same number.
 
     ``check_plan`` finds conflicts that depend on filters, or on the events at which schedules begin and end.
     """
@@ -182,7 +182,7 @@ def _warn_of_conflicts(engine: Engine, event: Any, scheduler: Any) -> None:
 
 
 def _bare(engine: Engine, event: Any, scheduler: Any, others: list[Any], clock: Any) -> tuple[Any, Any]:
-    """Return the event without its filter, and its handler; append the handles of further handlers to ``others``."""
+    """Return an event without its filter, and the handler to attach; append handles of other handlers to ``others``."""
     optimizer = None
     if is_step_event(event):
         optimizer = scheduler._stepping_optimizer()

@@ -22,12 +22,13 @@ ScheduleOf = Callable[[Number], Schedule]
 
 @dataclass(frozen=True)
 class BaseValues:
-    """The base value of each param group, and the schedule as a function of them.
+    """The base value of each param group, and the schedule as a function of the base values.
 
     Args:
         values: the base values; empty while no param group is selected.
-        schedule_of: a function that makes the schedule from one base value for all groups, or from one for each group.
-        is_own: whether the values of a group are proportional to its own base value, or start from it.
+        schedule_of: a function that makes the schedule from a base value for all groups, or from a tuple with a base
+            value for each group.
+        is_own: whether the schedule's values for a group are proportional to the group's base value, or start from it.
     """
 
     values: tuple[float, ...]
@@ -35,7 +36,7 @@ class BaseValues:
     is_own: bool = True
 
     def schedule(self, joined: Sequence[JoinedGroup] = ()) -> Schedule:
-        """Return the schedule of the first groups; without any, the schedule from the first joined value, or from 1."""
+        """Return the schedule of the first groups; if none exist, it starts from the first joined value, or from 1."""
         base: Number = joined[0].value if joined else 1.0
         return self.schedule_of(one_or_all(self.values) if self.values else base)
 
@@ -45,7 +46,7 @@ class BaseValues:
         return next((at for at, value in enumerate(self.values) if value), 0)
 
     def for_all_groups(self, schedule: Schedule, joined: Sequence[JoinedGroup]) -> Schedule:
-        """Return the schedule of the first groups with a column more for each group that joined."""
+        """Return the schedule of the first groups with one more column for each group that joined."""
         return with_joined_groups(schedule, len(self.values), self.reference, joined)
 
     def with_new_groups(
@@ -55,7 +56,7 @@ class BaseValues:
         event_index: int,
         value_of_first: Callable[[Sequence[JoinedGroup]], Any],
     ) -> Sequence[JoinedGroup]:
-        """Return all groups that joined before an event, including those that were added since the last event.
+        """Return all groups that joined before an event, including groups that were added since the last event.
 
         Args:
             joined: the groups that joined earlier.
@@ -76,7 +77,7 @@ class BaseValues:
     def handed_over(
         self, adjustment: Adjustment, joined: Sequence[JoinedGroup]
     ) -> tuple[Adjustment, Sequence[JoinedGroup]]:
-        """Return the adjustment of the first groups, and the groups that join at its handover with saved values."""
+        """Return the adjustment of the first groups, and the joined groups with their saved values at the handover."""
         if not joined or adjustment.handover is None or not isinstance(adjustment.handover[2], tuple):
             return adjustment, joined
         begin, duration, values = adjustment.handover
@@ -87,12 +88,13 @@ class BaseValues:
 
 
 def start_from_base_values(scheduler: Any, member: Any, schedule_of: ScheduleOf) -> None:
-    """Give a scheduler the base values from which its schedule starts, unless it has base values.
+    """Give a scheduler the base values from which its schedule starts, unless it already has base values.
 
     Args:
         scheduler: the scheduler.
-        member: itself, or one of the schedulers that it combines.
-        schedule_of: makes the schedule from the base values.
+        member: the scheduler that gets the base values: ``scheduler`` itself, or one of the schedulers that it
+            combines.
+        schedule_of: a function that makes the schedule from the base values.
     """
     if member._base is not None:
         return
@@ -102,18 +104,18 @@ def start_from_base_values(scheduler: Any, member: Any, schedule_of: ScheduleOf)
 
 
 def own_base_values(scheduler: Any) -> tuple[float, ...]:
-    """Return the base values of a scheduler whose values start from those of each group; empty for any other."""
+    """Return a scheduler's base values if its values start from each group's base value; otherwise an empty tuple."""
     return scheduler._base.values if scheduler._base is not None and scheduler._base.is_own else ()
 
 
 def read_base_values(target: ParamGroups, argument: str | None) -> tuple[float, ...]:
     """Return the base values of the param groups of a target.
 
-    Warns if a group has both a value and another ``initial_`` entry.
+    The function warns if the value of a group differs from the group's ``initial_`` entry.
 
     Args:
         target: the param groups.
-        argument: the argument that needs the base values, or that replaces them, for messages; None for a config.
+        argument: for messages, the name of the argument that needs or replaces the base values; None for a config.
 
     Raises:
         ValueError: there is no optimizer to read from.
@@ -139,7 +141,7 @@ def read_base_values(target: ParamGroups, argument: str | None) -> tuple[float, 
 
 
 def warn_of_trained_base_values(scheduler: Any) -> None:
-    """Warn that a scheduler, which now seeks an event, started from the values of an optimizer that had trained."""
+    """Warn, when a scheduler seeks an event, that it started from the values of an optimizer that had trained."""
     name, values = arguments.shown(scheduler, 100), arguments.shown(one_or_all(scheduler._base.values), 100)
     warnings.warn(
         f"{name} was constructed when its optimizer had trained or was loaded, and starts from the values that the "
@@ -161,18 +163,18 @@ def has_trained(target: ParamGroups) -> bool:
 
 
 def one_or_all(values: Sequence[float]) -> Number:
-    """One number if all groups have the same value, else all of them."""
+    """Return one number if all groups have the same value, otherwise the value of each group."""
     return values[0] if len(set(values)) == 1 else tuple(values)
 
 
 def relative_to_groups(
     target: ParamGroups, schedule: Schedule | Callable[[int], Any] | None, type_name: str
 ) -> BaseValues:
-    """Return the base values of a schedule, or a function, of factors.
+    """Return the base values that the factors of a schedule or a function multiply.
 
     Args:
         target: the param groups.
-        schedule: the factors; None where ``get_param`` gives the values.
+        schedule: a schedule or function that gives the factors; None if ``get_param`` gives the values.
         type_name: the class of the scheduler, for the error.
 
     Raises:
@@ -200,12 +202,12 @@ def independent_of_base(schedule: Schedule, base: Number) -> Schedule:
 def combined(
     schedulers: Sequence[Any], combine: Callable[[list[Schedule], Number], Schedule], own: Sequence[float] = ()
 ) -> tuple[Schedule, BaseValues | None]:
-    """Return the combined schedule of schedulers of the same param groups, and its base values, if any.
+    """Combine schedulers of the same param groups; return the combined schedule, and its base values or None.
 
     Args:
         schedulers: the schedulers.
-        combine: combines their schedules, given the base values.
-        own: the base values that the combination itself starts from, if it does.
+        combine: a function that combines the schedules of the schedulers, given the base values.
+        own: the base values from which the combination itself starts; empty if it has none.
     """
     bases = [scheduler._base for scheduler in schedulers if scheduler._base is not None]
     values = tuple(own) or next((base.values for base in bases), ())
@@ -217,7 +219,7 @@ def combined(
 
 
 def kept_in(member: Any, scheduler: Any) -> None:
-    """Let a scheduler of several go on with the base values of the scheduler that it copies."""
+    """Give ``member``, a copy of a scheduler, the scheduler's base values and the groups that joined it."""
     if scheduler._base is not None:
         member._base = replace(scheduler._base, schedule_of=_schedule_maker(scheduler))
         member._admits, member._joined = scheduler._admits, list(scheduler._joined)
@@ -240,10 +242,10 @@ def _adjusted(schedule_of: ScheduleOf, adjustment: Any, base: Number) -> Schedul
 
 
 def take_base_values(scheduler: Any, state: Mapping[str, Any]) -> Callable[[], None]:
-    """Let a scheduler go on with the base values of a checked state, and with the groups that joined the saved run.
+    """Give a scheduler the base values of a checked state, and the groups that joined the saved run.
 
     Returns:
-        A function that takes this back.
+        A function that undoes this.
 
     Raises:
         TypeError, ValueError: the state has no valid base values.
@@ -298,14 +300,14 @@ def resumed_base_values(
 
     The base values of the code are compared like the schedule: if they differ from the saved ones, the loading
     scheduler warns and follows its policy. One case needs no warning: the groups hold the last values of the saved run,
-    since the optimizer was loaded before the scheduler was constructed. The saved base values then are the right ones.
+    since the optimizer was loaded before the scheduler was constructed. The scheduler then takes the saved base values.
 
     Args:
-        base: the base values in the code, perhaps with groups that joined the saved run.
+        base: the base values in the code, which may include groups that joined the saved run.
         saved: the saved base values.
-        joined: the saved groups that joined.
+        joined: the groups that joined the saved run.
         schedule: the saved description of the schedule.
-        last: the last saved value, for all groups or for each.
+        last: the last saved value: one for all groups, or a list with one for each group.
         target: the param groups.
     """
     own = replace(base, values=base.values[: len(saved)])
@@ -335,7 +337,7 @@ def as_base_values(name: str, saved: Any) -> tuple[float, ...] | None:
     """Check the base values in a saved state.
 
     Raises:
-        TypeError, ValueError: these are not numbers.
+        TypeError, ValueError: the saved base values are not numbers.
     """
     if saved is None:
         return None

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def common_optimizer(members: Sequence[Any]) -> "Optimizer | None":
-    """Return the optimizer of torch that all members with one have in common; None if there is no such one."""
+    """Return the torch optimizer of the members; None if no member has one, or if the members have different ones."""
     optimizers = [member._stepping_optimizer() for member in members]
     own = {id(optimizer): optimizer for optimizer in optimizers if optimizer is not None}
     return next(iter(own.values())) if len(own) == 1 else None

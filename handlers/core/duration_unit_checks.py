@@ -19,7 +19,7 @@ from lehr.handlers.schedules.duration_texts import (
 from lehr.handlers.schedules.durations_to_events import NUMBERS
 from lehr.handlers.schedules.run_length import COUNTS
 
-UNITS_OF_CLOCKS = {"ms": MILLISECONDS}  # units of clocks that a RunLength calls by another name
+UNITS_OF_CLOCKS = {"ms": MILLISECONDS}  # names of clocks' units, and RunLength's names for these units
 EVENTS_OF_RUN = (STEPS, EPOCHS)  # the units that a scheduler without a clock may count
 AT_STEPS = (  # without a filter, each of these events is a step
     *("ITERATION_STARTED", "ITERATION_COMPLETED", "GET_BATCH_STARTED", "GET_BATCH_COMPLETED"),
@@ -35,7 +35,7 @@ class GivenUnit(NamedTuple):
     unit: str
 
     def in_words(self, part: float, whole: float) -> str | None:
-        """Return a part of a run as text in this unit; None for events and percentages, or if there is no conversion.
+        """Return a string with a part of a run in this unit; None for events, percentages, or without a conversion.
 
         >>> run = RunLength(total_tokens="1.2B", tokens_per_step=1_000_000)
         >>> GivenUnit(run, "tokens").in_words(900, 1200)
@@ -48,13 +48,13 @@ class GivenUnit(NamedTuple):
 
 
 def given_unit(scheduler: Any) -> GivenUnit | None:
-    """Return the unit of the first duration that a scheduler, or one that it combines, was given as a text.
+    """Return the unit of the first duration that is a text, in the arguments of a scheduler and of its members.
 
     Args:
         scheduler: the scheduler.
 
     Returns:
-        The unit with the length of the run; None if no duration was a text, or only one in events.
+        The unit and the length of the run; None if no duration is a text, or if all texts are in events.
 
     Example:
         >>> from lehr.handlers import PiecewiseLinear
@@ -86,11 +86,12 @@ def refuse_other_clock(scheduler: Any, clock: Any, event: Any) -> None:
 
     Args:
         scheduler: the scheduler.
-        clock: the clock that it is attached with; None if it counts events.
-        event: the event that it is attached to.
+        clock: the scheduler's clock; None if the scheduler counts events.
+        event: the event that the scheduler is attached to.
 
     Raises:
-        ValueError: ``counts`` of its run is another unit than that of the clock, or of the event.
+        ValueError: ``counts`` of the scheduler's run is not the unit of the clock or, without a clock, a unit of the
+            event.
     """
     word = EVENTS if clock is None else UNITS_OF_CLOCKS.get(clock.unit, clock.unit)
     expected: tuple[str, ...] = (word,)
@@ -117,7 +118,8 @@ def refuse_in_plain_loop(scheduler: Any, *, counts_amounts: bool) -> None:
         counts_amounts: whether the loop passes amounts to ``apply``; else it counts events.
 
     Raises:
-        ValueError: the texts are tokens, samples or milliseconds, and the loop counts events; or the reverse.
+        ValueError: the durations were converted to tokens, samples or milliseconds, but the loop counts events; or to
+            steps or epochs, but the loop passes amounts.
     """
     for counts in counts_of(scheduler):
         if counts_amounts and counts in EVENTS_OF_RUN:
@@ -136,7 +138,8 @@ def refuse_in_plain_loop(scheduler: Any, *, counts_amounts: bool) -> None:
 def checked_reader(scheduler: Any) -> Callable[[int], Any]:
     """Return the function that reads a scheduler's value.
 
-    Before the scheduler's first event, its durations must be in the unit that the scheduler counts.
+    Before the first event, the function raises an error if the durations are in a unit that the scheduler does not
+    count.
     """
     if scheduler._counted is None:
         refuse_in_plain_loop(scheduler, counts_amounts=False)
@@ -145,7 +148,7 @@ def checked_reader(scheduler: Any) -> Callable[[int], Any]:
 
 
 def _counts_at(event: Any) -> tuple[tuple[str, ...], str]:
-    """Return the units that an event of an engine may count, and the place of the event as text for an error."""
+    """Return the units that an event may count, and a phrase for an error, such as ``"counts events"``."""
     from lehr.engine.times_fired import each_of
 
     events = each_of(event)

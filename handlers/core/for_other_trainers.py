@@ -1,4 +1,4 @@
-"""Functions that run a scheduler without an engine; through them, integrations use private methods of schedulers."""
+"""Functions that run a scheduler without an engine, for integrations; they call private methods of the scheduler."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ AnyScheduler = ParamScheduler | ParamGroupScheduler
 
 
 def one_of_all(schedulers: Any) -> AnyScheduler:
-    """Return one scheduler that writes the values of one or several schedulers; do not call the given schedulers.
+    """Return a scheduler that writes the values of one or several schedulers, which must not be called themselves.
 
     Raises:
         TypeError: an item is not a scheduler of the param groups of an optimizer.
@@ -72,7 +72,7 @@ def written_params(scheduler: AnyScheduler) -> set[str]:
 
 
 def metric_driven_parts(scheduler: AnyScheduler) -> list[Any]:
-    """Return the parts of the schedule of a scheduler that metrics drive."""
+    """Return the parts of a scheduler's schedule that metrics drive."""
     return [part for part in stateful_parts(scheduler.schedule) if part.is_metric_driven]
 
 
@@ -82,7 +82,7 @@ def parts_changed_by_reading(scheduler: AnyScheduler) -> list[Any]:
 
 
 def progress_of(part: Any) -> dict[str, Any]:
-    """Return the entries in the state of a part that change when an event is read."""
+    """Return the entries in a part's state that change when the part is read at an event."""
     state: dict[str, Any] = part.state_dict()
     names = part.changed_by_reading
     return state if names is None else {name: state[name] for name in names}
@@ -110,7 +110,7 @@ def go_to_event(scheduler: AnyScheduler, event_index: int) -> None:
     """Make an event the next event, and remove this event and later events from the history."""
     if (later := scheduler.event_index - event_index) != 0:
         scheduler._go_to(event_index)
-        scheduler._loaded_at = -1  # a metric may change the value of this event from that in the loaded state
+        scheduler._loaded_at = -1  # a metric may change the value, so the value in the loaded state is not valid
         for name in scheduler._history_names(None) if later > 0 and scheduler.history is not None else ():
             remove_last_events(scheduler._plain_loop, name, later)  # type: ignore[arg-type]
 

@@ -69,7 +69,7 @@ class FilteredAttachment(NamedTuple):
     Args:
         scheduler: the scheduler.
         event_filter: the filter of the event, or None.
-        optimizer: the optimizer whose steps count, or None for all events.
+        optimizer: the optimizer whose steps call the scheduler; None if all events call it.
     """
 
     scheduler: BaseParamScheduler
@@ -88,7 +88,7 @@ def filtered_attachment(handler: object) -> FilteredAttachment | None:
 
 
 def resumed_scheduler(handler: object) -> BaseParamScheduler | None:
-    """Return the scheduler that a handler corrects when a run is resumed; None for any other handler."""
+    """Return the scheduler that a resume check corrects; None for a handler that is not a resume check."""
     return handler.scheduler if isinstance(handler, ResumeCheck) else None
 
 
@@ -105,11 +105,11 @@ def simulate_resume(handler: object, engine: Engine, copied: BaseParamScheduler)
 
 
 def prepare_copy(copied: BaseParamScheduler, metrics: Collection[str]) -> None:
-    """Make a copy ready for a simulated run: it records nothing, warns of nothing, and asks no other rank.
+    """Make a copy ready for a simulated run: it records nothing, warns of nothing, and needs no other rank.
 
     Args:
         copied: the copy of a scheduler.
-        metrics: names of the metrics that the simulated run has. The copy need not find any other metric.
+        metrics: names of the metrics that the simulated run has. Other metrics may be missing.
     """
     forget_legal_values(copied)  # the checks of a plan report illegal values
     copied.save_history = False
@@ -159,7 +159,7 @@ def history_names(scheduler: BaseParamScheduler, name: str | None) -> list[str]:
 
 
 def history_engine(scheduler: BaseParamScheduler, engine: Engine) -> Engine:
-    """Return the engine in whose state a scheduler records what it writes at the events of an engine."""
+    """Return the engine whose state has the history of the values that a scheduler writes at an engine's events."""
     return scheduler._recording_engine(engine)
 
 

@@ -1,4 +1,4 @@
-"""Param groups that join a scheduler in mid-run, and go on from the value that they came with."""
+"""Param groups that join a scheduler in mid-run, and continue from the value that they have at that event."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -12,12 +12,13 @@ from .simulation.private_copies import private_copy
 
 
 class JoinedGroup(NamedTuple):
-    """A param group that joined in mid-run: at event i it has ``value * (f(i) / reference_value)``.
+    """A param group that joined in mid-run; its value at event i is ``value * (f(i) / reference_value)``.
 
     Args:
-        event_index: the event before which it joined.
-        value: the value that it came with, or its ``initial_`` entry.
-        reference_value: the value f(j) of the reference group at that event, or its base value.
+        event_index: the event before which the group joined.
+        value: the group's value when it joined, or its ``initial_`` entry.
+        reference_value: the value f(j) of the reference group at event j = ``event_index``, or the reference group's
+            base value.
     """
 
     event_index: int
@@ -26,7 +27,7 @@ class JoinedGroup(NamedTuple):
 
 
 def with_joined_groups(schedule: Schedule, num_first: int, reference: int, joined: Sequence[JoinedGroup]) -> Schedule:
-    """Return a schedule with a column more for each group that joined."""
+    """Return a schedule with one more column for each group that joined."""
     if not joined:
         return schedule
     pairs = [(group.value, group.reference_value) for group in joined]
@@ -40,7 +41,7 @@ def joining_groups(
 
     Args:
         target: the target.
-        first: the index of the first of them among the groups that are written.
+        first: the index of the first joining group, among the groups that are written.
         event_index: the event.
         base_value: the base value of the reference group.
         reference_value: the value of the reference group at this event.
@@ -74,7 +75,7 @@ def as_joined_groups(name: str, saved: Any) -> list[JoinedGroup]:
     """Check the groups that joined in a saved state.
 
     Raises:
-        TypeError, ValueError: these are not lists of an event index and two numbers.
+        TypeError, ValueError: an entry is not a list of an event index and two numbers.
     """
     joined = []
     for at, entry in enumerate(arguments.listed(name, saved)):

@@ -18,7 +18,7 @@ from .scheduler import BaseParamScheduler
 
 
 def member_like(scheduler: BaseParamScheduler) -> BaseParamScheduler:
-    """Return a new scheduler with the same schedule and target, at event 0; the given one is not changed."""
+    """Return a new scheduler with the same schedule and target, at event 0; the given scheduler does not change."""
     if not isinstance(scheduler, ParamScheduler):
         member = copy(scheduler)
         member._go_to(0)
@@ -30,7 +30,7 @@ def member_like(scheduler: BaseParamScheduler) -> BaseParamScheduler:
 
 
 def num_saved(member: BaseParamScheduler) -> int:
-    """Return the number of a member's values in a state: 1 if all groups share a value."""
+    """Return how many values of a member a state contains: 1 if all groups share a value."""
     if isinstance(member, ParamScheduler) and not member.schedule.is_pure:
         return len(member.optimizer_param_groups)
     return member.schedule.groups or 1
@@ -44,10 +44,10 @@ def groups_state(member: BaseParamScheduler) -> dict[str, Any]:
 
 
 def take_base_values_of(scheduler: Any, state: Mapping[str, Any]) -> Callable[[], None]:
-    """Let the members of a scheduler go on with the base values of a checked state.
+    """Give the members of a scheduler the base values of a checked state.
 
     Returns:
-        A function that takes this back.
+        A function that undoes this.
 
     Raises:
         TypeError, ValueError: the state has no valid base values; nothing has changed then.
@@ -76,7 +76,7 @@ def take_base_values_of(scheduler: Any, state: Mapping[str, Any]) -> Callable[[]
 
 
 def states_of_members(state: Mapping[str, Any], members: Sequence[BaseParamScheduler]) -> list[dict[str, Any]]:
-    """Return the entries about param groups in the state of a scheduler of several, for each of them.
+    """Return, for each member of a scheduler, the entries of the saved state that are about its param groups.
 
     Raises:
         TypeError, ValueError: the state has entries for another number of schedulers.
@@ -106,10 +106,10 @@ def states_of_members(state: Mapping[str, Any], members: Sequence[BaseParamSched
 
 
 def split_adjustment(adjustment: Adjustment, members: Sequence[BaseParamScheduler]) -> list[Adjustment]:
-    """Return the adjustment of each scheduler, with its values of a handover and its end value of a cool-down.
+    """Return an adjustment for each member, with the member's own handover values and cool-down end value.
 
     Raises:
-        ValueError: these are the values of another number of schedulers or groups.
+        ValueError: the adjustment has values for another number of schedulers or groups.
     """
     own, widths = [adjustment] * len(members), [member.schedule.groups or 1 for member in members]
     if adjustment.handover is not None:
@@ -130,7 +130,7 @@ def split_adjustment(adjustment: Adjustment, members: Sequence[BaseParamSchedule
 
 
 def _width(member: BaseParamScheduler, base_values: Any, joined: Any) -> int:
-    """Return the number of a member's values in a saved state."""
+    """Return how many values of a member a saved state contains."""
     saved = as_base_values("base_values", base_values)
     if not isinstance(member, ParamScheduler) or member._base is None or saved is None:
         return num_saved(member)
@@ -149,10 +149,10 @@ def history_row(member: BaseParamScheduler, value: Any) -> list[float]:
 
 
 def side_by_side(members: Sequence[BaseParamScheduler], schedulers: Sequence[BaseParamScheduler]) -> ParamScheduler:
-    """Schedulers of one optimizer's groups as one scheduler with a value for each group.
+    """Combine schedulers of one optimizer's groups into one scheduler with a value for each group.
 
     Raises:
-        ValueError: they are not of one optimizer and parameter, or do not have each of its groups once.
+        ValueError: the schedulers differ in optimizer or parameter, or do not have each param group exactly once.
     """
     own = [member for member in members if isinstance(member, ParamScheduler)]
     if len(own) < len(members):

@@ -1,4 +1,4 @@
-"""How a scheduler looks in a notebook."""
+"""The HTML that shows a scheduler in a notebook."""
 
 from typing import Any
 
@@ -17,8 +17,8 @@ EVENTS_WITHOUT_END, MOST_EVENTS, MOST_POINTS = 100, 1_000_000, 2_000
 def html_of(scheduler: Any) -> str:
     """Return a scheduler as HTML: its repr, and a picture of its values until its end, with a line at the next event.
 
-    A schedule without an end is drawn for 100 events from the next event on, any other for at most 1,000,000 events.
-    Where the values cannot be simulated, the error stands in the place of the picture.
+    A schedule without an end is drawn for 100 events from the next event on, any other for at most 1,000,000 events. If
+    the values cannot be simulated, the error replaces the picture.
     """
     try:
         end = end_of(scheduler.schedule)

@@ -1,4 +1,4 @@
-"""What ``get_param`` returns, and an overridden one as a function of the event index."""
+"""Reads the value of ``get_param``, and turns an overridden ``get_param`` into a function of the event index."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ def value_of_schedule(scheduler: Any) -> Value:
     """Return the value that the schedule of a scheduler has for its next event.
 
     Raises:
-        TypeError: it has no schedule.
+        TypeError: the scheduler has no schedule.
     """
     schedule = scheduler._schedule
     if schedule is None:
@@ -47,7 +47,7 @@ class GetParam:
 
 @contextmanager
 def temporarily(scheduler: Any, **attributes: object) -> Iterator[None]:
-    """Give a scheduler other attributes, and its own ones back afterwards."""
+    """Give a scheduler other attributes within a ``with`` statement, and restore its own attributes afterwards."""
     kept = {name: vars(scheduler)[name] for name in attributes if name in vars(scheduler)}
     vars(scheduler).update(attributes)
     try:

@@ -50,8 +50,8 @@ class ParamGroupScheduler(BaseParamScheduler):
 
     Args:
         schedulers: one or more schedulers, of any optimizers, parameters and param groups.
-        names: the name of each scheduler's history; None for each ``param_name``. Schedulers with the same name share a
-            history, which contains the values of all these schedulers for each event.
+        names: the name of each scheduler's history; None for the ``param_name`` of each scheduler. Schedulers with the
+            same name share a history, which contains the values of all these schedulers for each event.
         save_history: whether to record the written values in ``engine.state.param_history``. The ``save_history`` of
             the given schedulers has no effect.
 
@@ -346,7 +346,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         Args:
             num_events: the number of events.
             schedulers: one or more schedulers.
-            names: as in the constructor.
+            names: the name of each scheduler's history; None for the ``param_name`` of each scheduler.
             save_history: has no effect.
 
         Shapes: a list of ``num_events`` rows, each with the event index and a value, or with a value for each group.

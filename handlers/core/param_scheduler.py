@@ -46,7 +46,7 @@ class ParamScheduler(BaseParamScheduler):
     during a run, or delete it, do this in all param groups: the scheduler checks only the first group that it writes.
 
     Args:
-        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        optimizer: a torch optimizer, or any object with ``param_groups`` like those of an optimizer.
         param_name: ``"lr"``, ``"weight_decay"``, ``"betas[0]"`` or another numeric entry of the param groups;
             ``"momentum"`` means ``betas[0]`` in an optimizer that has betas and no momentum.
         save_history: whether to record the written values in ``engine.state.param_history``.
@@ -193,7 +193,7 @@ class ParamScheduler(BaseParamScheduler):
         return is_new
 
     def _schedule_of_first(self, joined: Sequence[JoinedGroup]) -> Schedule:
-        """Return the schedule of the first groups; if all groups joined later, that of the first group that joined."""
+        """Return the schedule of the first groups; if all groups joined later, the schedule of the first of these."""
         if self._base is None or self._base.values:
             return self._first_schedule  # type: ignore[no-any-return]
         return self._adjustment.applied_to(self._base.schedule(joined))
@@ -256,7 +256,7 @@ class ParamScheduler(BaseParamScheduler):
     def _row(self, value: Any) -> Any:
         is_long = type(value) is np.ndarray and len(value) > FEW_VALUES
         if is_long and not self._save_history and self._target.are_floats(len(value)):
-            return value.data  # each float of this view is made where the float that it replaces was
+            return value.data  # a new float of this view takes the memory of the float that it replaces
         value = value if type(value) is list else super()._row(value)
         return self._target.fitted(value, self._target.groups()) if isinstance(value, list) else value
 

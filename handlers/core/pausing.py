@@ -23,9 +23,9 @@ def is_paused(engine: Engine) -> bool:
 def paused(*engines: Engine) -> Iterator[None]:
     """Pause the schedulers of an engine within a ``with`` statement.
 
-    Their events write, count and record nothing, whoever attached them: a scheduler, ``observe`` and ``next_phase``.
-    Afterwards the schedulers go on where they were. Load the state of the engine, or run it anew, if it has run
-    meanwhile. While ignite's ``FastaiLRFinder`` runs, schedulers that were attached by ``attach`` pause by themselves.
+    Meanwhile, schedulers, ``observe`` and ``next_phase`` write, count and record nothing, no matter who attached them.
+    Afterwards the schedulers continue at the same event. If the engine has run meanwhile, load its state or run it
+    anew. While ignite's ``FastaiLRFinder`` runs, schedulers that were attached by ``attach`` pause by themselves.
 
     Args:
         engines: the engine, usually the trainer, and others, such as an evaluator.
@@ -116,7 +116,7 @@ class Removed:
 
 
 def _is_of_scheduler(handler: Any) -> bool:
-    """Return whether a handler, also behind a filter of ignite, calls a scheduler of lehr."""
+    """Return whether a handler calls a scheduler of lehr, directly or through a filter of ignite."""
     function, _ = unwrapped(handler)
     owner = type(getattr(function, "__self__", function))
     return hasattr(owner, "_stepping_optimizer") or hasattr(owner, "calls_scheduler")

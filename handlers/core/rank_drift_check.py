@@ -28,7 +28,7 @@ class DriftCheck:
     Raises:
         TypeError: ``schedulers`` is not a list or tuple of schedulers.
         ValueError: ``schedulers`` is empty.
-        RuntimeError: the schedulers differ. Every rank raises it, with the differences of all ranks.
+        RuntimeError: the schedulers differ. Every rank raises this error, which lists the differences of all ranks.
 
     Example:
         >>> from ignite.engine import Events
@@ -76,7 +76,7 @@ def _compared(scheduler: BaseParamScheduler) -> dict[str, Any]:
 
 
 def _shown(ranks: list[list[dict[str, Any]]]) -> list[str]:
-    """Return a text per rank on the schedulers that differ: event index, present values, and other differences."""
+    """Return, for each rank, a text on the schedulers that differ: event index, present values, other differences."""
     if len({len(states) for states in ranks}) > 1:
         return [_names(states) for states in ranks]
     lines: list[list[str]] = [[] for _ in ranks]
@@ -90,13 +90,13 @@ def _shown(ranks: list[list[dict[str, Any]]]) -> list[str]:
 
 
 def _names(states: list[dict[str, Any]]) -> str:
-    """Return the number and the names of a rank's schedulers as text."""
+    """Return a string with the number and the names of a rank's schedulers."""
     number = "1 scheduler" if len(states) == 1 else f"{len(states)} schedulers"
     return f"{number}: {', '.join(str(state['scheduler']) + ' of ' + repr(state['param_name']) for state in states)}"
 
 
 def _lines(shown: list[str]) -> list[str]:
-    """Return a line for each rank; with many ranks, a line for those with the same text, and the first few lines."""
+    """Return a line for each rank; with many ranks, one line for ranks with the same text, and only a few lines."""
     ranks: dict[str, list[str]] = {}
     for rank, text in enumerate(shown):
         ranks.setdefault(text if len(shown) > MOST_LINES else f"{rank} {text}", []).append(str(rank))

@@ -1,4 +1,4 @@
-"""Warnings of schedulers that have no effect, write too late, or are past their end."""
+"""Warnings about schedulers that have no effect, write too late, or are past their end."""
 
 import weakref
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from .pausing import is_paused
 from .simulation.keep_random_state import calls_user_code
 from .simulation.private_copies import private_copy
 
-ALMOST_NOTHING = 1e-3  # a value below this part of the highest value counts as 0
+ALMOST_NOTHING = 1e-3  # a value below this fraction of the highest value counts as 0
 STEP_BY_STEP = 200_000  # a schedule that is read event by event is read up to this event
 
 
@@ -34,12 +34,12 @@ def short_name(scheduler: Any) -> str:
 
 
 def warn_if_late(engine: Engine, scheduler: Any, events: Sequence[Any]) -> None:
-    """Log a warning if the first iteration trains with a value of the optimizer that is not the first value."""
+    """Log a warning if the first iteration trains with the optimizer's own value, not the schedule's first value."""
     events = [one for event in events for one in each_of(event)]
     if not events or not all(is_completion(one) and not begins_late(one) for one in events):
         return
     for member in getattr(scheduler, "_members", [scheduler]):
-        with suppress(ValueError, TypeError):  # the first event raises them
+        with suppress(ValueError, TypeError):  # the first event raises these errors
             first = _first_values(member)
             own = None if first is None else np.array(member._target.read())
             if own is not None and not np.allclose(own, first, rtol=1e-6, atol=0):
@@ -48,7 +48,7 @@ def warn_if_late(engine: Engine, scheduler: Any, events: Sequence[Any]) -> None:
 
 
 def _first_values(scheduler: Any) -> Any:
-    """Return the first value of each group; None without an optimizer, or if only a user's function knows it."""
+    """Return the first value of each group; None without an optimizer, or if only a user's function can compute it."""
     schedule, target = scheduler._schedule, scheduler._target
     follows_first = isinstance(schedule, Shift) and schedule.by == 1  # its first event has f(1), as in ignite
     is_known = isinstance(target, ParamGroups) and not (scheduler._asks_get_param or scheduler._reads_metric)
@@ -76,20 +76,20 @@ def _warn_of_late(engine: Engine, scheduler: Any, events: Sequence[Any], name: s
 
 
 def _few(values: Any) -> str:
-    """Return the different values of the groups in words, at most four of them."""
+    """Return a string with the distinct values of the groups, at most four."""
     words = list(dict.fromkeys(f"{value:.4g}" for value in values))
     return ", ".join(words[:4]) + (", ..." if len(words) > 4 else "")
 
 
 def value_past_end(schedule: Schedule, event_index: int) -> tuple[float, float] | None:
-    """Return the value at an event past the end of a schedule, and the highest value before, to warn of; else None.
+    """Return the highest value past the end of a schedule, and the highest before it, if a warning is due; else None.
 
-    There is no warning if the value is not almost 0 beside the highest value, as after a warm-up, or if it rises
-    again. Nor is there one for schedules with metrics or a user's function, whose values are unknown, or for an
+    A warning is due if the values past the end are almost 0 compared with the highest value, and do not rise again. The
+    function returns None for schedules with metrics or a user's function, whose values are unknown, and for an
     event-by-event schedule that would be read beyond event ``STEP_BY_STEP``.
 
     Args:
-        schedule: the schedule, which stays as it is.
+        schedule: the schedule, which does not change.
         event_index: the event.
     """
     length = end_of(schedule)
@@ -99,7 +99,7 @@ def value_past_end(schedule: Schedule, event_index: int) -> tuple[float, float] 
         if metric_parts(schedule) or calls_user_code(schedule) or event_index + 2 * length > STEP_BY_STEP:
             return None
         schedule = private_copy(schedule)
-    with suppress(Exception):  # of a user's schedule, or of torch's one-cycle past its end
+    with suppress(Exception):  # errors of a user's schedule, or of torch's one-cycle past its end
         within = _sizes_at(schedule, np.linspace(0, length, 101))
         after = _sizes_at(schedule, event_index + np.linspace(0, 2 * length, 101))
         if (after < ALMOST_NOTHING * within.max(axis=0)).all():
@@ -108,15 +108,15 @@ def value_past_end(schedule: Schedule, event_index: int) -> tuple[float, float] 
 
 
 def _sizes_at(schedule: Schedule, indices: Array) -> Array:
-    """Return the absolute values of a schedule at events, the first axis."""
+    """Return the absolute values of a schedule at events, with one row for each event."""
     indices = indices.round()
     return np.abs(schedule(indices) if schedule.is_pure else [schedule(int(index)) for index in indices])
 
 
 def lr_past_end(scheduler: Any) -> tuple[float, float] | None:
-    """Return the highest :func:`value_past_end` of a learning rate; None if one of the schedules goes on.
+    """Return the highest :func:`value_past_end` of the learning rates; None if it is None for one of them.
 
-    A group that is frozen while other groups learn is no reason to warn.
+    A frozen group is no reason to warn while other groups learn.
     """
     members = getattr(scheduler, "_members", [scheduler])
     of_lr = [member for member in members if getattr(member._target, "key", "") == "lr"]
@@ -127,13 +127,13 @@ def lr_past_end(scheduler: Any) -> tuple[float, float] | None:
 
 
 def how_to_begin_anew(scheduler: Any) -> str:
-    """Return how a scheduler begins anew, in words; metrics have changed more than its event index."""
+    """Return an instruction that lets a scheduler begin anew; with metrics, ``seek(0)`` does not reset everything."""
     has_metrics = bool(metric_parts(scheduler._planned))
     return "load the states that it and its optimizer had before its first event" if has_metrics else "call seek(0)"
 
 
 def engine_around(engine: Engine) -> Engine | None:
-    """Return the engine with a handler that runs an engine, as a trainer runs an evaluator; None without one."""
+    """Return the engine whose handler runs this engine, such as an evaluator's trainer; None if there is none."""
     others = (running.engine for running in running_handlers() if running.engine is not engine)
     return next(others, None)
 
@@ -149,7 +149,7 @@ def is_of_training(engine: Engine, events: Sequence[Any]) -> bool:
 
 
 class EpochCheck:
-    """A handler that warns after the first epoch of a run of what has had no effect.
+    """A handler that warns, after the first epoch of a run, of schedulers and metrics that have had no effect.
 
     It warns if no step of the optimizer has fired an event of the scheduler, if nothing passes metrics to a schedule
     that depends on them, and if such a schedule has decided something before its first event.

@@ -21,7 +21,7 @@ from .resuming.policy import ResumePolicy, adjusted, checked_policy, warn_of_cha
 __all__ = ["Adjustment", "ResumePolicy", "checked_policy", "load_state", "state_of"]
 
 VERSION = 1
-NOT_WRITTEN = -1  # for ``_written_at``, where a clock counts: no value was written since the state was loaded
+NOT_WRITTEN = -1  # a value of ``_written_at``, with a clock: no value was written since the state was loaded
 # Entries that older versions did not save, and their default values.
 LATER_ENTRIES: dict[str, Any] = {
     "version": 0,
@@ -94,7 +94,7 @@ def load_state(scheduler: Any, state_dict: Mapping[str, Any], policy: ResumePoli
     """Load a state into a scheduler.
 
     Raises:
-        TypeError, ValueError: this is not the state of such a scheduler, or the policy does not work; nothing is
+        TypeError, ValueError: the state is not that of such a scheduler, or the policy does not work; nothing is
             loaded.
     """
     own = scheduler.state_dict()
@@ -178,7 +178,7 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
     Args:
         state: the saved state.
         own: the present state of the scheduler that loads it.
-        identity: the entries of ``own`` that the saved ones must equal.
+        identity: the entries of ``own`` that must be equal in the saved state.
 
     Raises:
         TypeError: the state is not a mapping, or an entry has the wrong type.
@@ -201,7 +201,7 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
             "call seek(event_index), for instance with the trainer's state.iteration"
         )
     for key, value in own.items():
-        types = (str, type(value)) if key == "schedule" else (type(value),)  # version 0 has the schedule as text
+        types = (str, type(value)) if key == "schedule" else (type(value),)  # in version 0, the schedule is a text
         if key not in LATER_ENTRIES and type(state[key]) not in types:
             raise TypeError(
                 f"state_dict[{key!r}] must be of type {type(value).__name__}, given {arguments.shown(state[key])}"
@@ -237,7 +237,7 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
 def _differ(saved: Any, own: Any) -> bool:
     try:
         return bool(saved != own)
-    except Exception:  # an array does not say whether it is equal
+    except Exception:  # arrays have no single truth value
         return True
 
 
@@ -286,7 +286,7 @@ def _load_progress(schedules: Sequence[StatefulSchedule], progress: Sequence[Any
     """Load the states of all stateful schedules; after an error, load none.
 
     Raises:
-        ValueError: these are not the states of these schedules.
+        ValueError: ``progress`` does not contain states of these schedules.
     """
     if len(progress) != len(schedules):
         raise ValueError(
@@ -306,7 +306,7 @@ def _load_progress(schedules: Sequence[StatefulSchedule], progress: Sequence[Any
 
 
 def finite_values(read: Any) -> list[float] | None:
-    """Return the values that a target holds; None if it cannot be read, or if a value is not finite."""
+    """Return the values that a target holds; None if the target cannot be read, or if a value is not finite."""
     try:
         held: list[float] = read()
     except ValueError:  # an added group lacks the parameter or is not allowed; the next event raises it

@@ -17,9 +17,9 @@ from lehr.handlers.targets.legal_values import LARGEST
 
 from .simulation.keep_random_state import random_state_kept
 
-BLOCK_SIZE, BLOCK_VALUES = 8192, 2**17  # events of a block at most, and values of all groups together
+BLOCK_SIZE, BLOCK_VALUES = 8192, 2**17  # the most events in a block, and the most values of all groups together
 Limits = tuple[Any, Any]  # the lowest and the highest legal value: numbers, or an array with one for each column
-FIRST_BLOCK_SIZE, GROWTH = 64, 8  # a first event reads this many; the blocks that follow grow by this factor
+FIRST_BLOCK_SIZE, GROWTH = 64, 8  # the events of a first block; the blocks that follow grow by this factor
 
 
 def block_size(schedule: Schedule) -> int:
@@ -37,7 +37,7 @@ def _block_size_for(groups: int | None) -> int:
 
 
 def read_block(schedule: Schedule, index: int, size: int | None = None) -> tuple[int, Array]:
-    """Return the values of a block of events that includes ``index``, and its first event.
+    """Return the first event and the values of a block of events that includes ``index``.
 
     A block starts at a multiple of its size, which is 1 or a power of two of at least 64. NumPy computes such arrays in
     whole vectors of the processor, so a value has the same bits in every block. A block is shorter if the schedule
@@ -86,7 +86,7 @@ def evaluate(schedule: Schedule, indices: Array) -> NDArray[Any]:
 
 
 def check_shape(schedule: Schedule, values: NDArray[Any], size: int) -> None:
-    """Raise a ValueError if values are not real numbers for so many events, in the schedule's shape."""
+    """Raise a ValueError unless values are real numbers in the schedule's shape for ``size`` events."""
     groups = schedule.groups
     wanted = (size,) if groups is None else (size, groups)
     # A Python function may give one value at one event and a list at the next.
@@ -109,20 +109,20 @@ class BlockReader:
 
     Args:
         schedule: the schedule.
-        limits: the lowest and the highest legal value. A block ends before the first value outside, so that this value
-            is noticed at its event, and no earlier. The limits are then dropped.
+        limits: the lowest and the highest legal value. A block ends before the first value outside the limits, so that
+            the reader notices this value at its event, and not earlier. The reader then drops the limits.
     """
 
     def __init__(self, schedule: Schedule, limits: Limits | None = None) -> None:
         self.schedule, self.limits = schedule, limits
         self.illegal: tuple[int, float, int] | None = None  # the first illegal value: its event, the value, its column
         self.first_event, self.values = 0, ()  # type: tuple[int, Any]
-        self.strided: dict[int, Any] = {}  # values by their indices, where a clock counts
+        self.strided: dict[int, Any] = {}  # values by their indices, for a clock
         self._size = FIRST_BLOCK_SIZE // GROWTH
 
     @property
     def by_index(self) -> tuple[Any, int]:
-        """The values that were read, and the index of the first: a list, or a mapping from indices with the first 0."""
+        """The values that were read, and the index of the first: a list; or a mapping from indices, and 0."""
         return (self.values, self.first_event) if type(self.values) is list else (self.strided, 0)
 
     def read(self, index: int) -> Value:
@@ -152,7 +152,7 @@ class BlockReader:
         """Return the values of a block before the first illegal one; all if the value at ``index`` is illegal."""
         lowest, highest = self.limits  # type: ignore[misc]
         if type(lowest) is float and values.min() >= lowest and (highest == LARGEST or values.max() <= highest):
-            return values  # the usual case, and quick to see
+            return values  # the usual case, which is quick to check
         is_illegal = (values < lowest) | (values > highest)
         if not is_illegal.any():
             return values
@@ -173,7 +173,7 @@ class EventReader:
 
     def __init__(self) -> None:
         self._readers: dict[int, Callable[[int], Value] | None] = {}  # by the id of the schedule
-        self._known: list[Schedule] = []  # kept alive, so that no other object gets their ids
+        self._known: list[Schedule] = []  # these are kept alive, so that no other object gets their ids
         self._now: dict[tuple[int, int], Value] | None = None  # the values of one event, while it is read
 
     @contextlib.contextmanager
@@ -204,9 +204,10 @@ class EventReader:
         return self._now[key, index]
 
     def _reader_of(self, schedule: Schedule) -> Callable[[int], Value] | None:
-        """Return a function that reads this schedule, which is kept; None for a composition.
+        """Make and keep the function that reads a schedule, and return it; None for a composition.
 
-        A method of this object would be a reference cycle, and keep optimizers until garbage is collected.
+        A bound method of this object would make a reference cycle, which keeps optimizers in memory until garbage
+        collection.
         """
         reader: Callable[[int], Value] | None = None
         if schedule.is_pure:
@@ -236,7 +237,7 @@ def read_values(schedule: Schedule, start: int, num_events: int, groups: int | N
         groups: the number of param groups; None for the number of values of the schedule.
 
     Raises:
-        ValueError: as :func:`read_block`; or the schedule has values for another number of groups.
+        ValueError: see :func:`read_block`; or the schedule has values for another number of groups.
     """
     groups = groups or schedule.groups
     with random_state_kept(schedule):

@@ -79,7 +79,7 @@ class BaseParamScheduler(SimulateValues, ABC):
     _loaded_at = -1  # the event at which a state was loaded, and the value in that state
     _loaded_value: Any = None
     _readings: tuple[Any, ...] = ()  # readings of a clock that are not yet added to the event index
-    _written_at: int | None = None  # the event index of the last value where a clock counts; -1 for the loaded one
+    _written_at: int | None = None  # with a clock, the event index of the last value; -1 for the loaded value
     _counted: str | None = None  # the unit of the event index: that of a clock, "amounts", or "events"
     _landing: Any = None  # a LandingState, if the clock has a deadline
     _reader_type: type[BlockReader] = BlockReader
@@ -87,7 +87,7 @@ class BaseParamScheduler(SimulateValues, ABC):
     _number_type: type[float] | type[int] = float
     _config: dict[str, Any] | None = None  # the config that made the scheduler
     _plain_loop: PlainLoop | None = None
-    # Attributes that a copy does not have: those that only save time, and the history of a plain loop.
+    # Attributes that a copy does not have: caches, and the history of a plain loop.
     _caches: ClassVar[set[str]] = {"_block_reader", "_event_reader", "_recorder", "_plain_loop"}
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -147,7 +147,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         Args:
             engine: the engine that fires the event; None in a plain loop.
             name: name of the history; None for ``param_name``.
-            amount: what the event adds to ``event_index``: 1, or what a :class:`Clock` says.
+            amount: the amount that the event adds to ``event_index``: 1, or the amount of a :class:`Clock`.
         """
         index, record, block = self._event_index, None, self._block_reader
         at = index - block.first_event
@@ -169,13 +169,14 @@ class BaseParamScheduler(SimulateValues, ABC):
         """Write the value of this event, and count the event; call it in your own loop, before the optimizer's step.
 
         Args:
-            amount: what the event adds to ``event_index``, at least 0: None for 1, or such as the tokens of this batch,
-                summed over all ranks. The schedule is then over tokens, and the value belongs to the number of tokens
-                before the batch.
+            amount: the amount that the event adds to ``event_index``, at least 0, such as the number of tokens in this
+                batch, summed over all ranks; None for 1. With tokens, the schedule is a function of the number of
+                tokens before the batch.
 
         Raises:
-            ValueError: ``amount`` is not a whole number; the schedule goes on event by event, as torch's schedulers; or
-                durations were converted to tokens, and there is no amount, or to steps, and it is above 1.
+            ValueError: ``amount`` is not a whole number of at least 0; the schedule must be read event by event, like
+                torch's schedulers; durations were converted to tokens, but ``amount`` is None; or durations were
+                converted to steps, but ``amount`` is more than 1.
 
         Example:
             >>> import torch
@@ -197,8 +198,8 @@ class BaseParamScheduler(SimulateValues, ABC):
     def apply_at_steps(self) -> "RemovableHandle":
         """Let the optimizer call :meth:`apply` before each step that it really takes, until ``handle.remove()``.
 
-        Under gradient accumulation, or where a ``GradScaler`` skips steps, the scheduler then counts no other
-        iterations.
+        With gradient accumulation, or a ``GradScaler`` that skips steps, the scheduler does not count iterations
+        without a step.
 
         Raises:
             ValueError: the scheduler does not write to exactly one optimizer of torch.
@@ -246,7 +247,7 @@ class BaseParamScheduler(SimulateValues, ABC):
 
     @property
     def schedule(self) -> Schedule:
-        """The schedule; where ``get_param`` is overridden, a schedule that calls it."""
+        """The schedule; if ``get_param`` is overridden, a schedule that calls it."""
         if self._schedule is None or self._asks_get_param:
             return FunctionSchedule(GetParam(self))
         return self._schedule
@@ -265,7 +266,7 @@ class BaseParamScheduler(SimulateValues, ABC):
     def history(self) -> ParamHistory | None:
         """The history of a plain loop, in which :meth:`apply` records; None for no history.
 
-        An engine has its own: see ``save_history``.
+        An engine has its own history: see ``save_history``.
         """
         return None if self._plain_loop is None else self._plain_loop.state.param_history
 
@@ -278,7 +279,7 @@ class BaseParamScheduler(SimulateValues, ABC):
 
     @property
     def event_index(self) -> int:
-        """The index of the next event, which is the number of events so far; to assign it is to :meth:`seek`."""
+        """The index of the next event, which is the number of events so far; assigning to it calls :meth:`seek`."""
         return self._event_index
 
     @event_index.setter
@@ -295,7 +296,7 @@ class BaseParamScheduler(SimulateValues, ABC):
 
         Raises:
             TypeError: ``event_index`` is not a number.
-            ValueError: it is negative or not whole.
+            ValueError: ``event_index`` is negative or not whole.
         """
         self._go_to(arguments.whole_number("event_index", event_index, at_least=0))
         self._sought, self._landing = True, self._landing if event_index else None
@@ -324,9 +325,9 @@ class BaseParamScheduler(SimulateValues, ABC):
         name: str | None = None,
         clock: "AnyClock" = None,
     ) -> "RemovableEventHandle":
-        """Write at each of these events of an engine.
+        """Write a value at each of the given events of an engine.
 
-        If a resumed run starts and the event index does not match the engine's events, it warns with a
+        If a resumed run starts and the event index does not match the engine's events, the scheduler warns with a
         :class:`ResumeWarning`.
 
         Args:
@@ -335,7 +336,8 @@ class BaseParamScheduler(SimulateValues, ABC):
                 filter of the event, if it has one. An event of :class:`~lehr.engine.OptimizerEvents` is a real step of
                 the scheduler's optimizer.
             name: name of the history; None for ``param_name``.
-            clock: what ``event_index`` counts, such as a :class:`TokenClock`; None to count the events.
+            clock: the clock whose amounts ``event_index`` counts, such as a :class:`TokenClock`; None to count the
+                events.
 
         Returns:
             A handle whose ``remove()`` detaches the scheduler.
@@ -354,9 +356,9 @@ class BaseParamScheduler(SimulateValues, ABC):
 
         The scheduler, the optimizer, the disk and the random states stay as they are. A Python function or an
         overridden ``get_param`` runs on a copy of its object. The copy shares only engines, optimizers, modules,
-        tensors and data loaders. Changes that a function makes to a closure or a global remain. Where a function of
-        yours is called, the random state of Python, NumPy and torch's CPU is restored afterwards: random numbers that
-        another thread draws meanwhile repeat. Otherwise it is neither read nor set.
+        tensors and data loaders. Changes that a function makes to a closure or a global remain. If the simulation calls
+        a function of yours, the random state of Python, NumPy and torch's CPU is restored afterwards: random numbers
+        that another thread draws meanwhile repeat. Otherwise the random state is neither read nor set.
 
         Args:
             num_events: the number of events, at least 0.
@@ -365,8 +367,8 @@ class BaseParamScheduler(SimulateValues, ABC):
         Shapes: the array is ``(num_events, groups)``.
 
         Returns:
-            An array, bit-identical to the values that training writes. A tensor of less than
-            64 bits rounds them, here and in training.
+            An array, bit-identical to the values that training writes. A tensor of less than 64 bits rounds the values,
+            here and in training.
 
         Raises:
             TypeError: an argument is not a number; a Python function cannot be copied.
@@ -392,12 +394,13 @@ class BaseParamScheduler(SimulateValues, ABC):
         """Load a state, so that the next event follows the last event before it was saved.
 
         The schedule comes from the code, never from the state. If the two differ, a :class:`ResumeWarning` shows both,
-        and the policy decides how this scheduler goes on:
+        and the policy decides how this scheduler continues:
 
         - ``"keep_step"``, the default: at the same event of the new schedule.
-        - ``"keep_fraction"``: as far through the new schedule as it was through the saved one. For another batch size.
-        - ``"keep_end"``: as far through it, too. What is left is stretched, so that the new schedule ends at the event
-          that is its length. For a longer or shorter run.
+        - ``"keep_fraction"``: at the same fraction of the new schedule as of the saved one. Use it for another batch
+          size.
+        - ``"keep_end"``: at the same fraction, too. The rest of the new schedule is stretched, so that it ends at the
+          event that equals its length. Use it for a longer or shorter run.
         - ``"keep_value"``: at the same event, but from the saved value. The value approaches the new schedule over the
           rest of its length; see :class:`~lehr.handlers.schedules.Handover`.
 
@@ -467,7 +470,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         return {self.param_name: self._target.locations(engine)}
 
     def _holders(self, engine: "Engine") -> list[Any]:
-        """Return the objects that hold these numbers; there may be more objects than needed."""
+        """Return the objects that hold the numbers that are written; there may be more objects than needed."""
         return self._target.holders(engine)
 
     def _identity(self) -> dict[str, Any]:
@@ -509,7 +512,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         return html_of(self)
 
 
-# What inspect and editors show as the arguments of this class, as of its subclasses.
+# inspect and editors show these arguments for this class, as for its subclasses.
 BaseParamScheduler.__new__.__signature__ = inspect.signature(BaseParamScheduler.__init__)  # type: ignore[attr-defined]
 
 # All schedulers, to find schedulers that are not attached. Keys are ids, since a subclass may have no hash.

@@ -1,4 +1,4 @@
-"""Reading a pure schedule at event indices that are far apart, as where a clock counts tokens."""
+"""Reading a pure schedule at event indices that are far apart, such as those of a clock that counts tokens."""
 
 from typing import Any
 
@@ -9,24 +9,24 @@ from lehr.handlers.schedules.base import Array, Value
 
 from .schedule_reading import BLOCK_VALUES, FIRST_BLOCK_SIZE, GROWTH, BlockReader, check_shape, evaluate, read_block
 
-NEAR = 256  # amounts below it are read in blocks of all indices
-LARGEST_STRIDED = 1024  # indices that are read at once
+NEAR = 256  # for smaller amounts, blocks of all indices are read
+LARGEST_STRIDED = 1024  # the most indices that are read at once
 
 
 class StridedReader(BlockReader):
-    """Reads a pure schedule where each event counts an amount, such as its tokens.
+    """Reads a pure schedule at the event indices of a clock, where each event adds an amount, such as its tokens.
 
-    Where the amounts are small, it reads blocks of all indices, as :class:`BlockReader` does. Where two amounts in a
-    row are equal, it reads the next 64 indices or more at once, each one amount after the other. Any other index is
-    read in an array of 64. NumPy computes all of these in whole vectors of the processor, so a value has the same bits
+    If the amounts are small, it reads blocks of all indices, as :class:`BlockReader` does. If two amounts in a row are
+    equal, it reads the next 64 indices or more at once, at a distance of this amount. It reads any other index in an
+    array of 64 indices. NumPy computes all these arrays in whole vectors of the processor, so a value has the same bits
     in each of them.
     """
 
     def __init__(self, schedule: Schedule, limits: Any = None) -> None:
         super().__init__(schedule, limits)
-        self.strided: dict[int, Any] = {}  # values at indices to come, where the last amounts were equal
-        self._last = -1  # the last index that was not foreseen
-        self._stride, self._next, self._count = 0, -1, 0  # the last amount; what follows the indices that were foreseen
+        self.strided: dict[int, Any] = {}  # values at later indices, if the last amounts were equal
+        self._last = -1  # the last index that was not read in advance
+        self._stride, self._next, self._count = 0, -1, 0  # last amount, index after the strided ones, their number
 
     def read(self, index: int) -> Value:
         """Return the value at an event: a float, or a list with one for each group.
@@ -41,7 +41,7 @@ class StridedReader(BlockReader):
         return value if type(value) is float else value.tolist()
 
     def _read_anew(self, index: int) -> Any:
-        """Return the value at an index that was not foreseen; foresee others."""
+        """Return the value at an index that was not read in advance; read values at later indices in advance."""
         amount, last, self._last = index - self._last, self._last, index
         if last < 0 or 0 < amount < NEAR or self._follows(index):
             return self._read_near(index)
@@ -57,7 +57,7 @@ class StridedReader(BlockReader):
         return len(self.values) > 0 and 0 <= index - self.first_event - len(self.values) < NEAR
 
     def _read_near(self, index: int) -> Any:
-        """Read all indices around this one; more of them where they follow those that were read before."""
+        """Read a block of all indices around this one; the block is larger if it follows the previous block."""
         self.strided, self._next = {}, -1
         if self._follows(index):
             self.first_event = index - len(self.values)
@@ -65,7 +65,7 @@ class StridedReader(BlockReader):
         return self.values[at]
 
     def _read_far(self, index: int, stride: int, count: int) -> Any:
-        """Read so many indices that are one stride apart."""
+        """Read ``count`` indices that are one stride apart, and return the value at the first one."""
         most = max(BLOCK_VALUES // (self.schedule.groups or 1), FIRST_BLOCK_SIZE)
         count = min(count, LARGEST_STRIDED, most)
         values = read_strided(self.schedule, index, stride, max(count, FIRST_BLOCK_SIZE))
@@ -81,7 +81,7 @@ class StridedReader(BlockReader):
 
 
 def read_strided(schedule: Schedule, index: int, stride: int, size: int) -> Array:
-    """Return the values at ``size`` indices from ``index`` on, ``stride`` apart: fewer if one cannot be computed.
+    """Return the values at ``size`` indices from ``index`` on, ``stride`` apart; fewer if a value cannot be computed.
 
     Args:
         schedule: a pure schedule.
@@ -94,7 +94,7 @@ def read_strided(schedule: Schedule, index: int, stride: int, size: int) -> Arra
     """
     try:
         values = _evaluate_at(schedule, index + stride * np.arange(size, dtype=np.float64))
-    except Exception:  # perhaps about a later index
+    except Exception:  # the error may concern a later index
         start, block = read_block(schedule, index, FIRST_BLOCK_SIZE)
         return block[index - start : index - start + 1]
     finite = np.isfinite(values)
@@ -108,7 +108,7 @@ def read_strided(schedule: Schedule, index: int, stride: int, size: int) -> Arra
 
 
 def _evaluate_at(schedule: Schedule, indices: Array) -> Array:
-    """Return the values at some indices, as many as a multiple of 64."""
+    """Return the values at indices; the number of indices is a multiple of 64."""
     values = evaluate(schedule, indices)
     check_shape(schedule, values, len(indices))
     return values.astype(np.float64, copy=False)

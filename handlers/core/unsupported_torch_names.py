@@ -1,4 +1,4 @@
-"""Names of torch's schedulers that ours do not have."""
+"""Attributes of torch's schedulers, such as ``step``, that raise an error in the schedulers of this library."""
 
 from typing import Any, NoReturn, TypeVar
 
@@ -6,11 +6,11 @@ T = TypeVar("T")
 
 
 class NotOfTorch:
-    """An attribute that a scheduler does not have, with an error that says what to use.
+    """An attribute that raises an error, which says what to use instead.
 
-    By names such as ``step`` a trainer knows a scheduler of torch. It would call ours after the optimizer's step, and
-    train each step with the value before. A method ``__getattr__`` would do the same, but make each event a quarter
-    slower.
+    A trainer recognizes a torch scheduler by attributes such as ``step``. It would call a scheduler of this library
+    after the optimizer's step, and train each step with the previous value. A method ``__getattr__`` could raise the
+    error as well, but would make each event a quarter slower.
     """
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -27,7 +27,7 @@ class NotOfTorch:
 
 
 def without_torch_names(cls: type[T]) -> type[T]:
-    """Let access to a name by which trainers know a scheduler of torch raise an error, for a class and its subclasses.
+    """Refuse the attributes by which trainers recognize a torch scheduler, in a class and its subclasses.
 
     A class decorator, so that type checkers report these names as missing.
     """

@@ -16,7 +16,7 @@ Locations = dict[str, list[Location]]  # the keys are names of histories
 def locations_of(handler: Any, engine: "Engine | None") -> Locations:
     """Return the numbers that a handler writes at the events of an engine; none if it is not a scheduler.
 
-    There are none either if its param groups are missing or not allowed; the next event raises that error.
+    The result is also empty if the param groups are missing or not allowed; the next event raises the error.
     """
     find = getattr(type(handler), "_locations", None)
     with suppress(TypeError, ValueError):
@@ -40,7 +40,7 @@ def may_share(holders: set[int] | None, handler: Any, engine: "Engine") -> bool:
 
 
 def labels_of(locations: Sequence[Location]) -> list[str]:
-    """Return the names of the param groups, with the optimizer's number if there are several; empty for no group."""
+    """Return each location's param group name, with the optimizer's number if there are several optimizers."""
     optimizers = {id(location.owner): location.owner for location in locations if location.is_in_optimizer}
     names = {
         id(group): str(group.get("name", f"group {number}"))
@@ -56,7 +56,7 @@ def labels_of(locations: Sequence[Location]) -> list[str]:
 
 
 def label_history(history: ParamHistory, names: Sequence[str], scheduler: Any, engine: "Engine | None") -> None:
-    """Store in a history the names of the param groups that a scheduler records under these names."""
+    """Store in a history the names of the param groups whose values a scheduler records under ``names``."""
     locations = locations_of(scheduler, engine)
     everything = [location for rows in locations.values() for location in rows]
     for name in names:
@@ -65,6 +65,6 @@ def label_history(history: ParamHistory, names: Sequence[str], scheduler: Any, e
 
 
 def shared_locations(one: Mapping[str, Iterable[Location]], other: Mapping[str, Iterable[Location]]) -> list[Location]:
-    """Return the locations in ``one`` whose numbers ``other`` has, too."""
+    """Return the locations in ``one`` whose numbers are also in ``other``."""
     known = {location.identity for locations in other.values() for location in locations}
     return [location for locations in one.values() for location in locations if location.identity in known]

@@ -11,7 +11,7 @@ class AccelerateCheck:
     """Counts the calls of ``step()``, and warns if accelerate calls it once for each process.
 
     Args:
-        num_processes: the argument of :func:`as_torch_scheduler`; the check is on only if it is None.
+        num_processes: the argument of :func:`as_torch_scheduler`; the check is active only if this argument is None.
     """
 
     def __init__(self, num_processes: int | None) -> None:

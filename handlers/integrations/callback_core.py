@@ -26,20 +26,20 @@ Make = Callable[[Optimizer], AnyScheduler | Sequence[AnyScheduler]]
 class ScheduledOptimizer:
     """An optimizer, and the schedulers that a function makes for it.
 
-    The constructor writes the first values of the schedulers to the optimizer. The param groups keep the values from
-    before as ``initial_lr``, ``initial_momentum`` and so on. Every later run with this optimizer, or with its saved
+    The constructor writes the first values of the schedulers to the optimizer. The param groups keep their previous
+    values as ``initial_lr``, ``initial_momentum`` and so on. Every later run with this optimizer, or with its saved
     state, starts the schedules from these initial values.
 
     Args:
         make: a function that takes the optimizer and returns one or several schedulers of it.
         optimizer: an optimizer of torch, or a wrapper with one as its attribute ``optimizer``.
-        metric_name: the name of the metric that drives the schedulers; None for the name that the schedulers have.
+        metric_name: the name of the metric that drives the schedulers; None to use the metric name of the schedulers.
         run: the length of the run; a schedule that is longer or shorter causes a warning. None for no warning.
 
     Raises:
         TypeError, ValueError: see :func:`as_torch_scheduler`; the schedulers write to another optimizer;
-            ``metric_name`` is given, but no metric drives a scheduler; a metric drives schedulers, but they name none,
-            or two different ones.
+            ``metric_name`` is given, but no metric drives a scheduler; a metric drives schedulers, but they name no
+            metric, or two different metrics.
     """
 
     def __init__(
@@ -154,7 +154,7 @@ def _checked_metric_name(driven: Sequence[Any], metric_name: str | None) -> str 
 
 
 def chosen_metric(metrics: Mapping[str, Any], name: str) -> float:
-    """Return the metric of a name.
+    """Return the metric with the given name.
 
     Raises:
         ValueError: there is no metric of this name; the error lists the names of all metrics.

@@ -26,7 +26,7 @@ def run_length(trainer: Trainer, num_batches: int | None = None) -> RunArguments
     Args:
         trainer: the trainer.
         num_batches: the number of batches in an epoch before ``limit_train_batches``: ``len(train_dataloader)`` of one
-            rank. None in ``configure_optimizers`` or later, since Lightning then knows the number.
+            rank. Give None in ``configure_optimizers`` or later, since Lightning has the number then.
 
     Raises:
         TypeError, ValueError: ``num_batches`` is not a whole number of at least 1, or is missing before a run; the run
@@ -66,10 +66,10 @@ class SchedulerCallback(Callback):
     ``LearningRateMonitor`` logs the learning rate of each step, in any order of callbacks.
 
     Args:
-        make: a function that takes an optimizer and returns one or several schedulers of it. For several optimizers,
-            a list with a function for each optimizer, or None for an optimizer without a schedule.
-        metric_name: the name under which the module logs the metric that drives the schedulers; None for the name that
-            the schedulers have.
+        make: a function that takes an optimizer and returns one or several schedulers of it. For several optimizers, a
+            list with one item for each optimizer: a function, or None for no schedule.
+        metric_name: the name under which the module logs the metric that drives the schedulers; None to use the metric
+            name of the schedulers.
         metric_event: when to read the metric: ``"validation"``, after each validation, or ``"epoch"``, after each
             epoch of training. The ``reduction`` of the scheduler combines the metrics of several ranks.
         check_length: whether to warn, when training starts, if ``check_plan`` finds a schedule that is longer or
@@ -77,9 +77,9 @@ class SchedulerCallback(Callback):
 
     Raises:
         TypeError: ``make`` is neither a function nor a list of functions.
-        ValueError: ``metric_event`` is another string. When training starts: there are more or fewer optimizers than
-            functions; a scheduler of ``configure_optimizers`` writes to the same optimizer; the metric does not fit
-            the schedulers; the length to check is unknown. Later: the metric was not logged.
+        ValueError: ``metric_event`` is neither ``"validation"`` nor ``"epoch"``. When training starts: there are more
+            or fewer optimizers than functions; a scheduler of ``configure_optimizers`` writes to the same optimizer;
+            the metric does not fit the schedulers; the length to check is unknown. Later: the metric was not logged.
 
     Attributes:
         history: the values of each step of the first optimizer with a schedule, and of the step after the last one.
@@ -210,7 +210,7 @@ class SchedulerCallback(Callback):
 
 
 def _planned_run(trainer: Trainer) -> RunArguments:
-    """Return the length of a run in which Lightning takes the optimizer steps.
+    """Return the length of a Lightning run with automatic optimization.
 
     Raises:
         ValueError: the module uses manual optimization; see also :func:`run_length`.

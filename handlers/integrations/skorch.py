@@ -10,7 +10,7 @@ from lehr.engine.history import ParamHistory
 
 from .callback_core import Make, ScheduledOptimizer, chosen_metric
 
-STEPS = "scheduler_steps"  # in net.history, for an epoch whose number of steps is not its number of batches
+STEPS = "scheduler_steps"  # key in net.history: an epoch's number of steps, if it is not its number of batches
 
 
 class SchedulerCallback(Callback):
@@ -24,8 +24,8 @@ class SchedulerCallback(Callback):
     Args:
         make: a function that takes the optimizer and returns one or several schedulers of it.
         metric_name: the name in ``net.history`` of the metric that drives the schedulers, such as ``"valid_loss"``;
-            None for the name that the schedulers have. This callback reads the metric after each epoch, so list the
-            callback that records the metric first.
+            None to use the metric name of the schedulers. This callback reads the metric after each epoch, so list the
+            callback that records the metric before this one.
 
     Raises:
         TypeError, ValueError: when training starts, ``make`` does not return schedulers, or the metric does not fit

@@ -40,7 +40,7 @@ def as_torch_scheduler(
     Args:
         schedulers: one or several schedulers of the param groups of one optimizer, which you must not call or attach.
         num_processes: the number of calls of ``step()`` after each step of the optimizer. With accelerate, give the
-            number of processes, or 1 with ``split_batches=True``. None: 1, with a warning if accelerate calls
+            number of processes, or 1 with ``split_batches=True``. None means 1, and a warning if accelerate calls
             ``step()`` more often.
         history: a history that records all values; None for no history.
 
@@ -53,7 +53,7 @@ def as_torch_scheduler(
         ValueError: the schedulers have different optimizers; two schedulers write the same number; a scheduler has
             already counted events; ``num_processes`` is less than 1.
 
-    The constructor leaves ``initial_lr`` in the param groups, as torch's schedulers do. No other scheduler of this
+    The constructor adds ``initial_lr`` to the param groups, as torch's schedulers do. No other scheduler of this
     library writes to the optimizer before its first event.
 
     Example:
@@ -138,15 +138,15 @@ class TorchAdapter(TorchLRScheduler):
         """Write the values of the next event.
 
         Args:
-            value: the metric, if a metric drives the scheduler; else the epoch to go to, which torch has deprecated.
-                With two numbers, ``value`` is the epoch and ``metrics`` is the metric, as in timm: see
+            value: the metric, if a metric drives the scheduler; otherwise the epoch to go to, an argument that torch
+                has deprecated. With two numbers, ``value`` is the epoch and ``metrics`` is the metric, as in timm: see
                 :meth:`step_update`.
             metrics: the metric, if you pass it by name or after an epoch.
             epoch: the epoch, if you pass it by name.
 
         Raises:
             TypeError: a metric is given, but drives no scheduler; the metric is not a number; ``epoch`` is given
-                without a metric, but a metric drives the scheduler; of two numbers, the first is not an int.
+                without a metric, but a metric drives the scheduler; two numbers are given, but the first is not an int.
             ValueError: an epoch and a metric are given, and the epoch is not the next event.
         """
         by_name = epoch is not None

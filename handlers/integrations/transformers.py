@@ -63,8 +63,8 @@ class SchedulerCallback(TrainerCallback, ExportableState):  # type: ignore[misc,
     Args:
         make: a function that takes the optimizer and returns one or several schedulers of it. The param groups have
             the ``learning_rate`` of the ``TrainingArguments``.
-        metric_name: the name of the metric that drives the schedulers, such as ``"eval_loss"``; None for the name that
-            the schedulers have. The callback reads the metric after each evaluation.
+        metric_name: the name of the metric that drives the schedulers, such as ``"eval_loss"``; None to use the metric
+            name of the schedulers. The callback reads the metric after each evaluation.
         check_length: whether to warn, when training starts, if ``check_plan`` finds a schedule that is longer or
             shorter than the run. The check takes about a second for 100,000 steps.
 
@@ -94,7 +94,7 @@ class SchedulerCallback(TrainerCallback, ExportableState):  # type: ignore[misc,
         self._check_length = arguments.flag("check_length", check_length)
         self._scheduled: ScheduledOptimizer | None = None
         self._steps_at_metric = -1  # the step of the last metric; -1 outside of a run
-        self._other_metrics: dict[str, Any] = {}  # from evaluations since the last step that lack the metric
+        self._other_metrics: dict[str, Any] = {}  # of evaluations since the last step, if none had the metric
 
     @property
     def history(self) -> ParamHistory:
@@ -188,7 +188,7 @@ def _refuse_other_schedules(args: TrainingArguments) -> None:
 
 
 def _let_it_write(theirs: Any, scheduled: ScheduledOptimizer) -> None:
-    """Make the Trainer's scheduler write and return the values of ``scheduled``, and keep its own count and state."""
+    """Let the Trainer's scheduler write and return the values of ``scheduled``, but keep its own count and state."""
     state_dict = theirs.state_dict
 
     def step(*_: Any) -> None:

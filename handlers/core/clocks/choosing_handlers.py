@@ -1,4 +1,4 @@
-"""Which handlers a scheduler with a clock needs, and with what a clock works."""
+"""Chooses the handlers that a scheduler with a clock needs, and checks that the clock works with the event."""
 
 from typing import Any
 
@@ -28,14 +28,14 @@ WRITING_EVENTS = (
 def handler_with_clock(
     scheduler: Any, clock: Clock, event: Any, optimizer: Optimizer | None
 ) -> tuple[Clocked, list[tuple[Any, Any]]]:
-    """Return the handler that writes the value, and a list of ``(event, handler)`` pairs to attach besides it."""
+    """Return the handler that writes the values, and the ``(event, handler)`` pairs that must be attached with it."""
     if isinstance(clock, TimeClock) and clock.has_deadline:
         return landing_handlers(scheduler, clock, event, optimizer)
     if isinstance(clock, TimeClock):
         timed = AtTimes(scheduler, clock, event, optimizer)
         counts_itself = event == Events.ITERATION_STARTED
         more = [] if counts_itself else [(Events.ITERATION_STARTED, timed.count)]
-        more.append((Events.ITERATION_COMPLETED, timed.count))  # a checkpoint has the time of the step before it
+        more.append((Events.ITERATION_COMPLETED, timed.count))  # a checkpoint then contains the time of its step
         return timed, [(Events.STARTED, clock._begin), *more]
     if event == Events.ITERATION_STARTED:
         return AtIterations(scheduler, clock, event, optimizer), []
@@ -53,8 +53,8 @@ def checked_clock(scheduler: Any, clock: object, event: Any) -> Clock | None:
         event: the event of ``attach``.
 
     Raises:
-        TypeError: it is not a clock.
-        ValueError: it does not work with the event or the scheduler.
+        TypeError: ``clock`` is not a clock.
+        ValueError: the clock does not work with the event or the scheduler.
     """
     if clock is None or isinstance(clock, EventClock):
         _refuse_second(scheduler, is_attached(scheduler, by_a_clock=True))
@@ -74,7 +74,7 @@ def checked_clock(scheduler: Any, clock: object, event: Any) -> Clock | None:
 
 
 def _refuse_second(scheduler: Any, is_second: bool) -> None:
-    """Raise an error if this is a second ``attach`` of a scheduler, of which one is with a clock."""
+    """Raise an error if a scheduler would be attached twice, at least once with a clock."""
     if is_second:
         raise ValueError(
             f"a scheduler with a clock must be attached once, given {arguments.shown(scheduler)}: remove its handle "

@@ -11,15 +11,15 @@ from lehr.handlers.schedules import arguments
 
 
 class Clock(ABC):
-    """What the event index of a scheduler counts, given to its ``attach``.
+    """Defines what the event index of a scheduler counts; pass it to the scheduler's ``attach``.
 
-    A subclass writes :meth:`reading`, which tells how much the batch of this iteration counts. lehr calls it once for
-    each iteration, sums the readings of all ranks, and adds the sum to ``event_index`` when the batch has been trained.
-    So the event index at an event is the sum over all batches before.
+    A subclass defines :meth:`reading`, which returns the amount of this iteration's batch. lehr calls it once for each
+    iteration, sums the readings of all ranks, and adds the sum to ``event_index`` when the batch has been trained. The
+    event index at an event is therefore the sum over all earlier batches.
 
     Args:
-        lag: how many readings are left out of the count, at least 0. A reading that is a tensor on a GPU is then read
-            so many iterations later, when the GPU has computed it, and the training does not wait for it.
+        lag: the number of latest readings that are not counted yet, at least 0. A reading that is a tensor on a GPU is
+            then read this many iterations later, when the GPU has computed it, and the training does not wait for it.
 
     Raises:
         ValueError: ``lag`` is not a whole number of at least 0.
@@ -77,12 +77,12 @@ class EventClock(Clock):
         super().__init__()
 
     def reading(self, engine: Engine) -> int:
-        """One for each event."""
+        """Return 1 for each event."""
         return 1
 
 
 class OnItsWay:
-    """A tensor of a GPU that is copied to the CPU when the GPU has computed it, while the training goes on.
+    """A tensor on a GPU, which is copied to the CPU once the GPU has computed it, while the training continues.
 
     Args:
         tensor: the tensor on the GPU.
@@ -106,13 +106,13 @@ Reading = int | torch.Tensor | OnItsWay
 
 
 def summed_reading(clock: Clock, engine: Engine) -> Reading:
-    """Return how much the batch of this iteration counts on all ranks together.
+    """Return the amount of this iteration's batches, summed over all ranks.
 
-    With a lag, a tensor is not read yet, but later by :func:`amount_of`.
+    With a lag, this function does not read a tensor; :func:`amount_of` reads it later.
 
     Raises:
         TypeError, ValueError: the reading is not a whole number of at least 0.
-        RuntimeError: the reading on another rank is not such a number.
+        RuntimeError: the reading on another rank is not a whole number of at least 0.
         Exception: the clock raised an error. All ranks then raise an error.
     """
     if clock.is_summed and idist.get_world_size() > 1:
@@ -133,7 +133,7 @@ def checked_amount(clock: Clock, reading: object) -> int:
     """Return a reading as an int.
 
     Raises:
-        TypeError, ValueError: it is not a whole number of at least 0.
+        TypeError, ValueError: the reading is not a whole number of at least 0.
     """
     if isinstance(reading, torch.Tensor) and reading.numel() == 1:
         reading = reading.item()  # waits for a GPU
@@ -146,7 +146,7 @@ def amount_of(clock: Clock, reading: Reading) -> int:
 
     Raises:
         TypeError, ValueError: the reading is not a whole number of at least 0.
-        RuntimeError: this is so on another rank.
+        RuntimeError: the reading on another rank is not a whole number of at least 0.
     """
     if isinstance(reading, int):
         return reading
@@ -182,7 +182,7 @@ def _summed_over_ranks(clock: Clock, engine: Engine) -> Reading:
 
 
 def _packed(reading: torch.Tensor) -> torch.Tensor:
-    """Return a reading and whether it is bad, computed on the reading's device, so that nothing waits for the GPU."""
+    """Return a tensor with a reading and whether it is bad, on the reading's device: nothing waits for the GPU."""
     whole = reading.to(torch.int64)
     is_bad = (whole != reading) | (whole < 0)
     return torch.stack([torch.where(is_bad, torch.zeros_like(whole), whole), is_bad.to(torch.int64)])

@@ -1,4 +1,4 @@
-"""The handlers that call a scheduler at its events, and let it count what a clock says."""
+"""Handlers that call a scheduler at its events, and add the amounts of a clock to its event index."""
 
 import weakref
 from collections.abc import Callable
@@ -23,11 +23,11 @@ class Clocked:
         scheduler: the scheduler.
         clock: the clock.
         event: the event, with its filter.
-        optimizer: the optimizer whose steps count; None for all events.
+        optimizer: the optimizer whose steps call the scheduler; None if all events call it.
     """
 
     calls_scheduler = True
-    tell: Callable[[int], None] | None = None  # in a simulated run, called with the event index of each value
+    tell: Callable[[int], None] | None = None  # a simulated run passes the event index of each value to it
 
     def __init__(self, scheduler: Any, clock: Clock, event: Any, optimizer: Optimizer | None) -> None:
         self._scheduler, self._clock, self._event = scheduler, clock, event
@@ -35,7 +35,7 @@ class Clocked:
         self._parent: Callable[[], Any] = weakref.ref(scheduler)  # ignite finds the user's handler by this attribute
 
     def __call__(self, engine: Engine, **kwargs: Any) -> None:
-        """Write the value of this event, if it passes the filter, and count."""
+        """Write the value of this event if the event passes the filter, and count the amount."""
         raise NotImplementedError
 
     def _passes(self, engine: Engine) -> bool:
@@ -66,10 +66,10 @@ class Clocked:
 
 
 class AtIterations(Clocked):
-    """Writes at iterations, and counts the batch of each of them after that."""
+    """Writes at the start of iterations, and then counts the batch of the iteration."""
 
     def __call__(self, engine: Engine, **kwargs: Any) -> None:
-        """Read the clock, write the value of this event, if it passes the filter, and count."""
+        """Read the clock, write the value of this event if the event passes the filter, and count the amount."""
         scheduler, reading, before = self._scheduler, summed_reading(self._clock, engine), self._scheduler._readings
         if before or self._clock.lag:
             scheduler._readings = (*before, reading)
@@ -90,13 +90,13 @@ class AtIterations(Clocked):
 class BatchCounter(Clocked):
     """Reads a clock at each iteration, for a scheduler that writes at other events.
 
-    A scheduler that writes at real steps counts the batches of a step when the step is made. Any other one counts each
-    batch at once.
+    A scheduler that writes at real steps counts the batches of a step when the optimizer takes the step. Any other
+    scheduler counts each batch at once.
     """
 
     def __init__(self, scheduler: Any, clock: Clock, event: Any) -> None:
         super().__init__(scheduler, clock, event, None)
-        del self._parent  # the handler that writes has it
+        del self._parent  # only the handler that writes has this attribute
 
     def __call__(self, engine: Engine, **kwargs: Any) -> None:
         """Read the clock."""
@@ -114,7 +114,7 @@ class AtSteps(Clocked):
     _last: tuple[int, bool] | None = None  # the amount of the last step, and whether a value was written
 
     def __call__(self, engine: Engine, **kwargs: Any) -> None:
-        """Write the value of this step, if it passes the filter, and count its batches."""
+        """Write the value of this step if the step passes the filter, and count the batches of the step."""
         state: Any = engine.state
         if self._optimizer is not None and state.optimizer is not self._optimizer():
             return
@@ -129,7 +129,7 @@ class AtSteps(Clocked):
         self._last = amount, passes
 
     def _take_back(self, engine: Engine, name: str | None, amount: int, was_written: bool) -> None:
-        """Take the last step back, since it has failed: its batches count with those of the next one."""
+        """Undo the last step, which has failed; its batches count with the batches of the next step."""
         scheduler, readings, self._last = self._scheduler, self._scheduler._readings, None
         scheduler._go_to(scheduler._event_index - amount)
         scheduler._readings, scheduler._repeats = (amount, *readings), int(was_written)
@@ -141,7 +141,7 @@ class AtStarts(Clocked):
     """Writes at the start of epochs or batches; a :class:`BatchCounter` counts the batches."""
 
     def __call__(self, engine: Engine, **kwargs: Any) -> None:
-        """Write the value of this event, if it passes the filter, and if a resumed run has not had it before."""
+        """Write the value of this event if the event passes the filter, and is not repeated by a resumed run."""
         if not is_repeated_epoch_start(engine) and self._passes(engine):
             self._write(engine, 0, kwargs)
 
@@ -153,11 +153,11 @@ class AtTimes(Clocked):
 
     def __init__(self, scheduler: Any, clock: TimeClock, event: Any, optimizer: Optimizer | None) -> None:
         super().__init__(scheduler, clock, event, optimizer)
-        self._run: object = None  # the run whose time is counted; _counted is its counted time
+        self._run: object = None  # the run whose time is counted; _counted is the time counted so far
         self._counted = 0
 
     def __call__(self, engine: Engine, **kwargs: Any) -> None:
-        """Count the time since the last event, and write the value of this event, if it passes the filter."""
+        """Count the time since the last event, and write the value of this event if the event passes the filter."""
         state: Any = engine.state
         if self._optimizer is not None and state.optimizer is not self._optimizer():
             return

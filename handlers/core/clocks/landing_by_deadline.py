@@ -1,4 +1,4 @@
-"""Landing: a trunk follows its schedule until its cool-down must begin before a deadline."""
+"""Landing: a scheduler follows its schedule until it must cool down to finish before a deadline."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -28,8 +28,8 @@ class Landing(LiveSchedule):
     """A schedule that moves to an end value with the progress of a cool-down.
 
     Args:
-        schedule: the schedule of the trunk, which goes on below the cool-down.
-        end_value: the value at the end.
+        schedule: the schedule of the trunk, which is still read during the cool-down.
+        end_value: the value at the end of the cool-down.
         curve: the curve of the cool-down.
         progress: the progress of the cool-down.
     """
@@ -41,11 +41,11 @@ class Landing(LiveSchedule):
 
     @property
     def groups(self) -> int | None:
-        """The groups of the trunk."""
+        """The number of param groups of the trunk's schedule; None if one value is for all groups."""
         return self.schedule.groups
 
     def value(self, index: int) -> float | list[float]:
-        """``schedule(i) + (end_value - schedule(i)) * curve(progress)``."""
+        """Return ``schedule(i) + (end_value - schedule(i)) * curve(progress)`` for event i = ``index``."""
         fraction = self.curve(np.array([self.progress.now]))[0]
         mixed = blend(np.asarray(self.schedule(index)), np.asarray(self.end_value), fraction)
         return mixed.tolist() if np.ndim(mixed) else float(mixed)
@@ -54,16 +54,17 @@ class Landing(LiveSchedule):
 class AtLanding(Clocked):
     """Writes the values of a trunk, and begins and re-plans its cool-down.
 
-    With R seconds left and a step time of s, ``n = max(floor(R / s), 1)`` steps are left. The cool-down begins when n
-    is no more than its length. At each event of it, the progress p becomes ``p + (1 - p) / n``: the rest of the way is
-    spread over the steps that are left, whatever the rate was before. The last step, with n = 1, is at the end value.
+    With R seconds left and a step time of s, ``n = max(floor(R / s), 1)`` steps are left. The cool-down begins when the
+    remaining steps, or the remaining time, are at most its length. At each event of the cool-down, the progress p
+    becomes ``p + (1 - p) / n``: the remaining progress is spread evenly over the remaining steps. The last step, with n
+    = 1, has the end value.
     """
 
     _clock: TimeClock
 
     def __init__(self, scheduler: Any, clock: TimeClock, event: Any, optimizer: Optimizer | None) -> None:
         super().__init__(scheduler, clock, event, optimizer)
-        self._run: object = None  # the run whose time is counted; _counted is its counted time
+        self._run: object = None  # the run whose time is counted; _counted is the time counted so far
         self._counted, self._progress = 0, Progress()
 
     def __call__(self, engine: Engine, **kwargs: Any) -> None:
@@ -86,7 +87,7 @@ class AtLanding(Clocked):
             self.tell(scheduler._event_index - 1)
 
     def _now(self, engine: Engine) -> tuple[object, int, LandingState]:
-        """Return the run, its microseconds, and the state with the time since it was counted last."""
+        """Return the run, its microseconds so far, and the state with the time since the last count added."""
         run, seconds = self._clock._seconds(engine)
         microseconds = round(seconds * 1e6)
         passed = microseconds - (self._counted if run is self._run else 0)
@@ -116,7 +117,7 @@ class AtLanding(Clocked):
             follow_landing(scheduler, Landing(trunk, clock.end_value, clock.curve, self._progress))
 
     def start(self, engine: Engine) -> None:
-        """Check the date of the deadline in a new run; end a run that has landed before."""
+        """Check the date of the deadline in a new run; end the run if the scheduler has already landed."""
         if self._scheduler._event_index == 0:
             self._clock._check_date(engine)
         self.end(engine)
@@ -135,13 +136,13 @@ class AtLanding(Clocked):
 
 
 def follow_landing(scheduler: Any, landing: Landing) -> None:
-    """Let a scheduler read its values from a landing from now on."""
+    """Let a scheduler read its values from a :class:`Landing` from now on."""
     scheduler._schedule, scheduler._is_pure = landing, False
     scheduler._forget()
 
 
 def follow_trunk(scheduler: Any) -> None:
-    """Let a scheduler that was landing read its values from the trunk alone from now on."""
+    """Let a scheduler that was landing read its values from the trunk's schedule from now on."""
     if isinstance(scheduler._schedule, Landing):
         # Follow the schedule of the first groups. The groups that joined follow it.
         scheduler._follow(getattr(scheduler, "_first_schedule", scheduler._schedule.schedule))
@@ -151,11 +152,11 @@ def check_can_land(scheduler: Any, event: Any) -> None:
     """Check that a scheduler can land.
 
     Raises:
-        ValueError: its schedule is not pure, it is of several parameters or of whole numbers, or the event is none of a
-            step.
+        ValueError: the schedule is not pure; the scheduler has several parameters, whole numbers or no optimizer; or
+            the event is neither ``ITERATION_STARTED`` nor ``STEP_STARTED`` without a filter.
     """
     is_one = not getattr(scheduler, "_members", ()) and scheduler._number_type is float
-    is_pure = scheduler._is_pure or isinstance(scheduler._schedule, Landing)  # it has begun to land
+    is_pure = scheduler._is_pure or isinstance(scheduler._schedule, Landing)  # a landing has begun
     if not is_pure or scheduler._asks_get_param or not is_one or not hasattr(scheduler, "_base"):
         raise ValueError(
             "clock must not have a deadline for a scheduler of several parameters, of no optimizer, or driven by "
@@ -174,7 +175,7 @@ def check_can_land(scheduler: Any, event: Any) -> None:
 def landing_handlers(
     scheduler: Any, clock: TimeClock, event: Any, optimizer: Optimizer | None
 ) -> tuple[AtLanding, list[tuple[Any, Any]]]:
-    """Return the handler that writes the value, and a list of ``(event, handler)`` pairs to attach besides it."""
+    """Return the handler that writes the values, and the ``(event, handler)`` pairs that must be attached with it."""
     landing = AtLanding(scheduler, clock, event, optimizer)
     return landing, [
         (Events.STARTED, clock._begin),

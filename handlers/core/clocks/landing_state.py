@@ -8,7 +8,7 @@ from typing import Any
 from lehr.handlers.schedules import arguments
 
 MOST_RECENT = 32  # the time of a step is the mean over this many last steps
-LONGEST = 3.0  # a longer step, such as with an evaluation, counts as 3 times the median
+LONGEST = 3.0  # a longer step, such as one with an evaluation, counts as 3 times the median
 
 
 @dataclass(frozen=True)
@@ -16,9 +16,9 @@ class LandingState:
     """The state of a landing as plain numbers. Times are whole microseconds, so that sums are exact.
 
     Args:
-        used: the time that was used, up to the last event or the end of its iteration.
-        progress: how far the cool-down is, from 0 to 1.
-        recent: how long the last steps took.
+        used: the training time up to the last event, or up to the end of that event's iteration.
+        progress: the progress of the cool-down, from 0 to 1.
+        recent: the durations of the last steps.
         begun: the time that the current step has taken so far.
     """
 
@@ -37,7 +37,7 @@ class LandingState:
 
     @property
     def step_time(self) -> float | None:
-        """The time of a step: the mean of the last ones, of which none counts more than three times their median."""
+        """The mean duration of the last steps, where each duration counts as at most three times their median."""
         if not self.recent:
             return None
         longest = LONGEST * median(self.recent)

@@ -15,9 +15,10 @@ from .time_clock import TimeClock
 
 
 def resume_with_clock(clock: Clock, engine: Engine, scheduler: Any, warns: bool) -> None:
-    """Write values that no checkpoint has, and warn of a scheduler whose state was not loaded.
+    """Write values that a checkpoint does not contain, and warn if the scheduler's state was not loaded.
 
-    The engine does not know how much its batches counted, so only a scheduler that has counted nothing is noticed.
+    The amounts of the engine's earlier batches are unknown, so the function notices only a scheduler that has counted
+    nothing.
     """
     if scheduler.event_index == scheduler._loaded_at:
         scheduler._write_again(engine)
@@ -32,10 +33,10 @@ def resume_with_clock(clock: Clock, engine: Engine, scheduler: Any, warns: bool)
 
 
 def warn_of_other_unit(clock: Clock | None, scheduler: Any) -> None:
-    """Warn if a scheduler's event index counts another unit than before, or if its deadline is gone.
+    """Warn if a scheduler's event index counts another unit than before, or if the scheduler no longer has a deadline.
 
     Args:
-        clock: the clock that it is attached with; None if it counts events.
+        clock: the scheduler's clock; None if the scheduler counts events.
         scheduler: the scheduler, at the start of a run.
     """
     now, before = EVENTS if clock is None else clock.unit, scheduler._counted or EVENTS

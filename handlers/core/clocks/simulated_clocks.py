@@ -40,7 +40,7 @@ class PlannedTime:
 
     Args:
         seconds: the duration of each iteration of the run.
-        start: the first iteration of the simulated run, from 0.
+        start: the index of the first iteration of the simulated run, counting from 0.
     """
 
     def __init__(self, seconds: Sequence[float], start: int) -> None:
@@ -65,9 +65,10 @@ class ClockedAttachment(NamedTuple):
 
     Args:
         handler: the object that counts.
-        method: the method that the engine calls to count, or to end the run; None if the engine calls the handler.
+        method: the method that the engine calls to count, or to end the run; None if the engine calls the handler
+            itself.
         event: the event of the scheduler, with its filter.
-        optimizer: the optimizer whose steps count, or None.
+        optimizer: the optimizer whose steps call the scheduler; None if all events call it.
     """
 
     handler: Clocked
@@ -109,7 +110,7 @@ def clocked_attachment(function: object) -> ClockedAttachment | None:
 
 
 def is_counter(function: object) -> bool:
-    """Return whether a handler of an engine only begins the time of a run."""
+    """Return whether a handler of an engine only starts to measure the time of a run."""
     return isinstance(getattr(function, "__self__", None), TimeClock)
 
 

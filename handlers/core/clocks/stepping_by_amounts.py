@@ -1,4 +1,4 @@
-"""What lets a scheduler count amounts, such as those of a plain loop, in the place of events."""
+"""Functions that let a scheduler count amounts instead of events, such as the tokens of batches in a plain loop."""
 
 import inspect
 from typing import Any
@@ -15,7 +15,8 @@ def check_counts_amounts(scheduler: Any, argument: str) -> None:
     """Check that a scheduler can count amounts other than 1.
 
     Raises:
-        ValueError: its schedule goes on event by event, or its class has a ``__call__`` without ``amount``.
+        ValueError: its schedule must be read event by event, or its class has a ``__call__`` without the argument
+            ``amount``.
     """
     planned = [getattr(one, "_planned", None) for one in (scheduler, *getattr(scheduler, "_members", ()))]
     stepwise = next((found for one in planned if one is not None and (found := _stepwise_part(one))), None)
@@ -47,7 +48,7 @@ def read_with_strides(scheduler: Any) -> None:
 
 
 def count_events_again(scheduler: Any) -> None:
-    """Let a scheduler that has counted a clock, or amounts, count its events from now on, and keep its last value."""
+    """Let a scheduler that has counted amounts count events from now on, and keep its last value."""
     if scheduler._written_at is not None:
         scheduler._loaded_value = scheduler._last_value()
         scheduler._loaded_at, scheduler._written_at, scheduler._readings = scheduler._event_index, None, ()

@@ -23,7 +23,7 @@ CURVES = ("linear", "cosine", "1-sqrt", "quadratic")
 
 
 class Stopwatch:
-    """The time of one run of an engine, in seconds.
+    """Measures the time of one run of an engine, in seconds.
 
     Args:
         now: a function that returns the time in seconds.
@@ -36,7 +36,7 @@ class Stopwatch:
         self._read_at: tuple[Any, Any] | None = None
 
     def read(self, engine: Engine) -> float:
-        """Return the seconds of the run so far, the same number for all schedulers of an event and on all ranks."""
+        """Return the seconds of the run so far: one number for all schedulers of an event, on all ranks."""
         at = engine.state.iteration, engine.last_event_name
         if at != self._read_at:
             self._count_to(self._now())
@@ -48,7 +48,7 @@ class Stopwatch:
         """Count the time since the last reading; if the clock went back, do not count the same seconds twice."""
         if not math.isfinite(now):
             return
-        is_back = self._last < self._highest <= now  # above the highest time again: subtract the seconds below it
+        is_back = self._last < self._highest <= now  # above the highest time: subtract the seconds counted below
         passed = max(now - self._highest - self._below if is_back else now - self._last, 0.0)
         self._below = 0.0 if now >= self._highest else self._below + passed
         self._last, self._highest = now, max(self._highest, now)
@@ -56,7 +56,7 @@ class Stopwatch:
 
 
 def of_rank_0(number: float) -> float:
-    """Return the number of rank 0 on all ranks."""
+    """Return rank 0's number on every rank."""
     if idist.get_world_size() == 1:
         return number
     told: Any = idist.broadcast(torch.tensor([number], dtype=torch.float64), src=0)
@@ -76,19 +76,19 @@ class TimeClock(Clock):
 
         value(i) = schedule(i) + (end_value - schedule(i)) * curve(p)
 
-    Each event plans the remaining cool-down again. The last step before the deadline trains with the end value, and
+    Each event plans the rest of the cool-down anew. The last step before the deadline trains with the end value, and
     then the engine terminates. The values depend on the time, so they are not known in advance. The state of the
-    scheduler contains the time that was used.
+    scheduler contains the training time so far.
 
     Args:
-        budget: the time of training until the last step, such as ``"8 h"``, or a number of seconds above 0.
+        budget: the training time until the last step: a text such as ``"8 h"``, or a positive number of seconds.
         land_by: the date and time of the last step, with a time zone, such as ``"2026-12-01T06:00+01:00"``.
         cooldown: the length of the cool-down: ``"15%"`` of the steps of the whole run, a time such as ``"30 min"``, or
             a number of steps.
         end_value: the value of the last step.
         curve: the curve of the cool-down: ``"linear"``, ``"cosine"``, ``"1-sqrt"`` or ``"quadratic"``.
         now: a function that returns the time in seconds, from any origin. The default, ``time.monotonic``, does not
-            jump when the system's time is changed. If the returned time goes back, no time counts.
+            jump when the system's time is changed. If the returned time is earlier than before, the clock adds nothing.
         unix_time: a function that returns the seconds since 1970. With ``land_by``, the clock calls it at the start of
             each run.
 

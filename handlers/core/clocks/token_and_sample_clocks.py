@@ -1,4 +1,4 @@
-"""Clocks that count what is in each batch: tokens or samples."""
+"""Clocks that count the tokens or the samples in each batch."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,7 +19,7 @@ class TokenClock(Clock):
     Args:
         tokens_of: a function of the engine that returns the number of tokens in ``engine.state.batch`` on this rank: a
             whole number, or a tensor with one. lehr sums it over the ranks.
-        lag: how many batches may be left out of the count; see :class:`Clock`.
+        lag: the number of latest batches that may not be counted yet; see :class:`Clock`.
 
     Raises:
         TypeError: ``tokens_of`` cannot be called.
@@ -58,11 +58,11 @@ class SampleClock(Clock):
     Args:
         samples_of: a function of the engine that returns the number of samples in ``engine.state.batch`` on this rank;
             None for the length of the first tensor in the batch, which may be in a list or a mapping.
-        lag: how many batches may be left out of the count; see :class:`Clock`.
+        lag: the number of latest batches that may not be counted yet; see :class:`Clock`.
 
     Raises:
         TypeError: ``samples_of`` cannot be called.
-        ValueError: ``lag`` is not a whole number of at least 0; at an event, the batch has no tensor.
+        ValueError: ``lag`` is not a whole number of at least 0; a batch has no tensor, and ``samples_of`` is None.
 
     Example:
         >>> import torch

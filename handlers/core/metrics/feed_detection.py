@@ -25,7 +25,7 @@ def is_fed(part: StatefulSchedule) -> bool:
 
 
 def how_to_feed(scheduler: Any, part: StatefulSchedule) -> str:
-    """Return how to pass metrics to a part of a scheduler's schedule, in words."""
+    """Return an instruction, for a message, to pass metrics to a part of a scheduler's schedule."""
     if hasattr(scheduler, "observe"):
         return "attach observe: evaluator.add_event_handler(Events.COMPLETED, scheduler.observe)"
     kind = type(part).__name__

@@ -56,9 +56,9 @@ class MetricDrivenScheduler(SchedulerWithMetric):
         """Pass the metric to the schedule, write the value of this event, record it, and count the event.
 
         Args:
-            engine: the engine that has the metric; None in a plain loop, without metric and history.
+            engine: the engine that has the metric; None in a plain loop, which has no metric and no history.
             name: name of the history; None for ``param_name``.
-            amount: what the event adds to ``event_index``; see :class:`BaseParamScheduler`.
+            amount: the amount that the event adds to ``event_index``; see :class:`BaseParamScheduler`.
         """
         if not self._reads_metric:
             ParamScheduler.__call__(self, engine, name, amount)
@@ -102,11 +102,11 @@ class MetricDrivenScheduler(SchedulerWithMetric):
         """Load the state of a scheduler; see :meth:`BaseParamScheduler.load_state_dict`.
 
         Args:
-            state_dict: what :meth:`state_dict` returned.
+            state_dict: the state that :meth:`state_dict` returned.
             resume_policy: as in :meth:`BaseParamScheduler.load_state_dict`.
 
         Raises:
-            TypeError, ValueError: as :meth:`BaseParamScheduler.load_state_dict`; nothing is loaded then.
+            TypeError, ValueError: see :meth:`BaseParamScheduler.load_state_dict`; nothing is loaded then.
         """
         metric = saved_metric(state_dict)
         super().load_state_dict(state_dict, resume_policy)

@@ -15,7 +15,7 @@ REDUCTIONS = ("mean", "min", "max", "rank0", "none")
 
 
 def metric_of(engine: "Engine", metric_name: str, reduction: str = "none") -> float | None:
-    """Return the value of a metric in ``engine.state.metrics``; None where it is missing.
+    """Return the value of a metric in ``engine.state.metrics``; None if it is missing.
 
     Args:
         engine: usually the evaluator.
@@ -25,14 +25,14 @@ def metric_of(engine: "Engine", metric_name: str, reduction: str = "none") -> fl
             function. With ``"none"``, or with one rank, the metric is returned unchanged.
 
     Raises:
-        TypeError: the metric of one of several ranks is not a number. All ranks raise it.
+        TypeError: the metric of one of several ranks is not a number. All ranks raise this error.
     """
     metric: float | None = _metric_of(engine, metric_name, reduction)[0]
     return metric
 
 
 def reduced_metric(metric: float, reduction: str) -> float | None:
-    """Return the combined metric of all ranks, as in :func:`metric_of`; None if it is missing on a rank."""
+    """Return a metric combined over all ranks, in the way of :func:`metric_of`; None if it is missing on a rank."""
     return metric if reduction == "none" or _is_alone() else _reduced(metric, reduction)[0]
 
 
@@ -48,7 +48,7 @@ def _is_alone() -> bool:
 
 @cache
 def _distributed() -> Any:
-    """Return ``ignite.distributed``, which only a run imports."""
+    """Import and return ``ignite.distributed``, which is needed only in a run."""
     import ignite.distributed as idist
 
     return idist
@@ -64,7 +64,7 @@ def _reduced(metric: object, reduction: str) -> tuple[float | None, list[int]]:
     else:
         try:
             value = checked_metric(metric)
-        except TypeError:  # raise it later: the other ranks wait in all_gather
+        except TypeError:  # raise the error later: the other ranks wait in all_gather
             status = 2.0
     mine = torch.tensor([[status, value]], dtype=torch.float64)
     gathered: Any = _distributed().all_gather(mine)
@@ -103,7 +103,7 @@ class MetricFeed:
         if not isinstance(name, str):
             raise TypeError(f"metric_name must be a string, given {arguments.shown(name)}")
         self.name, self.reduction = name, arguments.one_of("reduction", reduction, REDUCTIONS)
-        self.may_be_missing = False  # in a dry run without values of the metric
+        self.may_be_missing = False  # True in a dry run without values of the metric
         self._engine: Callable[[], Engine | None] = no_engine
         self._saved: float | None = None
 
@@ -111,7 +111,7 @@ class MetricFeed:
         return {**vars(self), "_engine": no_engine}  # a reference to an engine cannot be copied
 
     def follow(self, engine: "Engine") -> None:
-        """Remember the engine; :meth:`state` saves its metric."""
+        """Remember the engine whose metric :meth:`state` saves."""
         if self._engine() is not engine:
             self._engine = weakref.ref(engine)
 
@@ -142,24 +142,24 @@ class MetricFeed:
         metric = self._saved if metric is None else metric
         try:
             return [] if metric is None else [arguments.saved_float(checked_metric(metric))]
-        except TypeError:  # the next event raises it
+        except TypeError:  # the next event raises the error
             return []
 
     def load(self, saved: list[float]) -> None:
-        """Load the metric of a state, for the next event."""
+        """Load the metric that a state contains for the next event."""
         self._saved = saved[0] if saved else None
 
 
 def _present_metrics(engine: "Engine", ranks: list[int]) -> str:
-    """Return the metrics of an engine that have a value, for the error of one that has none on some of the ranks."""
-    if ranks and _distributed().get_rank() not in ranks:  # the metrics here have it
+    """Return the names of an engine's metrics that have a value, for the error about a missing metric."""
+    if ranks and _distributed().get_rank() not in ranks:  # the metric exists on this rank
         return "on every rank"
     metrics = getattr(engine.state, "metrics", None) or {}
     return arguments.shown(sorted(str(name) for name, value in metrics.items() if value is not None))
 
 
 def _missing_where(engine: "Engine", name: str, ranks: list[int]) -> str:
-    """On which ranks a metric is missing, and that it is None here rather than not there."""
+    """Return a text that says on which ranks a metric is missing, and whether it is None on this rank."""
     is_none = name in (getattr(engine.state, "metrics", None) or {}) and (
         not ranks or _distributed().get_rank() in ranks
     )

@@ -1,1 +1,1 @@
-"""What happens when a run resumes: states, policies, and events that are missed or repeated."""
+"""Resuming a run: saved states, resume policies, and events that are missed or repeated."""

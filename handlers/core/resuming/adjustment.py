@@ -23,10 +23,9 @@ class Adjustment:
             handover.
         stretch: the begin, position and end of a :class:`StretchedRest`; None for no stretch. With a stretch, the shift
             is 0.
-        cooldown: the begin, duration, end value and name of the curve of a
-            :class:`~lehr.handlers.schedules.Cooldown`; None for no cool-down. If the end value is None, the
-            value follows the schedule without a cool-down. A scheduler of several parameters has a tuple with an end
-            value for each.
+        cooldown: the begin, duration, end value and name of the curve of a :class:`~lehr.handlers.schedules.Cooldown`;
+            None for no cool-down. If the end value is None, the value follows the schedule without a cool-down. A
+            scheduler of several parameters has a tuple with an end value for each parameter.
     """
 
     shift: int = 0
@@ -35,7 +34,7 @@ class Adjustment:
     cooldown: tuple[int, float, Any, str] | None = None
 
     def __str__(self) -> str:
-        """Return the change as text, to append to the text of the schedule; empty for no change."""
+        """Return a text on the change, to append to the text of the schedule; the text is empty for no change."""
         text = f", read {abs(self.shift)} events {'later' if self.shift > 0 else 'earlier'}" if self.shift else ""
         if self.stretch is not None:
             first, position, end = self.stretch
@@ -49,7 +48,7 @@ class Adjustment:
         return text
 
     def position_at(self, event_index: int) -> int:
-        """Return the event of the schedule in the code that is read at an event."""
+        """Return the event of the schedule in the code whose value is read at the given event."""
         if self.stretch is None:
             return max(event_index + self.shift, 0)
         return int(StretchedRest(_ANY, *self.stretch).position_at(np.array([float(event_index)]))[0])
@@ -82,7 +81,7 @@ class Adjustment:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "Adjustment":
-        """Return the adjustment that :meth:`state_dict` returned as plain data.
+        """Return the adjustment in a state that :meth:`state_dict` returned.
 
         Raises:
             TypeError, ValueError: the state does not contain an adjustment.
@@ -140,7 +139,7 @@ def _checked_end(name: str, value: Any, depth: int = 2) -> Any:
 
 
 class _Any(Schedule):
-    """A placeholder schedule, used to check the arguments of others."""
+    """A placeholder schedule, used to check the arguments of other schedules."""
 
     def values(self, indices: Any) -> Any:
         return indices

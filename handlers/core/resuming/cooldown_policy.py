@@ -18,33 +18,36 @@ from .adjustment import Adjustment
 class CooldownPolicy:
     """A resume policy that begins a cool-down where the saved run was: a branch of its trunk.
 
-    ``scheduler.load_state_dict(state, resume_policy=CooldownPolicy(1000))`` loads the state of a trunk. With e the
-    event index in it, d the duration, ``p = min((i - e) / d, 1)`` and the schedule in the code, the next events write::
+    ``scheduler.load_state_dict(state, resume_policy=CooldownPolicy(1000))`` loads the state of a trunk. Let e be the
+    event index in the state, d the duration, and ``p = min((i - e) / d, 1)``. With the schedule in the code, event i
+    then writes::
 
         value(i) = schedule(i) + (end_value - schedule(i)) * curve(p)
 
-    Event e writes ``schedule(e)``, as the trunk does, and event e + d the end value. The trunk and its checkpoint stay
-    as they are. The cool-down is in the state of the branch, which goes on with it: no policy is needed then, and the
-    same policy changes nothing. Another cool-down of a branch is refused; begin it from the checkpoint of the trunk.
+    Event e writes ``schedule(e)``, as the trunk does, and event e + d writes the end value. The trunk and its
+    checkpoint stay as they are. The state of the branch contains the cool-down, so a resumed branch continues it
+    without a policy; the same policy changes nothing. A branch cannot begin another cool-down; begin the other
+    cool-down from the checkpoint of the trunk.
 
-    The policy acts whether or not the schedule has changed. If it has, a :class:`ResumeWarning` shows both schedules,
-    and the branch is at the same event of the new one, as with ``"keep_step"``.
+    The policy acts whether or not the schedule has changed. If the schedule has changed, a :class:`ResumeWarning` shows
+    both schedules, and the branch continues at the same event of the new schedule, as with ``"keep_step"``.
 
     Args:
         duration: events of the cool-down, at least 1; or a text such as ``"10%"``, ``"2 epochs"`` or ``"2B tokens"``,
-            which ``run`` converts. A percentage is that of ``run``, not of what the trunk has had.
+            which ``run`` converts. A percentage is of the length of ``run``, not of the events of the trunk.
         curve: ``"linear"``, ``"cosine"``, ``"1-sqrt"``, ``"quadratic"``, ``"log"``, ``"power"`` or ``"exponential"``,
             with the formulas and the default power and ratio of
             :class:`~lehr.handlers.WarmupStableDecayScheduler`.
         end_value: value at the end of the cool-down and after it; a number, or a list with one for each param group.
-            For a scheduler of several parameters, a mapping such as ``{"lr": 0.0}``; the others follow their schedules.
+            For a scheduler of several parameters, a mapping such as ``{"lr": 0.0}``; parameters without an end value
+            follow their schedules.
         run: the :class:`~lehr.handlers.RunLength` that converts a text. Keyword only.
 
     Raises:
         TypeError: an argument has the wrong type.
-        ValueError: an argument is out of its range. ``load_state_dict`` also raises it for a schedule with a state of
-            its own, such as a plateau, phases or torch's schedulers, for an overridden ``get_param``, and for a number
-            of values that does not fit.
+        ValueError: an argument is out of its range. ``load_state_dict`` also raises this error for a schedule with a
+            state of its own, such as a plateau, phases or torch's schedulers, for an overridden ``get_param``, and for
+            a number of values that does not fit.
 
     Source: Hägele et al., "Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations", 2024,
     https://arxiv.org/abs/2405.18392 (cool-downs from several checkpoints of one run, 1-sqrt).
@@ -99,7 +102,7 @@ def refuse_other_unit(policy: CooldownPolicy, counted: str | None) -> None:
 
     Args:
         policy: the policy.
-        counted: the unit of a clock, or ``"amounts"``; None if it is unknown, or events.
+        counted: the unit of the event index: that of a clock, or ``"amounts"``; None for events or an unknown unit.
 
     Raises:
         ValueError: ``counts`` of the run is another unit.

@@ -30,10 +30,10 @@ from .repeated_events import take_back_events
 class ResumeCheck:
     """A handler that compares the event index of a scheduler with the events of a resumed run.
 
-    At the start of a run, it warns if the two differ. It also corrects what ignite does not save with an engine. If the
-    checkpoint was inside an epoch, ignite fires the start of that epoch again. If the checkpoint was at the end of an
-    iteration or epoch, ignite skips the handlers after it. Values outside an optimizer are not in the checkpoint, so
-    the check writes them again.
+    At the start of a run, it warns if the two differ. It also corrects the scheduler in the following cases, since
+    ignite does not save everything with an engine. If the checkpoint was inside an epoch, ignite fires the start of
+    that epoch again. If the checkpoint was at the end of an iteration or epoch, ignite skips the handlers after it.
+    Values outside an optimizer are not in the checkpoint, so the check writes them again.
 
     Args:
         scheduler: the scheduler; the check has only a weak reference to it.
@@ -46,7 +46,7 @@ class ResumeCheck:
         self._epoch_check: RemovableEventHandle | None = None
         self._has_warned = False  # whether it has warned of a run that begins anew
         self._engine_around: weakref.ref[Engine] | None = None  # the trainer that runs the engine
-        self._iteration_around = 0  # the iteration of that trainer
+        self._iteration_around = 0  # the iteration of the trainer that runs the engine
         self._joined_late = False  # whether the scheduler had events before it was attached
         self._clock: weakref.ref[Any] | None = None  # the clock of the scheduler; None if it counts events
         self._lead: int | None = None  # the engine's number of events minus the scheduler's, as intended
@@ -67,7 +67,7 @@ class ResumeCheck:
 
     @classmethod
     def of(cls, scheduler: Any, engine: Engine) -> "ResumeCheck":
-        """Return the check of a scheduler and an engine; a new one is attached to the engine."""
+        """Return the check of a scheduler and an engine; if there is none, make one and attach it to the engine."""
         checks = CHECKS.get(id(scheduler))
         if checks is not None and engine in checks:
             return checks[engine]  # type: ignore[no-any-return]
@@ -119,7 +119,7 @@ class ResumeCheck:
         self._epoch_check = EpochCheck.attached(engine, scheduler, events)
 
     def _warn_of_end_or_new_run(self, engine: Engine, scheduler: Any, events: list[Any]) -> None:
-        """Warn if a run has no event inside the schedule, or if it begins anew and the scheduler does not."""
+        """Warn if a run has no event inside the schedule, or if the run begins anew but the scheduler does not."""
         is_new = engine.state.iteration == 0
         past_end = lr_past_end(scheduler)
         if past_end is not None:
@@ -145,7 +145,7 @@ class ResumeCheck:
         )
 
     def _follow_engine_around(self, engine: Engine, scheduler: Any) -> None:
-        """Warn where the scheduler of an evaluator goes on, and the trainer that runs the evaluator begins anew."""
+        """Warn if the scheduler of an evaluator continues, but the trainer that runs the evaluator begins anew."""
         trainer = engine_around(engine)
         if trainer is None:
             return
@@ -158,7 +158,7 @@ class ResumeCheck:
 
     @staticmethod
     def _warn_of_lost(scheduler: Any) -> None:
-        """Warn of metrics and phases that the handlers after the saver passed, and that are not in the checkpoint."""
+        """Warn of metrics and phases that the checkpoint lacks, since handlers passed them after the saver."""
         lost, scheduler._lost = " and ".join(dict.fromkeys(scheduler._lost)), ()
         warnings.warn(
             f"{short_name(scheduler)} was saved before other handlers of the same event brought it {lost}, and "
@@ -219,10 +219,10 @@ class ResumeCheck:
                 scheduler(engine, name=name)
 
     def _take_back(self, engine: Engine, scheduler: Any, expected: int | None) -> None:
-        """Take the events back that the engine fires a second time."""
+        """Take back the events that the engine fires a second time."""
         again = [(name, repeated_epoch_starts(engine, event)) for event, name in self._attached]
         num_again = sum(count for _, count in again)
-        # With a user's own filter, nothing tells how many events fired: compare with the loaded index instead.
+        # With a user's own filter, the number of fired events is unknown: compare with the loaded index instead.
         has_had_all = scheduler.event_index == (scheduler._loaded_at if expected is None else expected)
         if num_again and has_had_all and scheduler.event_index >= num_again:
             for name, count in again:
@@ -272,8 +272,8 @@ class ResumeCheck:
 def nearest_expected(scheduler: Any, expected: int) -> int:
     """Return the event index that fits a number of events of an engine.
 
-    After a resume with ``"keep_fraction"``, the engine may have had as many events as the shifted schedule, such as
-    the same number of shorter epochs. The event index is then greater or less by the shift, which is rounded.
+    After a resume with ``"keep_fraction"``, the engine may count the events of the shifted schedule, such as the same
+    number of shorter epochs. The event index then differs from the engine's number of events by the rounded shift.
     """
     shift, count = scheduler._adjustment.shift, scheduler.event_index
     if shift and abs(count + shift - expected) <= 1:

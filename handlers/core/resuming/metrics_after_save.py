@@ -1,6 +1,6 @@
-"""The metrics and phase starts that handlers after the saver pass to a scheduler, and its checkpoint lacks.
+"""Finds metrics and phase starts that a checkpoint lacks, since handlers pass them to a scheduler after the saver.
 
-A run that resumes from such a checkpoint does not call the handlers after the saver again.
+A run that resumes from the checkpoint does not call these handlers again.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ class Unfinished(NamedTuple):
 
     Args:
         phases: for each ``next_phase``, the position of the stateful schedule, and the first event of the phase.
-        lost: texts, each on something that a resumed run cannot recover.
+        lost: names of other things that a resumed run cannot recover, such as ``"a metric"``.
     """
 
     phases: list[list[int]]
@@ -61,7 +61,8 @@ def brought_by(handlers: Iterator[RegisteredHandler], scheduler: Any) -> Unfinis
 def what_it_brings(registered: RegisteredHandler, scheduler: Any) -> str | None:
     """Return what a handler does: ``"an event"``, ``"a metric"``, ``"a phase"``, ``"next_phase"``, or None.
 
-    ``"a phase"`` is a handler that begins a phase, ``"next_phase"`` a user's function whose code may begin a phase.
+    The result is ``"a phase"`` for a handler that begins a phase, and ``"next_phase"`` for a user's function whose code
+    may begin a phase.
     """
     function, planned = registered.handler, scheduler._planned
     if function is scheduler or getattr(function, "_scheduler", None) is scheduler:
@@ -115,7 +116,7 @@ def checked(state: Any, parts: list[StatefulSchedule]) -> Unfinished:
     """Return the entry ``unfinished`` of a state, after a check.
 
     Raises:
-        TypeError, ValueError: the state is not such an entry.
+        TypeError, ValueError: ``state`` is not a valid entry ``unfinished``.
     """
     if not isinstance(state, Mapping) or set(state) != set(Unfinished._fields):
         raise ValueError(f"unfinished must have the entries {[*Unfinished._fields]}, given {arguments.shown(state)}")

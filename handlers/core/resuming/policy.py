@@ -60,10 +60,10 @@ def adjusted(
     Args:
         scheduler: the scheduler.
         state: the saved state, after its check.
-        planned: the schedule in the code, with the base values of the state; None if nothing can adjust it.
-        description: the description of that schedule, for messages.
+        planned: the schedule in the code, with the base values of the state; None if the schedule cannot be adjusted.
+        description: the description of the schedule in the code, for messages.
         policy: one of :data:`POLICIES`, or a :class:`CooldownPolicy`.
-        is_same: whether the saved schedule is that schedule.
+        is_same: whether the saved schedule equals the schedule in the code.
 
     Raises:
         TypeError, ValueError: the policy is unknown, or does not work for this schedule; the state is not valid.
@@ -107,7 +107,7 @@ def adjusted(
 
 
 def _at_same_step(saved: Adjustment, event_index: int) -> Adjustment:
-    """Return the adjustment under another schedule, at the event that the saved run had reached in its own."""
+    """Return the adjustment for another schedule that continues at the event that the saved run had reached."""
     shift = saved.shift if saved.stretch is None else saved.position_at(event_index) - event_index
     return Adjustment(shift, cooldown=saved.cooldown)
 
@@ -132,14 +132,14 @@ def _towards_same_end(state: Mapping[str, Any], length: float, saved: Adjustment
 def _from_same_value(state: Mapping[str, Any], length: float, saved: Adjustment, description: Any) -> Adjustment:
     event_index, adjustment = state["event_index"], _at_same_step(saved, state["event_index"])
     if state["value"] is None:
-        return adjustment  # no value was written before
+        return adjustment  # the saved run had written no value
     position = saved.position_at(event_index)
     _refuse_end("keep_value", position, length, description)
     return Adjustment(adjustment.shift, checked_handover(event_index, length - position, state["value"]))
 
 
 def _fraction(state: Mapping[str, Any], saved: Adjustment, policy: str) -> float:
-    """Return how far the saved run was through its schedule: 1 at its end."""
+    """Return the fraction of its schedule that the saved run had completed: 1 at the end."""
     if not state["length"]:
         raise ValueError(
             f"resume_policy must not be {policy!r} where the saved schedule has no known end: "
@@ -192,17 +192,17 @@ def level_of_caller() -> int:
 
 
 def _text(description: Any) -> str:
-    """Return the beginning of a description as text."""
+    """Return the beginning of the text of a description."""
     return arguments.shown_text(_full_text(description))
 
 
 def _full_text(description: Any) -> str:
-    """Return a description as text for a message; version 0 saved the text itself."""
+    """Return the text of a description, for a message; a state of version 0 contains the text itself."""
     return description if isinstance(description, str) else text_of(description)
 
 
 def _beginning_near_difference(*texts: str) -> list[str]:
-    """Parts of long texts from just before they differ, of at most 130 characters each."""
+    """Return parts of long texts that begin just before the texts differ, with at most 130 characters each."""
     pairs = zip(*texts, strict=False)
     common = next((at for at, pair in enumerate(pairs) if len(set(pair)) > 1), min(map(len, texts)))
     start = max(common - 60, 0) if any(len(text) > 130 for text in texts) else 0

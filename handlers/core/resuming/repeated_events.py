@@ -13,7 +13,7 @@ def take_back_events(scheduler: Any, engine: Any, events: int, name: str | None)
 
 
 def forget_recorded(scheduler: Any, engine: Any, events: int, name: str | None) -> None:
-    """Remove the last events of a scheduler from its history, if it has one; ``name`` is that of ``attach``."""
+    """Remove the last events of a scheduler from its history, if it has one; ``name`` is the argument of ``attach``."""
     for history_name in scheduler._history_names(name) if scheduler.save_history else []:
         remove_last_events(scheduler._recording_engine(engine), history_name, events)
 

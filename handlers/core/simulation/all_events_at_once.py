@@ -53,7 +53,7 @@ def values_at_once(scheduler: BaseParamScheduler, engine: Engine, num_events: in
     entry counts. Locations with equal values share one array.
 
     Args:
-        scheduler: a scheduler that can write at once.
+        scheduler: a scheduler for which :func:`can_write_at_once` is True.
         engine: the engine that fires the events.
         num_events: the number of events, at least 1.
 

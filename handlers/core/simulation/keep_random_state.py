@@ -30,11 +30,11 @@ UNCHANGED = contextlib.nullcontext()
 def random_state_kept(*simulated: object) -> contextlib.AbstractContextManager[None]:
     """Restore the random state of Python, NumPy and torch's CPU afterwards, if ``simulated`` has a user's function.
 
-    Without a user's function, the random state is neither read nor set. With one, random numbers that another thread
-    draws in the meantime repeat afterwards: the state belongs to the process, and not to a thread.
+    Without a user's function, the random state is neither read nor set. With a user's function, random numbers that
+    another thread draws in the meantime repeat afterwards: the state belongs to the process, and not to a thread.
 
     Args:
-        simulated: what the simulation calls: schedules, schedulers, and the filters of events.
+        simulated: the objects that the simulation calls: schedules, schedulers, and the filters of events.
     """
     is_changed = not all(map(_is_plain_formula, simulated)) and calls_user_code(simulated)
     return random_state_kept_if(is_changed)
@@ -70,7 +70,7 @@ def calls_user_code(thing: object) -> bool:
 
 
 def _is_plain_formula(thing: Any) -> bool:
-    """Return whether an object is a schedule of lehr with numbers alone: the usual case, and quick to see."""
+    """Return whether an object is a schedule of lehr with numbers alone, which is the usual case."""
     return (
         isinstance(thing, Schedule)
         and type(thing).__module__.startswith("lehr.")

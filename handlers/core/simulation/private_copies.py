@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import torch
 
 T = TypeVar("T")
-LARGEST = 1_000_000  # the most numbers of a tensor that is copied
-PLAIN = {float, int, bool, str, type(None)}  # the types of most parts, which hold nothing else
+LARGEST = 1_000_000  # a tensor with more numbers is shared, not copied
+PLAIN = {float, int, bool, str, type(None)}  # types of values that contain no other objects
 
 
 def private_copy(thing: T, kept: Iterable[object] = (), replaced: Sequence[tuple[object, object]] = ()) -> T:
@@ -79,7 +79,7 @@ def _is_shared(thing: object, types: tuple[type[Any], ...]) -> bool:
 
 
 def reachable_from(whole: object, kept: Container[int] = ()) -> Iterable[object]:
-    """Return the objects that a deep copy reaches, without plain ones and contents of shared objects or optimizers."""
+    """Return the objects that a deep copy reaches, except plain values and contents of shared objects or optimizers."""
     shared, optimizers = _shared_types(), loaded_types("torch.optim.Optimizer")
     seen: dict[int, object] = {}
     waiting = [whole]

@@ -1,4 +1,4 @@
-"""Simulated values as rows for users."""
+"""Converts simulated values to rows for users."""
 
 import gc
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The values of a scheduler of given arguments, without an optimizer."""
+"""Simulates a scheduler from its arguments alone, without an optimizer."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, overload
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch.utils.data import DataLoader
 
     class AnyTarget(Optimizer, DataLoader[Any]):
-        """Anything that the first argument of a scheduler may be, where the scheduler can be simulated without it."""
+        """Anything that the first argument of a scheduler may be, if the scheduler can be simulated without it."""
 
 
 P = ParamSpec("P")
@@ -26,7 +26,7 @@ P = ParamSpec("P")
 class SimulateValues:
     """The class methods of a scheduler that take the arguments of its constructor, by name.
 
-    Their ``cls`` is annotated as the constructor, so that a type checker knows the arguments: all of them, or all but
+    Their ``cls`` is annotated as the constructor, so that a type checker sees the arguments: all of them, or all but
     the optimizer or data loader.
     """
 
@@ -65,7 +65,7 @@ class SimulateValues:
             value_G-1], ...]``.
 
         Raises:
-            TypeError, ValueError: as the constructor and :meth:`simulate`.
+            TypeError, ValueError: see the constructor and :meth:`simulate`.
         """
         return cls._simulated_rows(num_events, scheduler_kwargs)
 
@@ -103,7 +103,7 @@ class SimulateValues:
 
     @classmethod
     def _simulated_rows(cls, num_events: int | str, scheduler_kwargs: dict[str, Any]) -> list[list[float]]:
-        """What ``simulate_values`` returns, for a subclass that gives it arguments of its own."""
+        """Return the rows of ``simulate_values``, for a subclass whose method takes other arguments."""
         scheduler, table = cls._simulated(_in_events(num_events, scheduler_kwargs), scheduler_kwargs)
         return rows_of(table, scheduler._number_type)
 

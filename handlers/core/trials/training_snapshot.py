@@ -116,14 +116,14 @@ class Snapshot:
         self._setters += setters
 
     def save_state(self, thing: Any) -> None:
-        """Save an object; if it has none of the known types, by its ``state_dict``."""
+        """Save an object; if it has none of the known types, save its ``state_dict``."""
         if isinstance(thing, FOUND) and not isinstance(thing, Dataset):
             self.add(thing)
         elif id(thing) not in self._seen:
             self._add_state(thing)
 
     def _add_state(self, thing: Any) -> None:
-        """Save the ``state_dict`` of an object; load it only after a change, since loading may have other effects."""
+        """Save an object's ``state_dict``; it is loaded only after a change, since loading may have other effects."""
         self._seen[id(thing)] = thing
         state = copy.deepcopy(thing.state_dict())
         history = getattr(thing, "history", None) if isinstance(thing, BaseParamScheduler) else None

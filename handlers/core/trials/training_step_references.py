@@ -17,14 +17,14 @@ from lehr.engine.handler_inspection import names_in, references_of
 
 from .training_snapshot import CONTAINERS, FOUND, Snapshot
 
-MOST_OBJECTS, MOST_PARTS = 20_000, 1000  # that a search looks at, in all and in one list or dictionary
-MOST_NUMBERS = 1_000_000  # of a tensor or array that is copied although it is in no model
+MOST_OBJECTS, MOST_PARTS = 20_000, 1000  # the most objects in a search, and in one list or dictionary
+MOST_NUMBERS = 1_000_000  # a larger tensor or array outside of a model is not copied
 # Modules of classes whose objects hold no model or optimizer of a user.
 NOT_SEARCHED = ("torch", "numpy", "logging", "threading", "matplotlib", "tqdm", "builtins", "lehr", "ignite")
 
 
 class Search:
-    """What objects refer to: functions by their closures, globals and objects, objects of classes by their attributes.
+    """Finds the objects in the closures and globals of functions, and in the attributes of other objects.
 
     Attributes:
         found: the models, optimizers, schedulers, loaders, samplers and random generators.
@@ -50,9 +50,10 @@ class Search:
         self.found: list[Any] = [thing for thing, _ in self._seen.values() if isinstance(thing, FOUND)]
 
     def save_variables(self, snapshot: Snapshot) -> None:
-        """Save the variables and attributes of the user's own code, what is in its lists and dictionaries, and numbers.
+        """Save the variables, attributes, lists, dictionaries, tensors and arrays of the user's own code in a snapshot.
 
-        Attributes of models and the like are not saved here, nor a tensor or array of more than 1,000,000 numbers.
+        Attributes of models and other found objects are not saved here, nor are tensors or arrays of more than
+        1,000,000 numbers.
         """
         for thing, is_own in list(self._seen.values()):
             if not is_own or isinstance(thing, FOUND):
@@ -99,7 +100,7 @@ def _parts_of(thing: Any) -> Iterable[Any]:
 
 
 def _setters_of(function: FunctionType) -> Iterator[Callable[[], object]]:
-    """Functions that give the variables that a function refers to the values that they have now."""
+    """Yield functions that set the variables in a function's closure and globals to their present values."""
     for cell in function.__closure__ or ():
         with suppress(ValueError):  # the cell is empty
             yield partial(setattr, cell, "cell_contents", cell.cell_contents)
@@ -110,11 +111,11 @@ def _setters_of(function: FunctionType) -> Iterator[Callable[[], object]]:
 
 
 def modules_with(parameters: Iterable[torch.Tensor]) -> list[torch.nn.Module]:
-    """Return the modules that exist and hold one of these parameters, also in a module within them."""
+    """Return all existing modules that contain one of these parameters, directly or in a submodule."""
     wanted = set(map(id, parameters))
     found = []
     for module in gc.get_objects():
         if issubclass(type(module), torch.nn.Module):
-            with suppress(AttributeError):  # a module that is not made yet
+            with suppress(AttributeError):  # the module is not constructed yet
                 found += [] if wanted.isdisjoint(map(id, module.parameters())) else [module]
     return found
