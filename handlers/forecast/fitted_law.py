@@ -35,7 +35,7 @@ class FittedLaw:
     lowest_loss: float
 
     def lrs_of(self, schedule: Any, num_events: object, group: int | None, extrapolate: object) -> Array:
-        """Return the learning rates of a schedule. They must be in the range, except with ``extrapolate``."""
+        """Return the learning rates of a schedule; without ``extrapolate``, refuse learning rates outside the range."""
         count = whole_number("num_events", num_events, at_least=2)
         lrs = lr_values("schedule", schedule, count, group)
         if not flag("extrapolate", extrapolate):

@@ -110,7 +110,7 @@ def suggest(lrs: Array, losses: Array, num_steps: int) -> Suggestion:
 
 
 def _diverges_at(lrs: Array, curves: Array, start: float, num_steps: int) -> float | None:
-    """Return the lowest learning rate at which a run is worse than at its beginning, or was stopped; None for none."""
+    """Return the lowest learning rate at which a run has a loss above ``start`` or was stopped, or else None."""
     found = []
     for curve in curves:
         ended = int((~np.isnan(curve)).sum())
