@@ -53,7 +53,7 @@ class ConfigContext:
 
     @cached_property
     def key(self) -> tuple[str, int | None]:
-        """The key of the parameter in a param group, and the index in its tuple: momentum may be ``betas[0]``."""
+        """The key of the parameter in a param group, and its index in a tuple or None: momentum may be ``betas[0]``."""
         return self.slot.key, self.slot.item
 
     @cached_property

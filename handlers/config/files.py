@@ -109,7 +109,7 @@ def read_yaml(content: str) -> Any:
         raise ImportError("a YAML config needs PyYAML: pip install 'lehr[yaml]'") from error
 
     class Loader(yaml.SafeLoader):
-        """The safe loader. It refuses a key that is given twice, and reads 1e-3 as a number, as YAML 1.2 does."""
+        """A safe loader that refuses a key given twice, and reads 1e-3 as a number, as YAML 1.2 does."""
 
         nodes, merged = 0, 0
 

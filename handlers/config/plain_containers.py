@@ -72,7 +72,7 @@ class _Reader:
 
     def __init__(self, where: str) -> None:
         self.where, self.count = where, 0
-        self.read_before: dict[int, tuple[Any, Any]] = {}  # a container and its copy, by the id of the container
+        self.read_before: dict[int, tuple[Any, Any]] = {}  # by id of a container: it and its copy
 
     def read(self, value: Any, levels: int) -> Any:
         if isinstance(value, SIMPLE) or not is_container(value):

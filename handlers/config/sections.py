@@ -172,7 +172,7 @@ def _is_entry(value: Any, dialect: str | None) -> bool:
 def _entries_in(
     where: str, value: Any, path: str, dialect: str | None, around: list[Any], levels: int
 ) -> Iterator[tuple[str, str, Any, list[Any]]]:
-    """Yield the outermost entries and lists of entries: the section, the path, the value and the mappings around it."""
+    """Yield the outermost entries and lists of entries: for each, the section, path, value and mappings around it."""
     value = _of_section(path.rpartition(".")[2], value, around, dialect)
     if not isinstance(value, dict | list | tuple):
         return

@@ -168,7 +168,7 @@ def _which(at_first: Planned) -> str:
 
 
 def _difference(wanted: Planned, make: Callable[[Any], Planned], result: Any) -> str | None:
-    """Return in words how the values of a result differ from the values of the config; None if they do not differ."""
+    """Return a text that says how the values of a result differ from those of the config; None if they are equal."""
     try:
         made = make(result)
     except (TypeError, ValueError) as error:

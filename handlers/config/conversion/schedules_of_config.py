@@ -36,7 +36,7 @@ class Planned:
 
     @property
     def events(self) -> int | None:
-        """The events of the run: iterations, or epochs if iterations are not counted; None if unknown."""
+        """The number of iterations in the run, or of epochs if iterations are unknown; None if both are unknown."""
         return self.run.steps or self.run.max_epochs
 
 
