@@ -76,27 +76,11 @@ CLASSES = dict.fromkeys(
 )
 # Configs of these dialects may also use names of the other dialects.
 ALSO = {"deepspeed": ("torch",)}
-# Libraries that use mmengine's schedulers. The schedulers that they add are in the table of mmengine. fmt: off
+# Libraries that use mmengine's schedulers. The schedulers that they add are in the table of mmengine.
+# fmt: off
 SCOPES = (
-    "mmaction",
-    "mmagic",
-    "mmcls",
-    "mmdeploy",
-    "mmdet",
-    "mmdet3d",
-    "mmediting",
-    "mmflow",
-    "mmgen",
-    "mmhuman3d",
-    "mmocr",
-    "mmpose",
-    "mmpretrain",
-    "mmrazor",
-    "mmrotate",
-    "mmseg",
-    "mmselfsup",
-    "mmtrack",
-    "mmyolo",
+    "mmaction", "mmagic", "mmcls", "mmdeploy", "mmdet", "mmdet3d", "mmediting", "mmflow", "mmgen", "mmhuman3d", "mmocr",
+    "mmpose", "mmpretrain", "mmrazor", "mmrotate", "mmseg", "mmselfsup", "mmtrack", "mmyolo",
 )
 # fmt: on
 

@@ -186,7 +186,7 @@ def _with_bases(
     known: dict[Path, dict[str, Any]],
     around: tuple[Path, ...],
 ) -> dict[str, Any]:
-    """Return the variables of a file, which ``around`` lead to. ``known`` has the variables of files read before."""
+    """Return the variables of a file that ``around`` lead to; ``known`` has the variables of files read before."""
     content = read_text(path)
     if len(content) > MOST_TEXT:
         raise ValueError(f"a Python file must have at most {MOST_TEXT} characters, given more")

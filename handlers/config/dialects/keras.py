@@ -2,9 +2,10 @@
 
 The value at event i is Keras' value if ``optimizer.iterations == i``. Values are float64; Keras computes in float32 by
 default. ``initial_learning_rate`` sets the values, and the optimizer's own learning rate has no effect.
-``ReduceLROnPlateau`` and ``LearningRateScheduler`` count epochs. The saved forms ``{"module": ..., "class_name": ...,
-"config": ...}`` of Keras 3 and ``{"class_name": ..., "config": ...}`` of Keras 2 are read, also inside a saved
-optimizer. ``WarmUp`` is the schedule that transformers' ``create_optimizer`` puts around another schedule of Keras.
+``ReduceLROnPlateau`` and ``LearningRateScheduler`` count epochs. The saved forms
+``{"module": ..., "class_name": ..., "config": ...}`` of Keras 3 and ``{"class_name": ..., "config": ...}`` of Keras 2
+are read, also inside a saved optimizer. ``WarmUp`` is the schedule that transformers' ``create_optimizer`` puts around
+another schedule of Keras.
 
 Deviations: If arguments are whole numbers (``initial_learning_rate=1`` or ``values=[1, 0.1]``), values keep their
 fractions; Keras truncates them to whole numbers. ``CosineDecayRestarts`` restarts at the first step of a cycle, which

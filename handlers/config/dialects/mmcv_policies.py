@@ -218,8 +218,8 @@ MOMENTUM = {
     "Step": Policy({"step": step_or_steps, "gamma": (number, 0.5), "min_momentum": (number, None)},
         _step("min_momentum")),
 }
-# fmt: on The table of types accepts the arguments of all policies. Then the policy that a config names checks its own
-# arguments.
+# fmt: on
+# The table of types accepts the arguments of all policies. Then the policy that a config names checks its arguments.
 OF_POLICIES: Arguments = {
     key: (unchecked, None) for policies in (LR, MOMENTUM) for one in policies.values() for key in one.arguments
 }

@@ -2,9 +2,9 @@
 
 The values are those of PaddleClas in October 2024. With ``by_epoch``, a step is an epoch. Without it, a step is an
 iteration, and ``epoch_length`` must be given. As in PaddleClas, the warm-up of ``Linear`` and the lengths of
-``OneCycleLR`` and ``CosineFixmatch`` count iterations even with ``by_epoch``. Files of PaddleOCR, which have ``Global:
-epoch_num``, are refused: PaddleOCR has schedules with the same names and other values. ``ReduceOnPlateau`` is refused
-as well, because after a warm-up PaddleClas passes the step instead of the metric.
+``OneCycleLR`` and ``CosineFixmatch`` count iterations even with ``by_epoch``. Files of PaddleOCR, which have
+``Global: epoch_num``, are refused: PaddleOCR has schedules with the same names and other values. ``ReduceOnPlateau`` is
+refused as well, because after a warm-up PaddleClas passes the step instead of the metric.
 
 Deviation: ``OneCycleLR`` keeps its last value, as ``paddle.OneCycleLR`` does in lehr.
 """

@@ -80,7 +80,7 @@ def _scheduler_of(where: str, given: Any) -> Entry:
 
 
 def _up(curve: Curve, context: ConfigContext, own: SimpleNamespace) -> Any:
-    """Return a function that makes the warm-up, and the number of its steps."""
+    """Return a function that makes the warm-up and returns it with its number of steps."""
 
     def made(a: SimpleNamespace) -> tuple[Schedule, int]:
         in_epochs = own.epochs is not None and own.epochs_first
