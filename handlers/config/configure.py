@@ -68,8 +68,8 @@ def configure_scheduler(
             a list of mappings, which apply at the same time: each mapping changes the value that the others produce, as
             in mmengine. Entries for different parameters go into one :class:`ParamGroupScheduler`;
             ``{"sequential": True, "schedulers": [...]}``, or a list in which each mapping has ``"sequential": True``.
-            The schedulers follow one another. Each lasts for its ``duration`` (by default, the length from its
-            arguments), or from one of the ``milestones`` to the next;
+            The schedulers follow one another. Each scheduler lasts for its ``duration`` (by default, the length from
+            its arguments), or from one of the ``milestones`` to the next;
             the path of a ``.yaml``, ``.yml``, ``.json`` or ``.toml`` file that contains such a config, or of a ``.py``
             file in mmengine's form, which is read and not executed;
             a mapping or a file that contains such a config at any depth.
@@ -92,7 +92,7 @@ def configure_scheduler(
         section: the path to the schedulers, such as ``"train.lr_scheduler"``, if several sections of a config have
             schedulers.
         root: a folder. A ``.py`` file names other files under ``_base_``, and a YAML file of detectron2 under
-            ``_BASE_``. These files are read if they are below this folder. With None, they are not read.
+            ``_BASE_``. These files are also read, and must be below this folder. With None, they are not read.
         run: a :class:`RunLength`, or a mapping of its arguments. With the length of the run, a duration of lehr's own
             classes and of lists may be a string such as ``"10%"``, ``"3 epochs"`` or ``"2B tokens"``. A
             :class:`RunLength` does not change the unit of numbers. In a mapping, ``epoch_length`` means that numbers

@@ -50,7 +50,7 @@ class StepWindow:
         return schedule if self.every == 1 else Stretch(schedule, self.every)
 
     def turn(self, rule: Rule) -> Turn:
-        """Return the steps as turns of a rule that changes the value."""
+        """Return the turn of a rule, which changes the value at the steps of this window."""
         return Turn(rule, self.begin, self._end(), self.every)
 
     def _end(self) -> int | None:

@@ -2,9 +2,9 @@
 
 Lists have the form of Model Zoo 1.x, and of 2.x before it had ``trainer.init.schedulers``. The names of schedulers in a
 list may leave out ``LR``, and upper and lower case are the same. Some arguments have a second name. ``steps`` and
-``decay_steps`` mean ``total_iters``; if both are given, ``steps`` is used. ``decay_rate`` means ``gamma``, ``values``
-means ``learning_rates``, and ``boundaries`` means ``milestones``. ``learning_rate`` and ``base_lr`` both mean
-``initial_learning_rate``.
+``decay_steps`` mean ``total_iters``; if both are given, ``steps`` is used. ``gamma`` and ``decay_rate`` have the same
+meaning. ``values`` means ``learning_rates``, and ``boundaries`` means ``milestones``. ``learning_rate`` and ``base_lr``
+both mean ``initial_learning_rate``.
 
 ``Cosine`` is a scheduler in files for TensorFlow. Its curve is ``decay_steps`` long, and the list uses it for ``steps``
 steps. ``PiecewiseConstant`` changes at its boundaries, as in the files for PyTorch.

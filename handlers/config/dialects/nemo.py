@@ -88,7 +88,7 @@ def _phases(base: Number, a: SimpleNamespace, falling: Falling) -> Schedule:
 
 
 def _row(description: str, own: Arguments, falling: Falling, *, hold: bool = False, least: float = 0.0) -> EntryType:
-    """Return a type of entry with a warm-up, which needs the steps of the run."""
+    """Return a type of entry that has a warm-up and needs the steps of the run."""
 
     def build(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         a.max_steps = needed_steps(context, "max_steps", a.max_steps, "min_lr holds after the last step")

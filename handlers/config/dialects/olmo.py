@@ -36,7 +36,7 @@ def _duration(name: str, value: object) -> float | None:
 
 
 def _fraction_or_none(name: str, value: object) -> float | None:
-    """Check a fraction; None is valid, because a config sets it to null when it gives steps."""
+    """Check a fraction; None is legal, because a config that gives steps sets the fraction to null."""
     return None if value is None else fraction(name, value)
 
 

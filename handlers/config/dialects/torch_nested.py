@@ -64,7 +64,7 @@ def _chain(context: ConfigContext, node: Node, steps: float = np.inf) -> EntrySc
 
 
 def _unchained(node: Node) -> list[Node]:
-    """Return the schedulers in a chain, including those in chains inside it."""
+    """Return the schedulers in a chain, also the schedulers in chains inside the chain."""
     return [leaf for one in node.inner for leaf in (_unchained(one) if one.name == "ChainedScheduler" else [one])]
 
 
