@@ -10,7 +10,7 @@ from .dialects.lehr import REQUIRED, SCHEDULERS, arguments_of, class_of
 from .entries import EntryType
 from .recorded_catalogue import Argument, KnownType
 
-# Arguments that the list does not show: all types take them, or they have no effect, or they are not data.
+# The list does not show these arguments, because all types take them, they have no effect, or they are not data.
 HIDDEN = ("optimizer", "save_history", "trainer", "verbose", "initialize", "last_epoch", "last_step")
 
 

@@ -1,4 +1,4 @@
-"""Describes a config in words: its types, the phases of its schedules, the length of the run and the ignored keys."""
+"""Describes a config: its types, the phases of its schedules, the length of the run and the ignored keys."""
 
 import math
 import os
@@ -23,19 +23,20 @@ from .run_length_arguments import checked
 from .sections import find_section
 from .stated_run_length import with_stated
 
-ALWAYS_SHOWN = 100  # events shown of a schedule that begins at event 0 and has no end
-STEPS_SHOWN = 5  # steps shown of a step decay without an end
-STEPS_OF_SCHEDULE = ("num_training_steps", "total_num_steps")  # arguments with the iterations of the run
+ALWAYS_SHOWN = 100  # if a schedule has one phase and no length, this number of events is shown
+STEPS_SHOWN = 5  # if a schedule ends with a step decay, this number of steps is shown
+STEPS_OF_SCHEDULE = ("num_training_steps", "total_num_steps")  # these arguments give the iterations of the run
 
 
 @dataclass(frozen=True)
 class ConfigDescription:
-    """The content of a config, in words and numbers.
+    """The description of a config, as sentences and numbers.
 
     Args:
         section: the path to the schedulers in the config; empty if the whole config describes schedulers.
         types: the types that the config names, with the prefix of their library.
-        lines: the phases of each parameter, in words; where its param groups differ, the phases of each group.
+        lines: sentences that describe the phases of each parameter; if its param groups differ, the phases of each
+            group.
         run: the length of the run.
         ignored: the keys that stand beside the arguments of the types and have no effect.
         num_events: the number of events after which a plot shows the whole schedule.
@@ -49,7 +50,7 @@ class ConfigDescription:
     num_events: int
 
     def run_in_words(self) -> str:
-        """Return the length of the run in words, such as ``"3 epochs, 12 iterations"``."""
+        """Return a text with the length of the run, such as ``"3 epochs, 12 iterations"``."""
         run = self.run
         found = [f"{number} {name}" for number, name in ((run.epochs, "epochs"), (run.steps, "iterations")) if number]
         each = f", with {run.epoch_length} iterations in each" if run.epoch_length is not None and not run.steps else ""
@@ -62,7 +63,7 @@ def described(scheduler: Any, config: Any, *, dialect: str | None, section: str 
 
     Args:
         scheduler: the scheduler that ``configure_scheduler`` made from the config.
-        config: the config: a mapping, a list, or the path of a file.
+        config: a mapping, a list, or the path of a file.
         dialect: as in ``configure_scheduler``.
         section: as in ``configure_scheduler``.
 
@@ -114,7 +115,7 @@ def _labelled(name: str, of_groups: list[list[Phase]]) -> Iterator[tuple[str, li
 
 
 def _shown(last: Phase) -> int:
-    """Return the number of events that show a whole schedule whose last phase is ``last``."""
+    """Return how many events of a schedule with the last phase ``last`` a plot must show."""
     length = last.schedule.length or 0
     if isinstance(last.schedule, StepDecay):
         length = STEPS_SHOWN * last.schedule.step_size

@@ -68,8 +68,8 @@ def configure_scheduler(
             a list of mappings, which apply at the same time: each mapping changes the value that the others produce, as
             in mmengine. Entries for different parameters go into one :class:`ParamGroupScheduler`;
             ``{"sequential": True, "schedulers": [...]}``, or a list in which each mapping has ``"sequential": True``.
-            The schedulers follow one another. Each lasts for its ``duration`` (by default, the length from its
-            arguments), or from one of the ``milestones`` to the next;
+            The schedulers follow one another. Each scheduler lasts for its ``duration`` (by default, the length from
+            its arguments), or from one of the ``milestones`` to the next;
             the path of a ``.yaml``, ``.yml``, ``.json`` or ``.toml`` file that contains such a config, or of a ``.py``
             file in mmengine's form, which is read and not executed;
             a mapping or a file that contains such a config at any depth.
@@ -77,21 +77,24 @@ def configure_scheduler(
             ``metric_name``, by default ``"loss"``. The scheduler reads the metric from ``engine.state.metrics`` at each
             event except the first, when the metric may still be missing.
         param_name: the parameter of the entries that have no ``param_name``.
-        epoch_length: events in an epoch. With it, the durations of lehr's own classes and of lists are in epochs.
-            Schedulers of torch, mmengine and timm that count epochs keep each value for one epoch. Cerebras and
-            transformers count steps, so their types refuse this argument. A mapping may have it as a key instead.
+        epoch_length: events in an epoch. If it is given, the durations of lehr's own classes and of lists are in
+            epochs. Schedulers of torch, mmengine and timm that count epochs keep each value for one epoch. Cerebras and
+            transformers count steps, so their types refuse this argument. A config that is a mapping may have the key
+            ``epoch_length`` instead.
         max_epochs: epochs of the run. If a config leaves out a length that the library's own trainer takes from the
-            run, the length comes from this argument: the ``end`` of mmengine's entries, ``num_training_steps`` of
-            transformers. A mapping may also have a key ``run``, a mapping with any arguments of :class:`RunLength`.
+            run, this argument gives the length. Such lengths are the ``end`` of mmengine's entries and
+            ``num_training_steps`` of transformers. A mapping may also have a key ``run``, a mapping with any arguments
+            of :class:`RunLength`.
         total_steps: iterations of the run. With ``epoch_length``, either ``max_epochs`` or ``total_steps`` is enough.
             Both arguments override the numbers in a training file.
-        dialect: the library of names without a prefix, such as ``"mmengine"``; ``"lehr"`` allows only lehr's own names.
-        section: the path to the schedulers in a config that has several sections of them, such as
-            ``"train.lr_scheduler"``.
-        root: a folder. The files that ``_base_`` in a ``.py`` file, or ``_BASE_`` in a YAML file of detectron2, names
-            are read if they are below this folder; None reads no such file.
+        dialect: the library to which names without a prefix belong, such as ``"mmengine"``; ``"lehr"`` allows only
+            lehr's own names.
+        section: the path to the schedulers, such as ``"train.lr_scheduler"``, if several sections of a config have
+            schedulers.
+        root: a folder. A ``.py`` file names other files under ``_base_``, and a YAML file of detectron2 under
+            ``_BASE_``. These files are also read, and must be below this folder. With None, they are not read.
         run: a :class:`RunLength`, or a mapping of its arguments. With the length of the run, a duration of lehr's own
-            classes and of lists may be a text such as ``"10%"``, ``"3 epochs"`` or ``"2B tokens"``. A
+            classes and of lists may be a string such as ``"10%"``, ``"3 epochs"`` or ``"2B tokens"``. A
             :class:`RunLength` does not change the unit of numbers. In a mapping, ``epoch_length`` means that numbers
             are in epochs, except when the mapping also has ``counts``.
 
@@ -102,7 +105,7 @@ def configure_scheduler(
         ``Events.EPOCH_STARTED(once=1)`` as well: then the first epoch trains with the first value.
 
     Raises:
-        TypeError: a value has the wrong type, such as a function where data must be.
+        TypeError: a value has the wrong type, such as a function in place of data.
         ValueError: a type or an argument is unknown; an argument is missing or out of its range; two entries for one
             parameter cannot be combined. Every error gives the path in the config.
         FileNotFoundError, ImportError: the file does not exist; a YAML file is given and PyYAML is not installed.
@@ -110,10 +113,10 @@ def configure_scheduler(
     No name in a config is imported, and no text is evaluated: names are looked up in tables. A mapping made in Python
     may have functions such as ``lr_lambda``; a file cannot have them.
 
-    Where a library contradicts its own documentation or fails, the values differ from the library's. One-cycle
-    schedules keep their last value, where torch, mmengine and Cerebras extrapolate. torch's ``ConstantLR`` and
+    If a library contradicts its own documentation or fails, the values differ from the values of the library. One-cycle
+    schedules keep their last value, while torch, mmengine and Cerebras extrapolate. torch's ``ConstantLR`` and
     ``LinearLR`` with ``total_iters=0`` have their end value from step 0 on. A nested ``SequentialLR`` that is not the
-    first scheduler, which torch does not support, starts from its step 0. Cerebras' ``CosineAnnealingWarmRestarts``
+    first scheduler starts from its step 0; torch does not support it. Cerebras' ``CosineAnnealingWarmRestarts``
     restarts, ``cycle=True`` cycles, several lambdas multiply the initial value once, ``scale_mode`` has an effect,
     nested schedulers are stepped, and a warm-up of 0 steps does not divide by 0. timm's ``Tanh`` and ``MultiStep``
     follow their formula from step 0 on.
@@ -167,7 +170,7 @@ def configure_scheduler(
 
 
 def _scheduler(context: ConfigContext, where: str, config: Any) -> BaseParamScheduler:
-    """Return the scheduler of a mapping, or of a mapping inside it."""
+    """Return the scheduler that a mapping describes, or that a mapping inside it describes."""
     is_list = isinstance(config, Mapping) and "type" not in config and "schedulers" in config
     entry = read_entry(where, config, typed=not is_list)
     if is_list:
@@ -194,7 +197,7 @@ def _scheduler(context: ConfigContext, where: str, config: Any) -> BaseParamSche
 
 
 def _in_run(context: ConfigContext, where: str, values: Mapping[str, Any]) -> ConfigContext:
-    """Return the context with the length of the run that a mapping gives."""
+    """Return the context with the length of the run from a mapping."""
     run, in_epochs = context.run, context.epoch_length
     if values.get("run") is not None:
         given = run_length_arguments.read(f"{where}['run']", values["run"])
@@ -223,7 +226,7 @@ def _of_entry(entry: Entry, save_history: bool, context: ConfigContext) -> BaseP
 def _from_base_values(
     context: ConfigContext, make: Callable[[ConfigContext], BaseParamScheduler]
 ) -> BaseParamScheduler:
-    """Make a scheduler that keeps the base values from which its schedules start, and can be made for others."""
+    """Make a scheduler that keeps its base values, and whose schedules can be made again for other base values."""
     context = replace(context, uses=set())
     scheduler = make(context)
     for at, member in enumerate(members_of(scheduler)):

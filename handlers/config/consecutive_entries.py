@@ -58,7 +58,7 @@ def durations_of(
     listed: Sequence[Entry],
     schedules: Sequence[EntrySchedule],
 ) -> list[int]:
-    """Return the duration in events of each entry except the last, from the list, the entries or their schedules."""
+    """Return the duration in events of each entry except the last; the list, the entry or its schedule gives it."""
 
     def events(name: str, value: object) -> int:
         if has_unit(value):
@@ -93,7 +93,7 @@ def _run_of(context: ConfigContext) -> RunLength:
 
 
 def _given_durations(path: str, key: str, values: Any, wanted: int, events: Any) -> list[int]:
-    """Return the durations in events from the ``durations`` or the ``milestones`` of the list."""
+    """Return the durations in events that the ``durations`` or the ``milestones`` of the list give."""
     if not isinstance(values, list | tuple) or len(values) != wanted:
         raise ValueError(f"{path} must be a list of {wanted} numbers, given {arguments.shown(values)}")
     numbers = [events(f"{path}[{at}]", value) for at, value in enumerate(values)]

@@ -12,7 +12,7 @@ from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups
 
 from .run_length_arguments import UNKNOWN
 
-Key = tuple[str, int | None]  # the key of a param group, and the index in its tuple or None
+Key = tuple[str, int | None]  # a key of a param group, and an index if its value is a tuple, or else None
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,13 @@ class ConfigContext:
         param_name: the name of the parameter.
         epoch_length: events in an epoch if the config counts epochs and the events are iterations; else None.
         run: the length of the run.
-        base: the initial value of each param group; None for the base values that the param groups have.
-        base_values: base values that replace those of the param groups, by the key of the parameter.
-        uses: the keys of the parameters whose base values were read. All contexts of one config share this set.
-        left: in a list, the values that mmengine's constructors of the earlier entries leave in the param groups; else
-            None.
+        base: the initial value of each param group; None if the initial values are the base values of the param groups.
+        base_values: a mapping from the key of a parameter to base values, which replace the base values of the param
+            groups.
+        uses: the set of the keys of all parameters whose base values were read. All contexts of one config share this
+            set.
+        left: for an entry in a list, the values that mmengine's constructors of earlier entries write into the param
+            groups; None for any other entry.
     """
 
     optimizer: HasParamGroups
@@ -51,12 +53,12 @@ class ConfigContext:
 
     @cached_property
     def key(self) -> tuple[str, int | None]:
-        """The key of the parameter in a param group, and the index in its tuple: momentum may be ``betas[0]``."""
+        """The key of the parameter in a param group, and its index in a tuple or None: momentum may be ``betas[0]``."""
         return self.slot.key, self.slot.item
 
     @cached_property
     def initial_values(self) -> tuple[float, ...]:
-        """The base value of each param group, or ``base``."""
+        """The initial value of each param group: ``base``, or else the base value of the group."""
         if self.base is not None:
             return self.base
         self.uses.add(self.key)
@@ -64,12 +66,12 @@ class ConfigContext:
 
     @cached_property
     def initial_value(self) -> Number:
-        """The base value of the param groups: one number where it is the same in all of them."""
+        """The initial values of the param groups: one number if all groups have the same value."""
         return one_or_all(self.initial_values)
 
     @property
     def default(self) -> float:
-        """The value with which the optimizer was constructed, or the initial value of its first group."""
+        """The optimizer's default value of the parameter, or else the initial value of the first group."""
         if self.base is not None:
             return self.base[0]
         value = getattr(self.optimizer, "defaults", {}).get(self.param_name, self.initial_values[0])
@@ -77,11 +79,11 @@ class ConfigContext:
 
     @property
     def every(self) -> int:
-        """Events in each step of a schedule that counts epochs."""
+        """The number of events in each step of a schedule that counts epochs."""
         return self.epoch_length or 1
 
     def stepping(self, events: int) -> "ConfigContext":
-        """Return the context of an entry of which each step is ``events`` events."""
+        """Return the context of an entry whose steps are ``events`` events long."""
         return replace(self, epoch_length=None if events == 1 else events)
 
     def in_events(self, schedule: Schedule) -> Schedule:
@@ -95,5 +97,5 @@ class ConfigContext:
         return replace(self, base_values={**self.base_values, key: values}, uses=set())
 
     def of(self, param_name: str) -> "ConfigContext":
-        """Return the context of another parameter of the optimizer."""
+        """Return the context for another parameter of the optimizer."""
         return self if param_name == self.param_name else replace(self, param_name=param_name, base=None)

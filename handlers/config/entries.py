@@ -10,7 +10,8 @@ from lehr.handlers.schedules.arguments import shown
 
 from .argument_validators import Check, at_least_one, numbers, one_of
 
-# Each argument has a check, or a pair of a check and a default value. None passes if it is the default value.
+# Each argument has a check, or a pair of a check and a default value. The value None is legal if it is the default
+# value.
 Arguments = Mapping[str, Check | tuple[Check, Any]]
 
 
@@ -35,22 +36,23 @@ class Entry:
 
 @dataclass(frozen=True)
 class Recognition:
-    """Rules by which a training config that names no type is recognised as a type of a library.
+    """Rules that find the type of a training config that does not name its type.
 
-    Such a config also has keys about other parts of training: these are not arguments of the type. Its keys may have
+    Such a config also has keys about other parts of training, which are not arguments of the type. Its keys may have
     dashes.
 
     Args:
-        flag: the key by which the config is recognised, such as ``lr_scheduler_type``; empty for none.
+        flag: the key by which the config is recognised, such as ``lr_scheduler_type``; empty if there is no such key.
         is_flag: returns whether a value of ``flag`` shows that the config is of this type.
-        shown_by: with the dialect given, one of these keys is enough to recognise the config.
-        words: words in the names of keys about the schedule. A key with such a word is an error if it is no argument.
+        shown_by: if the dialect is given, one of these keys is enough to recognise the config.
+        words: words in the names of keys about the schedule. A key that contains such a word and is not an argument is
+            an error.
         all_keys: whether all keys of such a config are arguments.
         foreign: keys about the schedule that are not arguments, each with advice for the error.
-        section: the key of the section in a training config that has this type; empty for none.
-        beside: for ``section``, paths of keys that a config of this library has beside the section. For ``flag``, keys
-            of which the config has at least one beside the flag.
-        parts: for an argument that is a mapping, the only keys of the mapping that count.
+        section: the key of the section of this type in a training config; empty if there is no such section.
+        beside: if ``section`` is given, the paths of keys that a config of this library has beside the section. If
+            ``flag`` is given, keys of which at least one must stand beside the flag.
+        parts: for each argument that is a mapping, the keys of this mapping that are used; other keys are ignored.
     """
 
     flag: str = ""
@@ -72,9 +74,9 @@ class EntryType:
         description: one line that says how the value changes.
         arguments: the check and the default value of each argument.
         build: makes the result, usually an ``EntrySchedule``, from a context and an object. The attributes of the
-            object are the checked arguments, and ``where``, the path to the entry.
-        around: for each argument that an entry may leave out, the paths of keys in the mappings around the entry that
-            give it.
+            object are the checked arguments and ``where``, which is the path to the entry.
+        around: a mapping from arguments that an entry may leave out to paths of keys. In the mappings around the entry,
+            these keys give the argument.
         recognition: how the type is recognised in a training config that names no type.
     """
 
@@ -86,7 +88,7 @@ class EntryType:
 
 
 def in_interval(context: Any, entry: Entry) -> tuple[Any, Entry]:
-    """Return the context with the interval and frequency of Lightning, and the entry without its key ``lightning``."""
+    """Return the context with Lightning's interval and frequency, and the entry without its key ``lightning``."""
     if "lightning" not in entry.values:
         return context, entry
     given = read_entry(f"{entry.where}['lightning']", entry.values["lightning"], typed=False)
@@ -101,7 +103,8 @@ def build(entry_type: EntryType, entry: Entry, context: Any) -> Any:
 
     Raises:
         TypeError: a value has the wrong type.
-        ValueError: a key is unknown or missing; a value is out of its range; a list has not one value for each group.
+        ValueError: a key is unknown or missing; a value is out of its range; a list does not have one value for each
+            group.
     """
     where, values, arguments = entry.where, entry.values, entry_type.arguments
     checked: dict[str, Any] = {key: one[1] for key, one in arguments.items() if isinstance(one, tuple)}
@@ -208,7 +211,7 @@ def located(where: str, function: Callable[..., Any], /, *args: Any, **kwargs: A
 
 
 def refuse_key(where: str, key: str, names: Iterable[str]) -> None:
-    """Raise an error for an unknown key that suggests similar names and lists all names."""
+    """Raise an error for an unknown key; the error suggests similar names and lists all names."""
     names = list(names)
     near = difflib.get_close_matches(key, names, n=2, cutoff=0.5)
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
@@ -216,7 +219,7 @@ def refuse_key(where: str, key: str, names: Iterable[str]) -> None:
 
 
 def refuse_missing(entry: Entry, missing: list[str]) -> None:
-    """Raise an error if arguments are missing, with their names."""
+    """Raise an error that names the missing arguments, if any."""
     if missing:
         raise ValueError(
             f"{entry.where}: {', '.join(map(repr, missing))} must be given, given {shown(list(entry.values))}"

@@ -21,7 +21,8 @@ class Spelling:
     """How a tool writes an entry as a mapping.
 
     Args:
-        arguments: keys whose value is a mapping of the arguments. If empty, the arguments stand beside the type.
+        arguments: keys whose value is a mapping of the arguments. If there are no such keys, the arguments stand beside
+            the type.
         ignored: keys that tell the tool how to construct the object.
     """
 
@@ -29,7 +30,7 @@ class Spelling:
     ignored: tuple[str, ...] = ()
 
 
-# The key of this table is the key that names the type.
+# Each key of this table is a key under which a tool writes the name of the type.
 SPELLINGS = {
     "type": Spelling(("args", "kwargs", "params")),
     "_target_": Spelling(ignored=("_partial_", "_convert_", "_recursive_")),  # Hydra uses this key
@@ -46,7 +47,7 @@ BY_NAME = (
     "olmo",
 )  # dialects whose key for the type is ``name``, a key that other sections have too
 LIGHTNING = ("scheduler", "interval", "frequency", "monitor", "strict", "name", "reduce_on_plateau")
-# Training configs of these types have no key for a type. A flag, which is the key of this table, shows the type.
+# Training configs of these types have no key for a type. Each key of this table is a flag that shows the type.
 FLAGS = {
     row.recognition.flag: f"{dialect}.{name}"
     for dialect, rows in TYPES.items()
@@ -73,9 +74,9 @@ PACKAGES = {
 CLASSES = dict.fromkeys(
     ("transformers.TrainingArguments", "transformers.Seq2SeqTrainingArguments"), "hf.TrainingArguments"
 )
-# Dialects that also know the names of another dialect.
+# Configs of these dialects may also use names of the other dialects.
 ALSO = {"deepspeed": ("torch",)}
-# Libraries that use mmengine's schedulers. If they add schedulers, these are in mmengine's table.
+# Libraries that use mmengine's schedulers. The schedulers that they add are in the table of mmengine.
 # fmt: off
 SCOPES = (
     "mmaction", "mmagic", "mmcls", "mmdeploy", "mmdet", "mmdet3d", "mmediting", "mmflow", "mmgen", "mmhuman3d", "mmocr",
@@ -92,7 +93,7 @@ def has_name(given: Any, dialect: str | None) -> bool:
 
 
 def flagged_type(keys: Collection[Any], read: Callable[[Any], Any], dialect: str | None) -> str | None:
-    """Return the type of a training config that a flag, one of its keys, shows; None for any other config.
+    """Return the type of a training config that has a flag among its keys; None for any other config.
 
     Args:
         keys: the keys of the config.
@@ -118,7 +119,7 @@ def flagged_type(keys: Collection[Any], read: Callable[[Any], Any], dialect: str
 
 
 def _shows(recognition: Recognition, value: Any, written: Collection[str]) -> bool:
-    """Return whether a flag shows its type: its value fits, and the config has a key that must stand beside it."""
+    """Return whether a flag shows its type: the value of the flag and the keys beside it must fit the type."""
     return recognition.is_flag(value) and (not recognition.beside or not set(recognition.beside).isdisjoint(written))
 
 
@@ -129,7 +130,7 @@ def row_of(name: str) -> EntryType:
 
 
 def _without_dashes(key: Any) -> str:
-    """Return the name of a flag as an argument: ``lr_decay_style`` for ``--lr-decay-style``."""
+    """Return the name of the argument that a flag gives: ``lr_decay_style`` for ``--lr-decay-style``."""
     return str(key).removeprefix("--").replace("-", "_")
 
 
@@ -139,8 +140,8 @@ def plain(where: str, value: Any, dialect: str | None, levels: int = MOST_LEVELS
     Args:
         where: the path to the value, for errors.
         value: a config, or a value in a config.
-        dialect: the library of names without a prefix; None if such names are lehr's.
-        levels: how many levels of mappings and lists the value may have.
+        dialect: the library to which names without a prefix belong; None for lehr.
+        levels: the number of levels of mappings and lists that the value may have.
 
     Raises:
         TypeError: a value has the wrong type.
@@ -221,7 +222,7 @@ def _about_schedule(where: str, name: str, given: dict[Any, Any]) -> dict[Any, A
     """Return the keys of a training config that are about the schedule.
 
     Raises:
-        ValueError: a key is almost an argument's name, is given twice, or belongs to another library.
+        ValueError: a key is given twice, belongs to another library, or is nearly the name of an argument.
     """
     row = row_of(name)
     if row.recognition.all_keys:
@@ -238,15 +239,15 @@ def _about_schedule(where: str, name: str, given: dict[Any, Any]) -> dict[Any, A
         elif value is not None and _is_about_schedule(own, value, row):
             refuse_key(where, str(key), row.arguments)
     if "run" in values and not (isinstance(values["run"], dict) and set(values["run"].keys()) <= set(KEYS)):
-        del values["run"]  # here `run` is the name of the run, or a key of a logger
+        del values["run"]  # in this config, `run` is the name of the run, or a key of a logger
     return values
 
 
 def _counting(where: str, value: Any, keys: tuple[str, ...] | None) -> Any:
-    """Return a mapping without the keys that do not count; any other value unchanged.
+    """Return a mapping with only the given keys; return any other value unchanged.
 
     Raises:
-        ValueError: a key is almost the name of a key that counts.
+        ValueError: another key is nearly one of the given keys, and is probably misspelt.
     """
     if keys is None or not isinstance(value, dict):
         return value
@@ -257,7 +258,7 @@ def _counting(where: str, value: Any, keys: tuple[str, ...] | None) -> Any:
 
 
 def _is_about_schedule(key: str, value: Any, row: EntryType) -> bool:
-    """Return whether a key that is not an argument is probably meant as one: a misspelt or unknown argument."""
+    """Return whether a key is probably a misspelt or unknown argument."""
     off = value == 0 if isinstance(value, int | float) else value == "" if isinstance(value, str) else False
     if not off and (key in SCHEDULES or any(f"_{word}_" in f"_{key}_" for word in row.recognition.words)):
         return True
@@ -301,7 +302,7 @@ def type_name(where: str, value: Any, dialect: str | None) -> Any:
     if not isinstance(value, str) and callable(value):
         try:
             name = f"{value.__module__}.{value.__qualname__}"
-        except Exception:  # not a class or a function, or an object that imitates one
+        except Exception:  # the object is not a class or a function, or only imitates one
             name = None
     if not isinstance(name, str):
         raise TypeError(f"{where} must be a string or a class, given {arguments.shown(value)}")

@@ -75,7 +75,7 @@ def _takes_duration(entry: Entry) -> bool:
 
 
 def _schedule_in_list(context: ConfigContext, entry: Entry, nested: Nested) -> EntrySchedule:
-    """Return the schedule of an entry of a list; the type is of another library or lehr's own."""
+    """Return the schedule of an entry of a list; its type belongs to lehr or to another library."""
     if "." in entry.type:
         return entry_schedule(context, entry)
     scheduler = nested(context, entry.where, {"type": entry.type, **entry.values})

@@ -20,10 +20,11 @@ class StepWindow:
 
     Args:
         begin: the first step.
-        end: the step after the last one.
-        every: events in each step.
-        scale: steps in each step of the config. It is the events in an epoch if epochs are converted to iterations.
-        counts_iterations: whether the steps are iterations. At one event, they come before steps that are epochs.
+        end: the step after the last step.
+        every: the number of events in each step.
+        scale: the number of these steps in each step of the config: the iterations of an epoch if epochs are converted
+            to iterations, or else 1.
+        counts_iterations: whether the steps are iterations. At an event with both, iterations come before epochs.
     """
 
     begin: int = 0
@@ -43,13 +44,13 @@ class StepWindow:
         return None if self.end >= ENDLESS else self.end * self.every
 
     def in_events(self, schedule: Schedule, before: Number) -> Schedule:
-        """Return a schedule of events from a schedule of steps. Before the window its value is ``before``."""
+        """Return a schedule of events from a schedule of steps; before the window, the value is ``before``."""
         if self.begin > 0 or self.end < ENDLESS:
             schedule = Window(schedule, self.begin, self._end(), before=before)
         return schedule if self.every == 1 else Stretch(schedule, self.every)
 
     def turn(self, rule: Rule) -> Turn:
-        """Return the steps as turns of a rule that changes the value."""
+        """Return the turn of a rule, which changes the value at the steps of this window."""
         return Turn(rule, self.begin, self._end(), self.every)
 
     def _end(self) -> int | None:
@@ -68,12 +69,12 @@ class EntrySchedule:
         window: the steps at which the rule changes the value.
         momentum: the schedule of the momentum, if the entry has one.
         metric_name: the metric on which the schedule depends; None for no metric.
-        metric_every: events between two values of that metric.
-        reduces_in_order: whether a plateau reduces the value at its own step, before later entries change it. Else it
-            reduces the value after all entries.
+        metric_every: the number of events between two values of the metric.
+        reduces_in_order: whether a plateau reduces the value before later entries change it. If not, the plateau
+            reduces the value after all entries have changed it.
         multiplies: whether the schedule only multiplies the value from which it starts.
         duration: the length in events, if it differs from the end of the window.
-        groups: for each param group, whether the entry schedules it; None if it schedules all of them.
+        groups: for each param group, whether the entry schedules the group; None if it schedules all groups.
         where: the path to the entry in the config.
         others: the schedules that the same entry has for other parameters.
     """

@@ -15,24 +15,24 @@ from .python_files import read_with_bases
 from .yaml_bases import with_bases
 
 MAX_BYTES = 10_000_000
-MAX_NODES = 100_000  # a YAML file is slow to read, so the values and keys in its text have a limit
-MAX_MERGED = 100_000  # the merge keys (<<) in a file may copy at most this many keys in all
+MAX_NODES = 100_000  # a YAML file may have this many values and keys, because it is slow to read
+MAX_MERGED = 100_000  # the merge keys `<<` of a file may copy this many keys in total
 MAX_DIGITS, MAX_NAME, MAX_TOML = 1000, 200, 500_000
 DOTTED = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*"|'[^'\n]*')\s*+\.\s*+){100}""")
 MERGE = "tag:yaml.org,2002:merge"
 
 
 def name_of(path: str | os.PathLike[str]) -> str:
-    """Return the path of a file for an error text: its end, if the path is long."""
+    """Return the path of a file for an error text; only the end of the path if it is long."""
     name = os.fspath(path)
     return name if len(name) <= MAX_NAME else f"...{name[-MAX_NAME:]}"
 
 
 def read(path: Path, root: Path | None = None) -> Any:
-    """Read a file: mappings, lists, strings, numbers, True, False and None.
+    """Return the content of a file: mappings, lists, strings, numbers, True, False and None.
 
-    A Python file is read as a mapping of its variables. With ``root``, the files that its ``_base_`` names, or the
-    ``_BASE_`` of a YAML file, are read too, if they are below ``root``.
+    A Python file is read as a mapping of its variables. If ``root`` is given, the files that a Python file names under
+    ``_base_``, or a YAML file under ``_BASE_``, are read as well. These files must be below ``root``.
 
     Raises:
         FileNotFoundError: the file does not exist.
@@ -109,7 +109,7 @@ def read_yaml(content: str) -> Any:
         raise ImportError("a YAML config needs PyYAML: pip install 'lehr[yaml]'") from error
 
     class Loader(yaml.SafeLoader):
-        """The safe loader. It refuses a key that is given twice, and reads 1e-3 as a number, as YAML 1.2 does."""
+        """A safe loader that refuses a key given twice, and reads 1e-3 as a number, as YAML 1.2 does."""
 
         nodes, merged = 0, 0
 
@@ -166,5 +166,5 @@ def read_yaml(content: str) -> Any:
         where = "" if error.problem_mark is None else f" in line {error.problem_mark.line + 1}"
         raise ValueError(shortened(f"not well-formed{where}: {error.problem}")) from None
     except (yaml.YAMLError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
-        # YAML raises these other errors for a tag that does not fit its value.
+        # PyYAML raises errors of these other types if a tag does not fit its value.
         raise ValueError(shortened(f"not well-formed: {error}")) from None

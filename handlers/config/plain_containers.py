@@ -12,7 +12,7 @@ SIMPLE = (str, int, float, bool, type(None), bytes)
 
 
 class Failed:
-    """Stands for a value that its container failed to return; has the text of the error, for where it is needed."""
+    """Replaces a value that its container failed to return, and keeps the text of the error."""
 
     def __init__(self, error: Exception) -> None:
         text = str(error).partition("\n")[0] or type(error).__name__
@@ -23,7 +23,7 @@ class Failed:
 
 
 def is_container(value: object) -> bool:
-    """Return whether a value reads as a mapping or as a list."""
+    """Return whether a value can be read as a mapping or as a list."""
     return _is_mapping(value) or _is_sequence(value)
 
 
@@ -72,7 +72,7 @@ class _Reader:
 
     def __init__(self, where: str) -> None:
         self.where, self.count = where, 0
-        self.read_before: dict[int, tuple[Any, Any]] = {}  # a container and its copy, by the id of the container
+        self.read_before: dict[int, tuple[Any, Any]] = {}  # by id of a container: it and its copy
 
     def read(self, value: Any, levels: int) -> Any:
         if isinstance(value, SIMPLE) or not is_container(value):

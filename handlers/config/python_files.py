@@ -9,7 +9,7 @@ from typing import Any
 from lehr.handlers.schedules.arguments import shown, shown_text, within_limits
 
 BASE = "_base_."  # a file cannot have a variable of this name
-# Limits: characters of a file and of a path, files that `_base_` leads to, levels of `_base_`, and values of a file.
+# The limits of: characters in a file, characters in a path, files under `_base_`, levels of `_base_`, values in a file.
 MOST_TEXT, MOST_NAME, MOST_FILES, MOST_LEVELS, MOST_VALUES = 300_000, 1000, 100, 10, 100_000
 LARGEST = 1e15  # the largest number in a sum or a product
 OPERATIONS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
@@ -23,7 +23,7 @@ OPERATIONS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 
 
 class Unreadable:
-    """Stands for a value that is not plain data; shows its source text and its line."""
+    """Replaces a value that is not plain data, and shows the source text and the line of the value."""
 
     def __init__(self, node: ast.AST) -> None:
         self.node, self.line = node, getattr(node, "lineno", 0)
@@ -45,7 +45,7 @@ def read_python(content: str, base: dict[str, Any] | None = None) -> dict[str, A
 
     Args:
         content: the text of the file.
-        base: the variables of the files that ``_base_`` of this file names; None if they are unknown.
+        base: the variables of the files that this file names under ``_base_``; None if they are unknown.
 
     Raises:
         ValueError: the text is not Python, or is nested too deeply.
@@ -166,7 +166,7 @@ def _computed(operation: Callable[[Any, Any], Any], left: Any, right: Any, faile
 
 
 def read_with_bases(path: Path, root: Path | None, read_text: Callable[[Path], str]) -> dict[str, Any]:
-    """Return the variables of a Python file and of the files that its ``_base_`` names. The file overrides its bases.
+    """Return the variables of a Python file and of the files under its ``_base_``; the file overrides its bases.
 
     Args:
         path: the file.
@@ -186,7 +186,7 @@ def _with_bases(
     known: dict[Path, dict[str, Any]],
     around: tuple[Path, ...],
 ) -> dict[str, Any]:
-    """Return the variables of a file, which ``around`` lead to. ``known`` has the variables of files read before."""
+    """Return the variables of a file that ``around`` lead to; ``known`` has the variables of files read before."""
     content = read_text(path)
     if len(content) > MOST_TEXT:
         raise ValueError(f"a Python file must have at most {MOST_TEXT} characters, given more")
@@ -221,7 +221,7 @@ def _with_bases(
 
 
 def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """Return a mapping with the keys of another one over it, at all levels; ``_delete_`` drops the keys of the base.
+    """Return a mapping that another mapping overrides, at all levels; ``_delete_`` drops the keys of the base.
 
     >>> merged({"a": {"b": 1, "c": 2}}, {"a": {"c": 3}}), merged({"a": {"b": 1}}, {"a": {"_delete_": True, "c": 3}})
     ({'a': {'b': 1, 'c': 3}}, {'a': {'c': 3}})

@@ -21,7 +21,7 @@ def plain_config(where: str, config: Any, dialect: str | None) -> Any:
 
 
 def recognised_dialect(where: str, config: Any) -> str | None:
-    """Return the library that has all types without a prefix, with their arguments; None if there is none.
+    """Return the library that has all types without a prefix, with their arguments; None if no library has them.
 
     If no library has all the arguments, but exactly one has all the types, that library is returned: its error then
     names the unknown argument.
@@ -81,7 +81,7 @@ def _shares_arguments(dialect: str, entry: Mapping[str, Any]) -> bool:
 
 
 def _fits(dialect: str, entry: Mapping[str, Any]) -> bool:
-    """Return whether a library's type of this name accepts the arguments of an entry and requires no others."""
+    """Return whether a library has the type of an entry, and the type accepts its arguments and requires no others."""
     row = TYPES[dialect].get(entry["type"])
     if row is None:
         return False

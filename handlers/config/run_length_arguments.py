@@ -13,7 +13,7 @@ UNKNOWN = RunLength()
 
 
 def or_else(run: RunLength, other: RunLength) -> RunLength:
-    """Return a length; if its epochs and steps are both unknown, with the epochs and steps of the other length."""
+    """Return the length ``run``; if its epochs and steps are both unknown, add the epochs and steps of ``other``."""
     if run.max_epochs is None and run.total_steps is None:
         return replace(run, max_epochs=other.max_epochs, total_steps=other.total_steps)
     return run
@@ -23,7 +23,7 @@ def combined(where: str, run: RunLength, other: RunLength) -> RunLength:
     """Return a length with the numbers of both lengths.
 
     Raises:
-        ValueError: a number is not the same in both, or the numbers do not fit together.
+        ValueError: a number differs between the two lengths, or the numbers do not fit together.
     """
     here, there = ({key: one for key, one in each.config().items() if key != "counts"} for each in (run, other))
     for key in here.keys() & there.keys():
@@ -38,7 +38,7 @@ def checked(where: str, given: Mapping[str, Any]) -> RunLength:
 
     Args:
         where: the path to the numbers in the config; empty for arguments.
-        given: the arguments of :class:`RunLength`; None for a number that is unknown.
+        given: the arguments of :class:`RunLength`; the value of an unknown number is None.
 
     Raises:
         TypeError: a number has the wrong type.
@@ -70,7 +70,7 @@ def of_arguments(
     """Return the length of a run from arguments of ``configure_scheduler``, and the epoch length if numbers are epochs.
 
     Raises:
-        TypeError, ValueError: as :func:`checked`, and :func:`combined`.
+        TypeError, ValueError: see :func:`checked` and :func:`combined`.
     """
     given = checked("", {"epoch_length": epoch_length, "max_epochs": max_epochs, "total_steps": total_steps})
     in_epochs = given.epoch_length
@@ -88,7 +88,8 @@ def as_data(run: RunLength, in_epochs: int | None) -> dict[str, Any]:
 
     Args:
         run: the length of the run.
-        in_epochs: events in an epoch if numbers are in epochs; the config then has ``epoch_length`` beside ``run``.
+        in_epochs: the number of events in an epoch if numbers are in epochs, or None. If it is given, the config has
+            ``epoch_length`` beside ``run``.
     """
     given = run.config()
     if in_epochs is not None:

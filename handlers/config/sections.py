@@ -22,20 +22,20 @@ BESIDE_LR_CONFIG = {"total_epochs": "max_epochs", "total_iters": "total_steps"}
 # Sections with these keys have schedules, but their values are not in the optimizer.
 OTHER_SECTIONS = ("sparsity",)
 
-# The types of sections without a key for the type. Each item has the prefix, the name and the row of a type.
+# The types that sections without a key for the type may have. Each item is the prefix, the name and the row of a type.
 SECTIONS = [
     (prefix, name, row) for prefix, rows in TYPES.items() for name, row in rows.items() if row.recognition.section
 ]
 
 
 def find_section(where: str, config: Any, section: str | None, dialect: str | None) -> tuple[str, Any, list[Any]]:
-    """Return the path and the value of the schedulers in a config, and the mappings around them, the innermost first.
+    """Return the path to the schedulers in a config, their value, and the mappings around them from the inside out.
 
     Args:
         where: the path to the config, for errors.
         config: an entry, a list of entries, or a mapping that contains entries at any depth.
         section: keys and indices, separated by dots, that lead to the schedulers; None to search for entries.
-        dialect: the library of names without a prefix.
+        dialect: the library to which names without a prefix belong.
 
     Raises:
         TypeError: ``section`` is not a string.
@@ -93,7 +93,7 @@ def _at_path(where: str, config: Any, section: str, dialect: str | None) -> tupl
 
 
 def _of_section(key: str, value: Any, around: list[Any], dialect: str | None) -> Any:
-    """Return a section without a type as an entry if its key and the keys beside it show the type; else the section."""
+    """Return a section as an entry with a type if its key and the keys beside it show the type, or else unchanged."""
     keys = list(value.keys()) if isinstance(value, dict) else []
     for prefix, name, row in SECTIONS:
         is_shown = dialect == prefix or all(
@@ -117,7 +117,7 @@ def _of_section(key: str, value: Any, around: list[Any], dialect: str | None) ->
 
 
 def completed(config: Any, around: list[Any]) -> Any:
-    """Return a plain config whose entries also have the arguments that the mappings around them give.
+    """Return a plain config, and add to its entries the arguments that the mappings around the config give.
 
     Args:
         config: an entry, or a list of entries.
@@ -172,7 +172,7 @@ def _is_entry(value: Any, dialect: str | None) -> bool:
 def _entries_in(
     where: str, value: Any, path: str, dialect: str | None, around: list[Any], levels: int
 ) -> Iterator[tuple[str, str, Any, list[Any]]]:
-    """Yield the outermost entries and lists of entries: the section, the path, the value and the mappings around it."""
+    """Yield the outermost entries and lists of entries: for each, the section, path, value and mappings around it."""
     value = _of_section(path.rpartition(".")[2], value, around, dialect)
     if not isinstance(value, dict | list | tuple):
         return

@@ -22,14 +22,14 @@ from lehr.handlers.schedules.arguments import Number, shown
 
 from .entry_schedules import EntrySchedule, number_at
 
-LIMIT = 1_000_000  # a recursion computes at most this many events, one by one, to find its last value
+LIMIT = 1_000_000  # to find its last value, a recursion computes at most this many events, one by one
 
 
 def combined(entries: Sequence[EntrySchedule]) -> Schedule:
-    """Return the schedule of entries for one parameter, each of which changes the value that the others produce.
+    """Return the schedule of several entries for one parameter; each entry changes the value that the others produce.
 
-    Entries that only multiply become a product, also together with a plateau. Entries whose windows do not overlap
-    follow one another. Other entries are applied event by event.
+    Entries that only multiply the value become a product, which may also include a plateau. Entries whose windows do
+    not overlap follow one another. Other entries are applied event by event.
 
     Raises:
         ValueError: an entry cannot be combined with the others.
@@ -74,12 +74,12 @@ def _product(entries: Sequence[EntrySchedule], value: Number) -> Schedule:
 
 
 def _in_steps(entries: Sequence[EntrySchedule]) -> list[EntrySchedule]:
-    """Return the entries in the order of their steps at one event: entries that count iterations come first."""
+    """Return the entries in the order in which they step at one event: entries that count iterations come first."""
     return sorted(entries, key=lambda entry: not entry.window.counts_iterations)
 
 
 def _reduced(entries: Sequence[EntrySchedule], plateaus: Sequence[EntrySchedule], value: Number) -> Schedule:
-    """Return the schedule of a plateau together with entries that only multiply."""
+    """Return the schedule of a plateau and of entries that only multiply the value."""
     first, *unfit = plateaus
     others = [entry for entry in entries if entry.metric_name is None]
     unfit += [entry for entry in others if not entry.multiplies]
@@ -95,13 +95,13 @@ def _reduced(entries: Sequence[EntrySchedule], plateaus: Sequence[EntrySchedule]
     later = in_steps[in_steps.index(first) + 1 :] if first.reduces_in_order else []
     if not later:
         return Reduced(schedule, plateau)
-    # At this event, the entries after the plateau have not made their step yet when the plateau compares.
+    # The plateau compares before the later entries make their step at the same event.
     factors = [Shift(one.starting_from(1.0), by=-1) if one in later else one.starting_from(1.0) for one in others]
     return Reduced(schedule, plateau, compared=Product([Constant(value), *factors]))
 
 
 def _by_windows(entries: Sequence[EntrySchedule], value: Number) -> Schedule:
-    """Return the schedule of entries with windows. Each run of overlapping windows starts from the value before it."""
+    """Return the schedule of entries with windows; overlapping windows start from the last value before them."""
     schedules: list[Schedule] = []
     starts: list[int] = []
     for start, overlapping in _overlapping(entries):
@@ -120,7 +120,7 @@ def _by_windows(entries: Sequence[EntrySchedule], value: Number) -> Schedule:
 
 
 def _overlapping(entries: Sequence[EntrySchedule]) -> list[tuple[int, list[EntrySchedule]]]:
-    """Return runs of entries whose windows overlap, each run with its first event."""
+    """Return groups of entries whose windows overlap, each group with its first event."""
     runs: list[tuple[int, list[EntrySchedule]]] = []
     last_end: float = 0
     windows = [(entry.window.begin * entry.window.every, entry.window.duration, entry) for entry in entries]
@@ -144,7 +144,7 @@ def _from_start(
     in_order = _turns(as_listed)
     turns = _turns(_in_steps(as_listed))
     if start == 0 and turns != in_order:
-        # At event 0, the constructors make their first steps in the order of the list, whatever their steps count.
+        # At event 0, the constructors make their first steps in the order of the list, for epochs and for iterations.
         turns.append(Turn(Assignment(Constant(number_at(Recursion(value, in_order), 0))), end=1))
     return Recursion(value, turns, start=start)
 

@@ -15,16 +15,16 @@ from .recognition import plain_config
 from .run_length_arguments import checked, or_else
 from .sections import find_section, run_of_file
 
-# A trainer's config gives the iterations of the run by one of these keys, or its epochs.
+# The config of a trainer gives the iterations of the run under one of `STEPS_OF_RUN`, or the epochs.
 STEPS_OF_RUN = ("max_train_steps", "max_steps", "train_iters")
 EPOCHS_OF_RUN = "num_train_epochs"
 
 
 def with_stated(run: RunLength, config: Any) -> RunLength:
-    """Return the length of a run; if it is unknown, the length that an entry of a config states, if that is valid.
+    """Return the length of a run; if it is unknown, use the length that the config states, if that length is valid.
 
     Args:
-        run: the length that is known.
+        run: the length as far as it is known.
         config: a plain config. An entry may have the steps or the epochs of the run. The epochs may have a fraction.
 
     Example:
@@ -51,7 +51,7 @@ def stated_run(config: Any, *, epoch_length: int | None, dialect: str | None, se
     """Return the length of the run that a config states; unknown if the config states none.
 
     Args:
-        config: the config: a mapping, a list, or the path of a file.
+        config: a mapping, a list, or the path of a file.
         epoch_length: iterations in an epoch, if they are known.
         dialect: as in ``configure_scheduler``.
         section: as in ``configure_scheduler``.

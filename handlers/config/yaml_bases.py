@@ -12,11 +12,11 @@ KEY = "_BASE_"
 
 
 def with_bases(path: Path, root: Path, load: Callable[[Path], Any]) -> Any:
-    """Return the content of a file over the content of the files that its ``_BASE_`` names.
+    """Return the content of a file merged over the content of the files that it names under ``_BASE_``.
 
     Args:
         path: the file.
-        root: the folder below which the files of ``_BASE_`` are.
+        root: the folder below which the files under ``_BASE_`` must be.
         load: reads one file.
 
     Raises:

@@ -13,9 +13,9 @@ from .same_lr_events import schedule_numbers, shared_by_pairs, told_up_to
 
 DRAWS = 2000
 BLOCKS = 4  # the errors of a block of a run are resampled together, because errors of neighbouring steps are alike
-MOST_FOLDS = 6  # up to this number of schedules are left out one by one, more schedules in groups
-OF_A_RUN = 100  # each run gives this many errors to the band, however many points it has
-# The logarithms of a band stay within this bound, because wider bands would overflow and tell nothing more.
+MOST_FOLDS = 6  # up to this number of schedules are left out one by one; if there are more, groups of them are left out
+OF_A_RUN = 100  # the band uses this many errors of each run, for any number of points
+# The logarithm of an end of the band over the forecast is at most this number, because larger numbers may overflow.
 WIDEST = 50.0
 COVERED = 0.9  # the part of the losses that the band should cover
 
@@ -25,8 +25,9 @@ class Uncertainty:
     """The resampled errors of a fit, from which bands are computed.
 
     Args:
-        left_out: the logarithm of loss over forecast at points of each run, by a law fitted to the other runs.
-        deviations: for each resampling, the differences between its fitted numbers and the fit's ``(DRAWS, 7)``.
+        left_out: for each run, the logarithm of loss over forecast at its points; the forecast is by a law that was
+            fitted to the runs of other schedules.
+        deviations: the numbers that were fitted to each resampling, minus the numbers of the fit ``(DRAWS, 7)``.
         errors: errors of the logarithm of the loss, drawn from ``left_out`` and shuffled ``(DRAWS,)``.
     """
 
@@ -36,10 +37,10 @@ class Uncertainty:
 
 
 def left_out_errors(points: Sequence[Points], fitted: Fitted, all_lrs: Sequence[Array]) -> tuple[Array, ...]:
-    """Return the errors on each run of a law that is fitted to the runs of other schedules.
+    """Return the errors of the law on each run, after a fit to the runs of other schedules.
 
-    A point does not count if one of the other runs measured its losses there under the same learning rates. For
-    example, the steps before a decay may be the same as in a constant run.
+    The points of a run are dropped up to the last loss that another of these runs measured under the same learning
+    rates. For example, a run may have the learning rates of a constant run before its decay.
     """
     shared = shared_by_pairs(all_lrs)
     numbers = schedule_numbers(shared)
@@ -61,7 +62,7 @@ def left_out_errors(points: Sequence[Points], fitted: Fitted, all_lrs: Sequence[
 
 
 def uncertainty_of(points: Sequence[Points], fitted: Fitted, all_lrs: Sequence[Array]) -> Uncertainty:
-    """Resample the errors on runs left out, in blocks with random signs, and fit the law to them by its derivatives.
+    """Resample the errors on left-out runs, in blocks with random signs, and fit the linearized law to each resampling.
 
     The preferred numbers of the fit are resampled, too, because numbers that the runs do not determine are uncertain.
 
@@ -78,7 +79,8 @@ def uncertainty_of(points: Sequence[Points], fitted: Fitted, all_lrs: Sequence[A
         slopes = one.weight * log_losses(fitted.numbers, one.changes)[1]
         curvature += slopes.T @ slopes
         pulls += one.weight * resampled(errors, len(one.steps), random) @ slopes
-    # If the runs leave a number free, as final losses at one length leave L0, its deviations are the smallest ones.
+    # The runs may not determine a number: final losses at one length do not determine L0. Of its possible deviations,
+    # the smallest are used.
     deviations = pulls @ np.linalg.pinv(curvature, rcond=1e-12, hermitian=True)
     # All runs have the same weight. After n errors, the next error exceeds all of them with a probability of 1/(n + 1).
     ranks = (np.arange(OF_A_RUN) + 0.5) / OF_A_RUN
@@ -88,7 +90,7 @@ def uncertainty_of(points: Sequence[Points], fitted: Fitted, all_lrs: Sequence[A
 
 
 def resampled(errors: Array, count: int, random: np.random.Generator) -> Array:
-    """Return errors of ``count`` points, in blocks of the given errors with random signs ``(DRAWS, count)``."""
+    """Return errors for ``count`` points ``(DRAWS, count)``: blocks of the given errors, with random signs."""
     size = max(1, count // BLOCKS)
     blocks = -(-count // size)
     begins = random.integers(0, len(errors), (DRAWS, blocks))
@@ -102,8 +104,8 @@ def band_of(uncertainty: Uncertainty, slopes: Array, growth: Array) -> tuple[Arr
 
     Args:
         uncertainty: the uncertainty of the fit.
-        slopes: the derivatives of the logarithm by the fitted numbers ``(T, 7)``.
-        growth: the factor by which the band is wider at each step ``(T,)``.
+        slopes: the derivatives of the logarithm of the forecast by the fitted numbers ``(T, 7)``.
+        growth: the factor that widens the band at each step ``(T,)``.
     """
     drawn = uncertainty.deviations @ slopes.T + uncertainty.errors[:, None]
     low, high = np.quantile(drawn, [(1 - COVERED) / 2, (1 + COVERED) / 2], axis=0)

@@ -7,8 +7,8 @@ import numpy as np
 from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.base import Array, Schedule
 
-# If the last step is outside of these bounds, steps and schedule have different units.
-FEWEST_OF_SCHEDULE, LONGEST_OF_SCHEDULE = 0.02, 100.0  # in units of the length of the schedule
+# If the last step is outside of these bounds, the steps and the schedule have different units.
+FEWEST_OF_SCHEDULE, LONGEST_OF_SCHEDULE = 0.02, 100.0  # as multiples of the schedule's length
 MOST_EVENTS = 20_000_000
 
 
@@ -32,7 +32,8 @@ def as_floats(values: Any) -> Array:
     """Return numbers as an array of floats.
 
     Raises:
-        TypeError, ValueError: some are texts, booleans or complex, or tensors of a graph; rows differ in length.
+        TypeError, ValueError: some values are strings, booleans, complex numbers, or tensors that are part of a graph;
+            rows differ in length.
     """
     try:
         array = np.asarray(values)
@@ -69,7 +70,7 @@ def check_measured(steps: Array, losses: Array) -> None:
 
 
 def check_units(last: int, schedule: object) -> None:
-    """Check that the last step is in the unit of the schedule."""
+    """Check that the steps have the unit of the schedule: compare the last step with the length of the schedule."""
     if last >= MOST_EVENTS:
         raise ValueError(
             f"steps must be less than {MOST_EVENTS}, given {last}: count steps in events, not in tokens or samples"

@@ -12,25 +12,25 @@ from .lr_values import warmup_of
 from .runs import Run
 from .same_lr_events import follow_one_schedule, shared_by_pairs
 
-FEWEST_LOSSES = 10  # all runs together need this many, because the law has seven parameters
+FEWEST_LOSSES = 10  # the runs need at least this many losses in all, because the law has seven parameters
 DECAYED = 0.9  # a learning rate that stays above this part of its peak has not decayed
-UNITS_DIFFER = 50.0  # peaks or losses whose ratio is larger are in different units
-TIMES_LONGEST = 3.5  # runs of up to this many times the longest run are forecast
-TOLERANCE = 0.05  # the part by which a learning rate or a length may exceed its range
-# A learning rate that is less than the lowest one by at most this part of the highest one is in the range.
+UNITS_DIFFER = 50.0  # if the ratio of two peaks or two losses is larger, their units differ
+TIMES_LONGEST = 3.5  # a forecast run may be this many times as long as the longest run
+TOLERANCE = 0.05  # a learning rate or a length may exceed its range by this part
+# A learning rate is still in the range if it is below the lowest one by at most this part of the highest one.
 OF_PEAK = 0.005
 
 
 @dataclass(frozen=True)
 class Range:
-    """The learning rates and lengths that runs cover, for which a forecast is possible.
+    """The range of learning rates and run lengths that a forecast may have, because earlier runs cover it.
 
     Args:
         lowest_lr: the lowest learning rate of all runs after their warm-up.
         highest_lr: the highest learning rate of all runs after their warm-up.
         fewest_events: the fewest events that a forecast run may have.
         most_events: the most events that a forecast run may have.
-        longest: the events of the longest run.
+        longest: the number of events of the longest run.
     """
 
     lowest_lr: float
@@ -40,7 +40,7 @@ class Range:
     longest: int
 
     def excess(self, lrs: Array) -> float:
-        """Return the factor by which a band is wider: 1 within the range of learning rates, more outside."""
+        """Return the factor that widens a band: 1 within the range of learning rates, and more outside of the range."""
         after = lrs[warmup_of(lrs) :]
         above = float(after.max()) / self.highest_lr
         below = (self.lowest_lr - float(after.min())) / self.highest_lr
@@ -50,7 +50,7 @@ class Range:
 def range_of(runs: Sequence[Run]) -> Range:
     """Return the range that runs cover.
 
-    If all runs have only a few losses at their ends, the loss of shorter or longer runs is unknown.
+    If all runs have similar lengths and fewer than three losses each, shorter and longer runs are not in the range.
     """
     after = [run.lrs[run.warmup :] for run in runs]
     lengths = [run.num_events for run in runs]
@@ -62,7 +62,7 @@ def range_of(runs: Sequence[Run]) -> Range:
 
 
 def checked_runs(runs: object) -> tuple[Run, ...]:
-    """Return the runs, checked and sorted, so that the order of ``runs`` does not matter.
+    """Check the runs, and return them in a sorted order that does not depend on the order of ``runs``.
 
     Raises:
         TypeError: ``runs`` is not a list of runs.

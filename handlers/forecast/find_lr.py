@@ -18,7 +18,7 @@ from lehr.handlers.schedules.arguments import shown
 from .range_test_result import LRRangeTest
 from .trial_steps import TrialSteps, loss_reader
 
-HIGHEST_SEED = 2**32 - 2**16  # NumPy's highest seed, less space for the rank of a process, which is added to a seed
+HIGHEST_SEED = 2**32 - 2**16  # NumPy's highest seed, minus room for the rank of a process, which is added to each seed
 
 
 def find_lr(
@@ -43,28 +43,29 @@ def find_lr(
     for ``i`` from 1 to ``n = num_steps``, and stops when the loss diverges. The suggestion is the learning rate at
     which the smoothed loss, the median of several runs, falls most steeply; see :class:`LRRangeTest`.
 
-    **Afterwards everything is as it was before**, also after an error or Ctrl-C. These are restored in place, bit for
-    bit: the parameters, gradients and buffers of the models; the optimizers; a ``GradScaler``; torch's and lehr's
-    schedulers; the state of the trainer; the random states of Python, NumPy and torch; and those of the loader and its
-    samplers. A resumed or interrupted run continues as if there had been no test. Objects that the training step refers
-    to are found: models and the like, and the variables, lists, dictionaries and attributes of objects of your own
-    code, such as a counter. If the training step changes anything else, pass it as ``to_save``, such as an object of
-    another library, or a tensor of more than 1,000,000 numbers that is in no model. The copies are in the memory of the
-    CPU.
+    **Afterwards everything is as it was before**, also after an error or Ctrl-C. The following states are restored in
+    place, bit for bit: the parameters, gradients and buffers of the models; the optimizers; a ``GradScaler``; torch's
+    and lehr's schedulers; the state of the trainer; the random states of Python, NumPy and torch; and the random states
+    of the loader and its samplers. A resumed or interrupted run continues as if there had been no test. ``find_lr``
+    finds the objects that the training step uses: models and the like, variables, lists, dictionaries, and attributes
+    of objects of your own code, such as a counter. Pass other objects that the training step changes as ``to_save``:
+    objects of another library, for example, and tensors of more than 1,000,000 numbers that are in no model. The saved
+    states of all objects are copied to the memory of the CPU.
 
     **The handlers of the trainer are not called**: no scheduler writes, no checkpoint is saved, nothing is logged or
     evaluated. If training needs a handler, such as one that clips gradients, name it in ``keep_handlers``.
 
     **The learning rate changes at the real steps** of the optimizer, also with gradient accumulation or a
     ``GradScaler`` that skips a step. The trainer counts its iterations from 1. When the loader ends, the next epoch
-    begins. Param groups keep the ratios of their own learning rates; a group with an lr of 0 keeps 0. If all groups
-    have 0, as at the beginning of a warm-up, they keep the ratios of ``initial_lr``, or have the same learning rate.
+    begins. The ratios between the learning rates of the param groups stay the same, and a learning rate of 0 stays 0.
+    If all learning rates are 0, as at the beginning of a warm-up, the ratios are those of ``initial_lr``. If these
+    values are also missing or 0, all groups get the same learning rate.
 
     Args:
         trainer: the trainer, which must not be running.
-        loader: the data, over which the test can iterate several times. None, with ``epoch_length``, if the training
-            step makes its own data.
-        optimizer: the optimizer whose learning rate to find; None for the only optimizer of the training step.
+        loader: the data; the test iterates over it several times. If the training step makes its own data, give None,
+            and give ``epoch_length``.
+        optimizer: the optimizer for which to find a learning rate; None if the training step has only one optimizer.
         start_lr: the lowest learning rate of the first param group, more than 0.
         end_lr: the highest learning rate of the first param group.
         num_steps: steps of the optimizer in each run, at least 10.
@@ -73,9 +74,11 @@ def find_lr(
             models, and has its own random numbers and data order (if the loader shuffles).
         output_transform: returns the loss, a number of at least 0, from the output of the training step; None for the
             output itself, or its entry ``"loss"``.
-        diverge_th: ignite's finder stops if its running mean of the loss is this many times its lowest, at least 1.
+        diverge_th: ignite's finder stops if the running mean of the loss is larger than this number, which is at least
+            1, times the lowest running mean.
         epoch_length: iterations of an epoch; None for the length of the loader.
-        to_save: more objects that the training step changes, by name, with ``state_dict`` and ``load_state_dict``.
+        to_save: a mapping from names to other objects that the training step changes; each must have ``state_dict`` and
+            ``load_state_dict``.
         keep_handlers: handlers of the trainer that are also called in the test.
 
     Returns:
@@ -134,7 +137,7 @@ def find_lr(
 
 
 def _run_finder(steps: TrialSteps, options: dict[str, Any]) -> None:
-    """Run ignite's finder with one step more, because its first two steps have the same learning rate."""
+    """Run ignite's finder for one additional step, because its first two steps have the same learning rate."""
     engine = steps.engine
     with warnings.catch_warnings(), FastaiLRFinder().attach(engine, {"optimizer": steps.optimizer}, **options):
         # torch warns when older versions of ignite load a file that they have written themselves.
@@ -157,7 +160,8 @@ def _result(runs: list[TrialSteps], seeds: tuple[int, ...], ratios: list[float],
 def _ratios(optimizer: Optimizer) -> list[float]:
     """Return the lr of each param group, divided by the first lr that is not 0; 1 for each group if all are 0.
 
-    A warm-up of torch's schedulers begins with 0 for all groups, and keeps their own values as ``initial_lr``.
+    If a warm-up by a torch scheduler begins with an lr of 0 for all groups, the ratios are computed from
+    ``initial_lr``.
     """
     own = [float(group["lr"]) for group in optimizer.param_groups]
     if not any(own):

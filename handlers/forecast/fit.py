@@ -12,14 +12,15 @@ from .lr_changes import Changes, Steps, changes_of
 from .multi_power_law import log_losses
 from .runs import Run
 
-MOST_POINTS = 100  # more losses of a run are averaged in this number of windows
-# A relative error of this size pulls as much as an exponent that is one spread from its center.
+MOST_POINTS = 100  # if a run has more losses, they are averaged in this number of windows
+# A relative error of this size costs the fit as much as a number that is one spread away from its center.
 TOLERANCE = 0.02
-# These are the preferred numbers of a fit, how far they may differ, and their bounds. Losses alone leave beta, gamma
-# and C almost free: a plain fit ends in corners that fit the runs a little better, and other schedules far worse. The
-# spread was chosen on the three runs of two models that the paper fits, with each run left out in turn. It is the
-# smallest spread within a standard error of the best (0.115% error, and 0.112% for the best). The center is near the
-# paper's parameters for these models.
+# `CENTER` has the preferred values of the fitted numbers, `SPREAD` how far they may differ from the center, and
+# `LOWEST` and `HIGHEST` their bounds. Losses alone hardly determine beta, gamma and C: a fit without preferred values
+# ends at extreme values, which fit the runs a little better and other schedules far worse. The spread was chosen on the
+# three runs of two models that the paper fits; each run was left out in turn. It is the smallest spread whose error
+# (0.115%) is within one standard error of the lowest error (0.112%). The center is near the paper's parameters for
+# these models.
 #                     L0    log A  alpha  log B  log C        beta  gamma
 CENTER = np.array([0.90, 0.00, 0.50, -3.00, np.log(0.1), 0.60, 0.60])
 SPREAD = np.array([0.15, np.inf, 0.10, 1.00, 1.00, 0.10, 0.10])
@@ -27,15 +28,15 @@ LOWEST = np.array([0.00, -12.0, 0.05, -16.0, -12.0, 0.05, -1.00])
 HIGHEST = np.array([1.00, 20.0, 2.00, 4.00, 8.00, 2.00, 2.00])
 SCALE = np.array([0.10, 0.30, 0.10, 0.30, 1.00, 0.20, 0.20])
 SPREAD_OF_RATE = 3.0  # the spread of log C if peaks differ, because such runs determine log C
-# Each start is alpha, log C, beta and gamma.
+# Each start has a value for alpha, log C, beta and gamma.
 STARTS = ((0.5, -2.3, 0.6, 0.6), (0.4, -3.5, 0.4, 0.4), (0.7, -1.0, 0.8, 0.8), (0.3, -4.0, 0.6, 1.0))
 POWERS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4)  # values of p to try if the peaks of runs differ
-PEAKS_DIFFER = 1.25  # peaks with at least this ratio differ
+PEAKS_DIFFER = 1.25  # peaks differ if their ratio is at least this number
 
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """The losses of a run for a fit: at most 100 points, each the mean of the logarithms in a window of steps."""
+    """The losses of a run, reduced to at most 100 points for a fit: the mean logarithm in each window of steps."""
 
     steps: Steps
     changes: Changes
@@ -43,7 +44,7 @@ class Points:
 
     @property
     def weight(self) -> float:
-        """The weight of each point: all runs have the same weight, for any number of losses."""
+        """The weight of each point; it gives all runs the same weight, for any number of losses."""
         return float((MOST_POINTS / len(self.log_losses)) ** 0.5)
 
     def errors(self, numbers: Array) -> Array:
@@ -57,7 +58,7 @@ class Fitted:
 
     Args:
         numbers: L0, log A, alpha, log B, log C, beta, gamma, in units of the lowest loss and the highest learning rate.
-        power: p of the law.
+        power: the parameter p of the law.
         spread: how far the numbers may differ from their center ``(7,)``.
         cost: the robust sum of squares that was minimized.
     """
@@ -112,7 +113,7 @@ def fit_points(points: Sequence[Points], power: float, spread: Array, firsts: Se
 
 
 def starts(points: Sequence[Points]) -> list[Array]:
-    """Return several first guesses, whose power law goes through the mean of the losses."""
+    """Return several first guesses; the power law of each guess goes through the mean of the losses."""
     loss = float(np.exp(np.mean([one.log_losses.mean() for one in points])))
     log_sum = float(np.mean([one.changes.log_sums.mean() for one in points]))
     limit = 0.85
@@ -135,7 +136,7 @@ def fit_runs(runs: Sequence[Run], highest_lr: float, lowest_loss: float) -> tupl
     for power in powers:
         points = [points_of(run, highest_lr, lowest_loss, power) for run in runs]
         fitted = fit_points(points, power, spread, firsts or starts(points))
-        firsts = [fitted.numbers]  # the fit for the next power is near
+        firsts = [fitted.numbers]  # the best numbers for the next power are close to these
         if best is None or fitted.cost < best[0].cost:
             best = fitted, points
     assert best is not None

@@ -35,7 +35,7 @@ class FittedLaw:
     lowest_loss: float
 
     def lrs_of(self, schedule: Any, num_events: object, group: int | None, extrapolate: object) -> Array:
-        """Return the learning rates of a schedule. They must be in the range, except with ``extrapolate``."""
+        """Return the learning rates of a schedule; without ``extrapolate``, refuse learning rates outside the range."""
         count = whole_number("num_events", num_events, at_least=2)
         lrs = lr_values("schedule", schedule, count, group)
         if not flag("extrapolate", extrapolate):
@@ -48,13 +48,13 @@ class FittedLaw:
         return log_losses(self.fitted.numbers, changes)
 
     def growth(self, lrs: Array, steps: Steps) -> Array:
-        """Return the factor by which the band at steps is wider than within the runs."""
+        """Return the factor that widens the band at each step: 1 within the range of the runs, and more outside."""
         longer = np.maximum(1.0, (steps + 1) / self.covered.longest) ** 0.5
         beyond = max(1.0, len(lrs) / self.covered.most_events, self.covered.fewest_events / len(lrs))
         return np.asarray(longer * beyond * self.covered.excess(lrs))
 
     def final(self, lrs: Array) -> tuple[float, Array, float]:
-        """Return the logarithm of the loss at the last event, its derivatives, and the growth of its band."""
+        """Return the logarithm of the loss at the last event, its derivatives, and the factor that widens its band."""
         steps = np.array([len(lrs) - 1])
         logs, slopes = self.log_losses(lrs, steps)
         return float(logs[0]), slopes[0], float(self.growth(lrs, steps)[0])

@@ -21,7 +21,7 @@ class LossCurve:
 
     Args:
         events: the event indices ``(n,)``.
-        loss: the loss at each event ``(n,)``. NaN in the warm-up, for which there is no forecast.
+        loss: the loss at each event ``(n,)``. It is NaN in the warm-up, which has no forecast.
         low: the lower end of the 90% band ``(n,)``.
         high: the upper end of the band ``(n,)``.
         lrs: the learning rate at each event ``(n,)``.

@@ -27,30 +27,31 @@ S = TypeVar("S", bound=Schedule)
 class LossForecast:
     """The multi-power law, fitted to runs. It forecasts the loss of a run under another schedule before the run starts.
 
-    With the learning rate lr_k of event k and S(t) = lr_0 + ... + lr_t, the warm-up included::
+    The law gives the loss at event t. In it, lr_k is the learning rate of event k, and S(t) = lr_0 + ... + lr_t is the
+    sum of all learning rates up to event t, also of the warm-up::
 
         loss(t) = L0 + A * S(t)**-alpha - B * D(t)
         D(t)    = sum over k <= t of (lr_{k-1} - lr_k) * (1 - (1 + C * lr_k**-gamma * (S(t) - S(k-1)))**-beta)
 
-    S(t) measures how far a run has come, and D(t) how much the falls of the learning rate are worth. Make a forecast by
-    :meth:`fit`. The law depends on the learning rate alone. All runs must have the same momentum, weight decay, batch
-    size, model and data, and the forecast is for a run that has them too. The law is for losses that fall smoothly, as
-    in the pretraining of language models, and not for runs that diverge or overfit.
+    S(t) measures the progress of a run, and D(t) measures how much the falls of the learning rate have lowered the
+    loss. Make a forecast by :meth:`fit`. The law depends on the learning rate alone. All runs must have the same
+    momentum, weight decay, batch size, model and data, and the forecast run must have them as well. The law is for
+    losses that fall smoothly, as in the pretraining of language models, and not for runs that diverge or overfit.
 
     Args:
         parameters: the parameters of the law.
         runs: the runs to which the law was fitted, in sorted order.
-        residuals: the logarithm of loss over forecast at the points of each run.
-        left_out: the same by a law that was fitted to the runs of other schedules, at points where no such run had
-            losses under the same learning rates.
+        residuals: for each run, the logarithm of loss over forecast at its points.
+        left_out: for each run, the logarithm of loss over forecast by a law that was fitted to the runs of other
+            schedules. Points where one of these runs has losses under the same learning rates are left out.
         covered: the range of learning rates and lengths that the runs cover.
         fitted_law: the law with its units and its uncertainty.
 
     Shapes: ``residuals`` and ``left_out`` have an array ``(n,)`` for each run, of at most 100 points.
 
     Source: Luo et al., "A Multi-Power Law for Loss Curve Prediction Across Learning Rate Schedules", 2025,
-    https://arxiv.org/abs/2503.12811. If the peaks of runs differ, S in the term of alpha is the sum of lr**p, with p
-    fitted; this is not from the paper.
+    https://arxiv.org/abs/2503.12811. If the peaks of runs differ, the term with alpha has the sum of ``lr**p`` in place
+    of S, and p is fitted; this is not from the paper.
 
     Example:
         >>> from lehr.handlers.schedules import Constant, WarmupStableDecay
@@ -75,16 +76,16 @@ class LossForecast:
         """Fit the law to runs under two schedules or more, of which at least one decays.
 
         The losses of a run are averaged in at most 100 windows of steps, as logarithms, and all runs have the same
-        weight. Losses in the warm-up are not fitted, but its steps are in the sums of the law. SciPy minimizes the
-        robust sum of squares (``soft_l1``) of the logarithms from several starts. Losses alone leave some numbers
-        almost free. The fit keeps these near the paper's results: alpha near 0.5, beta and gamma near 0.6, C within
-        about a factor of 3, and L0 near nine tenths of the lowest loss. The order of the runs does not matter, and the
-        same runs give the same forecast.
+        weight. Losses in the warm-up are not fitted, but the sums of the law include the steps of the warm-up. SciPy
+        minimizes the robust sum of squares (``soft_l1``) of the logarithms from several starts. Losses alone hardly
+        determine some parameters. The fit keeps these parameters near the paper's results: alpha near 0.5, beta and
+        gamma near 0.6, C within about a factor of 3, and L0 near nine tenths of the lowest loss. The order of the runs
+        does not matter, and the same runs give the same forecast.
 
         Args:
             runs: runs of the same model on the same data. Three runs are enough for a good fit: a constant learning
-                rate, a cosine, and a learning rate that falls at once. If there are ten runs or more, each may have a
-                final loss alone.
+                rate, a cosine, and a learning rate that falls at once. If there are ten runs or more, the final loss of
+                each run is enough.
 
         Raises:
             TypeError: ``runs`` is not a list of runs.
@@ -115,12 +116,13 @@ class LossForecast:
     ) -> LossCurve:
         """Forecast the loss at each event of a run, with a band that should cover 90% of its losses.
 
-        The band comes from the errors on runs left out in turn, from parameters that are fitted to resampled losses,
-        and from the parameters that the runs leave free. A run is left out with all runs of its schedule. Events with
-        the same learning rates as in another run do not count. So the band is too narrow if all runs are alike and the
-        schedule is unlike them: fit to schedules that are as different as those that you forecast. Beyond the longest
-        run, the band widens with the square root of the length. It is for losses as smooth as the points of the fit: if
-        a run logs the loss of single batches, it is for means over a hundredth of the run.
+        The band has three sources: the errors on runs left out in turn, the variation of parameters that are fitted to
+        resampled losses, and the uncertainty of parameters that the runs do not determine. Each run is left out
+        together with all runs of its schedule. Errors at events where another run has the same learning rates are not
+        used. The band is too narrow if all runs are alike and the schedule is unlike them: fit the law to schedules
+        that are as different from each other as the schedules that you forecast. Beyond the longest run, the band
+        widens with the square root of the length. The band is for losses as smooth as the points of the fit: if a run
+        logs the loss of each batch, the band is for means of losses over a hundredth of the run.
 
         Args:
             schedule: a schedule, a scheduler, or an array of the learning rate of each event.
@@ -162,13 +164,13 @@ class LossForecast:
         """Rank schedules by their forecast loss at the last event, the best first.
 
         Args:
-            schedules: two schedules or more, by name; each as in :meth:`predict`.
+            schedules: a mapping from names to two schedules or more, each of a type that :meth:`predict` accepts.
             num_events: the events of each run.
             group: as in :meth:`predict`.
             extrapolate: as in :meth:`predict`.
 
         Raises:
-            TypeError: ``schedules`` is not a mapping from names.
+            TypeError: ``schedules`` is not a mapping from names to two schedules or more.
             ValueError: a schedule is outside what the runs cover.
         """
         if not isinstance(schedules, Mapping) or len(schedules) < 2:

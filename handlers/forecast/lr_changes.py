@@ -10,18 +10,18 @@ from lehr.handlers.schedules.base import Array
 
 Steps = NDArray[np.integer[Any]]
 
-WINDOWS = 300  # the changes of a run are divided into this many windows, which also end at each given step
-LEAST = 1e-12  # the least sum, as a part of the highest learning rate; its logarithm is finite
+WINDOWS = 300  # the changes of a run are divided into this many windows; a window also ends at each step
+LEAST = 1e-12  # smaller sums and learning rates are replaced by this number, because 0 has no logarithm
 
 
 @dataclass(frozen=True, eq=False)
 class Changes:
     """The learning rates of a run up to each of T steps, in units of the highest learning rate of all runs.
 
-    All changes of the learning rate in a window of events count as one change, at their weighted mean. A window never
-    includes events on both sides of a step. Rises and falls are counted separately. So the law's sum over all events is
-    a sum over at most a few hundred windows. The loss differs by less than 0.01%, or by 0.3% if the learning rate jumps
-    at every event.
+    All changes of the learning rate in a window of events count as one change, with the weighted mean of their learning
+    rates and positions. A window never includes events on both sides of a step. Rises and falls are counted separately.
+    So the sum of the law has at most a few hundred terms, instead of one for each event. This changes the loss by less
+    than 0.01%, or by 0.3% if the learning rate jumps at every event.
 
     Args:
         log_sums: the logarithm of S', the sum of powers of the learning rate up to each step ``(T,)``.
@@ -37,12 +37,12 @@ class Changes:
 
 
 def changes_of(lrs: Array, steps: Steps, power: float = 1.0, windows: int | None = WINDOWS) -> Changes:
-    """Sum the learning rates ``(n,)`` of a run for the rising steps ``(T,)`` at which its loss is wanted.
+    """Sum the learning rates ``(n,)`` of a run, and their changes, up to each of the steps ``(T,)``.
 
     Args:
         lrs: the learning rate of each event, in units of the highest learning rate.
-        steps: event indices.
-        power: p of the law.
+        steps: the event indices of the steps, in rising order.
+        power: the parameter p of the law.
         windows: the number of windows; None for a window for each event, which is exact and slow.
 
     Example:

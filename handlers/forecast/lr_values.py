@@ -11,7 +11,7 @@ from lehr.handlers.schedules.base import Array, Schedule
 from .check_losses import as_floats
 
 LONGEST_WARMUP = 0.5  # a warm-up is at most this part of the run
-MOST_LR = 100.0  # a higher learning rate is in another unit, since no optimizer trains with it
+MOST_LR = 100.0  # no optimizer trains with a higher learning rate, so a higher one is in another unit
 
 
 def lr_values(name: str, schedule: object, num_events: int, group: int | None = None) -> Array:
@@ -20,11 +20,11 @@ def lr_values(name: str, schedule: object, num_events: int, group: int | None = 
     Args:
         name: the name of the argument, for errors.
         schedule: a schedule, a scheduler, or an array of the learning rate of each event: ``(n,)`` or ``(n, G)``.
-        num_events: n, at least 1.
+        num_events: the number of events n, at least 1.
         group: the index of a param group; None for the mean of all groups.
 
     Raises:
-        TypeError: ``schedule`` has another type.
+        TypeError: ``schedule`` is not a schedule, a scheduler or an array.
         ValueError: a learning rate is negative or not finite; the array is too short; the schedule depends on a metric.
 
     Example:

@@ -1,6 +1,7 @@
 """The multi-power law: computes the loss of a run from its learning rates.
 
-With the learning rate lr_k of event k, S(t) = lr_0 + ... + lr_t, and S' the sum of lr_k to the power p::
+The law gives the loss at event t. In it, lr_k is the learning rate of event k, S(t) is the sum lr_0 + ... + lr_t, and
+S'(t) is the sum lr_0**p + ... + lr_t**p::
 
     loss(t) = L0 + A * S'(t)**-alpha - B * D(t)
     D(t)    = sum over k = 1, ..., t of (lr_{k-1} - lr_k) * (1 - (1 + C * lr_k**-gamma * (S(t) - S(k-1)))**-beta)
@@ -30,13 +31,13 @@ class LawParameters:
     """The parameters of the law, in the units of the learning rate and the loss.
 
     Args:
-        limit: L0, below which the loss of no run falls.
-        amplitude: A.
+        limit: L0, the lower bound of the loss.
+        amplitude: A, the factor of the term with the exponent alpha.
         alpha: the exponent of the sum of learning rates.
-        drop: B, the final fall of the loss for each unit by which the learning rate falls.
+        drop: B, the fall of the loss, in the end, if the learning rate falls by 1.
         rate: C, how fast a fall of the learning rate takes effect.
-        beta: the exponent of the effect.
-        gamma: the exponent of the learning rate in the effect.
+        beta: the exponent in the effect of a fall of the learning rate.
+        gamma: the exponent of the learning rate itself in this effect.
         power: p, the power of the learning rates in the first sum.
     """
 
@@ -97,4 +98,4 @@ def log_losses(fitted: Array, changes: Changes) -> tuple[Array, Array]:
     return np.log(losses), np.stack(slopes, axis=1) / losses[:, None]
 
 
-FLOOR = 1e-3  # the least loss, in units of the lowest loss; it is far below any run
+FLOOR = 1e-3  # the least loss that the law gives, in units of the lowest loss; it is far below the loss of any run

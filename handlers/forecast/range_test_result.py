@@ -26,15 +26,15 @@ class LRRangeTest:
     Args:
         lrs: the learning rate of each step of the optimizer, up to the end of the longest run.
         losses: the loss of each step, computed before the step. With gradient accumulation, it is the mean over the
-            batches of the step. NaN after the end of a run.
+            batches of the step. It is NaN after the end of a run.
         seeds: the seed of each run.
         ratios: the learning rate of each param group, divided by that of the first group.
-        num_steps: the steps of a run that does not diverge.
+        num_steps: the number of steps of a run that does not diverge.
 
     There are three more attributes. ``suggestion`` is the learning rate at which the loss falls most steeply, or None
     if none stands out. ``diverges_at`` is the lowest learning rate at which a run diverges: its smoothed loss is above
-    the loss at the beginning, or ignite's finder stops it. It is None if no run diverges. ``reason`` says in words why
-    this learning rate is suggested, or why none is.
+    the loss at the beginning, or ignite's finder stops it. It is None if no run diverges. ``reason`` is a sentence that
+    says why this learning rate is suggested, or why none is.
 
     The suggestion is a careful choice for a constant learning rate. The peak of a cycle may be higher: between the
     suggestion and about a quarter of ``diverges_at``.
@@ -76,13 +76,13 @@ class LRRangeTest:
             object.__setattr__(self, name, value)
 
     def of_groups(self, lr: float | None) -> list[float]:
-        """Return the learning rate of each param group from that of the first group: the ratios of the groups are kept.
+        """Return the learning rate of each param group if the first group has the learning rate ``lr``.
 
         Args:
             lr: the learning rate of the first param group.
 
         Raises:
-            ValueError: ``lr`` is None, such as a ``suggestion`` that does not exist.
+            ValueError: ``lr`` is None, for example because the test has no suggestion.
         """
         if lr is None:
             raise ValueError(f"lr must be a number, given None; {self.reason}")

@@ -17,16 +17,16 @@ MOST_OF_A_NAME = 60  # characters of a name in the table
 class Ranking:
     """Schedules in the order of their forecast losses at the last event, the best first.
 
-    ``print(ranking)`` shows the table. The probabilities come from resampled parameters, which are the same for all
-    schedules, and from resampled errors, which each schedule has for itself. The errors are those on runs left out. Two
-    schedules that are much alike are nearly tied: the probability that one is better is near a half.
+    ``print(ranking)`` shows the table. The probabilities come from resampled parameters of the law and from resampled
+    errors on runs left out. All schedules have the same resampled parameters, and each schedule has its own resampled
+    errors. Two schedules that are much alike are nearly tied: the probability that one is better is near a half.
 
     Args:
         names: the names of the schedules, the best first.
         losses: the forecast loss of each schedule at the last event.
         low: the lower end of the 90% band of each schedule.
         high: the upper end of the band.
-        better: the probability that each schedule is better than the next. There is one less than there are names.
+        better: for each schedule except the last, the probability that it is better than the next schedule.
         probability: the probability that the whole order is right.
 
     Example:
@@ -65,8 +65,8 @@ def rank_losses(
     """Return schedules sorted by their final losses.
 
     Args:
-        finals: by name, the logarithm of the final loss, its derivatives by the fitted numbers ``(7,)``, and the factor
-            by which its band is wider than within the runs.
+        finals: a mapping from the name of each schedule to a tuple: the logarithm of the final loss, its derivatives by
+            the fitted numbers ``(7,)``, and the factor that widens its band.
         uncertainty: the uncertainty of the fit.
         lowest_loss: the unit of the losses.
     """

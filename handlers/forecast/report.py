@@ -1,4 +1,4 @@
-"""Writes a forecast in words: the law, its parameters, its errors, and the range that it covers."""
+"""Writes the report of a forecast: the law, its parameters, its errors, and the range that it covers."""
 
 import textwrap
 from typing import TYPE_CHECKING

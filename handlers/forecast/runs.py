@@ -21,15 +21,15 @@ class Run:
     """A training run: its learning rates, and the losses that were measured in it.
 
     Args:
-        schedule: the learning rate: a schedule, a scheduler, or an array of the learning rate of each event,
-            ``(events,)`` or ``(events, groups)``, from event 0, the warm-up included.
-        steps: the event indices at which losses were measured ``(n,)``: whole and rising, with any spacing. A run may
-            have only one step, with its final loss.
-        losses: the loss at each of these steps ``(n,)``, above 0.
+        schedule: a schedule or a scheduler of the learning rate, or an array with the learning rate of each event,
+            ``(events,)`` or ``(events, groups)``. Event 0 is the first event of the run, also if the run has a warm-up.
+        steps: the event indices ``(n,)`` at which losses were measured. They are whole numbers and rise, with any
+            spacing. One step is enough, at which the run has its final loss.
+        losses: the loss at each step ``(n,)``, above 0.
         name: a name for errors and tables; None for no name.
         group: the index of the param group whose learning rate is used; None for the mean of all groups.
-        num_warmup_events: the events of the warm-up, whose losses are not fitted; None for the events at the beginning
-            during which the learning rate rises to a peak.
+        num_warmup_events: the number of events in the warm-up; losses in the warm-up are not fitted. With None, the
+            warm-up ends where the learning rate first reaches a peak.
 
     The attributes ``lrs``, ``steps`` and ``losses`` are arrays. ``lrs`` has the learning rate of each event up to the
     last step.
@@ -83,14 +83,14 @@ class Run:
         group: int | None = None,
         name: str | None = None,
     ) -> "Run":
-        """Return the run of a history, ``engine.state.param_history``.
+        """Return a run from a history, such as ``engine.state.param_history``.
 
         Args:
             history: the recorded values.
-            param_name: the name of the learning rate in it, such as ``"lr"``.
+            param_name: the name of the learning rate in the history, such as ``"lr"``.
             losses: the losses, or the name of a metric in the history. Events without a value of the metric are left
                 out.
-            steps: the event indices of the losses; None for those of the history, with a loss for each of its events.
+            steps: the event indices of the losses. With None, the losses must be one for each event of the history.
             group: the index of a param group; None for the mean of all groups.
             name: a name for errors and tables.
 
@@ -98,8 +98,8 @@ class Run:
 
         Raises:
             TypeError: ``history`` is not a history.
-            ValueError: the history has no such name; there are not as many losses as events, or some come after the
-                events.
+            ValueError: ``param_name`` or ``losses`` is not a name in the history; there are not as many losses as
+                events; a loss comes after the last event.
 
         Example:
             >>> history = ParamHistory({"lr": [0.1, 0.1, 0.05, 0.05]})
@@ -142,10 +142,10 @@ class Run:
         group: int | None = None,
         name: str | None = None,
     ) -> "Run":
-        """Return the run of a table with the columns ``step``, ``lr`` and ``loss``, such as the table of a history.
+        """Return a run from a table with the columns ``step``, ``lr`` and ``loss``, such as the table of a history.
 
-        The column ``event_index`` may replace ``step``, and ``lr[0]``, ``lr[1]``, ... may replace ``lr``. A loss may be
-        empty. Between two rows, the learning rate is interpolated linearly.
+        The column ``event_index`` may replace ``step``, and ``lr[0]``, ``lr[1]``, ... may replace ``lr``. The cell of a
+        loss may be empty. Between two rows, the learning rate is interpolated linearly.
 
         Args:
             path: the file.

@@ -1,4 +1,4 @@
-"""Finds the events at which two runs have the same learning rates: losses there tell nothing about other schedules."""
+"""Finds the events at which two runs have the same learning rates, and the runs that have the same schedule."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ WHOLE = 0.98  # runs that share this part of their events have the same schedule
 
 
 def shared_events(first: Array, second: Array) -> int:
-    """Return the number of events at the beginning of two runs with equal learning rates, within 1% of the highest one.
+    """Return how many events at the beginning of two runs have equal learning rates, within 1% of the highest one.
 
     >>> shared_events(np.array([0.1, 0.1, 0.1]), np.array([0.1, 0.1, 0.05, 0.01]))
     2
@@ -30,7 +30,7 @@ def shared_events(first: Array, second: Array) -> int:
 
 
 def shared_by_pairs(all_lrs: Sequence[Array]) -> Steps:
-    """Return how many events each two runs share, ``(runs, runs)``. The diagonal has the numbers of events of the runs.
+    """Return how many events each pair of runs shares ``(runs, runs)``; the diagonal has the length of each run.
 
     >>> shared_by_pairs([np.ones(5), np.array([1.0, 1, 1, 0.5, 0.5])]).tolist()
     [[5, 3], [3, 5]]
@@ -58,7 +58,7 @@ def schedule_numbers(shared: Steps) -> list[int]:
 
 
 def told_up_to(steps: Steps, shared: int) -> int:
-    """Return the number of shared events up to the last loss that another run measured, at one of its ``steps``.
+    """Return the number of events up to the last shared one of the ``steps`` at which another run measured losses.
 
     >>> told_up_to(np.array([10, 20, 30]), shared=25), told_up_to(np.array([30]), shared=25)
     (21, 0)
@@ -68,7 +68,7 @@ def told_up_to(steps: Steps, shared: int) -> int:
 
 
 def follow_one_schedule(shared: Steps) -> bool:
-    """Return whether one of the runs has a schedule of which all runs are a part, from its beginning.
+    """Return whether each run has the same learning rates as the beginning of one of the runs.
 
     >>> follow_one_schedule(shared_by_pairs([np.ones(5), np.ones(9)]))
     True

@@ -19,7 +19,7 @@ S = TypeVar("S", bound=Schedule)
 COUNTS = (EVENTS, PHASES)  # arguments in these units are numbers of events
 Bounds = tuple[float | str, float | str]
 TRIED = 13  # values of an argument to try in each round
-ROUNDS = 6  # in each round, the range is a third of that of the round before, around the best value so far
+ROUNDS = 6  # each round searches a third of the range of the round before, around the best value so far
 
 
 def best_schedule(

@@ -1,4 +1,4 @@
-"""Suggests a learning rate from the losses of a range test, and says in words why, or why not."""
+"""Suggests a learning rate from the losses of a range test, or none, and gives the reason."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ FEWEST_STEPS = 10
 # Higher losses are cut to this multiple of the first loss, so that a single loss does not bend the curve.
 HIGHEST = 4.0
 CLEAR = 8.0  # the loss must fall by at least this multiple of the curve's noise
-# The noise is at least this part of the loss, because float32 and a mean of many numbers are not more exact.
+# The noise is at least this part of the loss, because losses in float32 are not more exact.
 ROUNDING = 2.0**-24
 
 
@@ -22,7 +22,7 @@ class Suggestion:
         lr: the suggested learning rate; None if no learning rate stands out.
         diverges_at: the lowest learning rate at which a run diverges: its loss is above the loss at its beginning, or
             ignite's finder stops it. None if no run diverges.
-        reason: the reason, in words.
+        reason: a sentence that says why this learning rate is suggested, or why none is.
     """
 
     lr: float | None
@@ -41,10 +41,9 @@ def first_loss(losses: Array) -> float:
 
 
 def smoothed(losses: Array, num_steps: int) -> Array:
-    """Return the smoothed losses ``(runs, steps)``: weighted means of the losses around each step, NaN after a run.
+    """Return the smoothed losses ``(runs, steps)``: weighted means around each step, NaN after the end of a run.
 
-    The weights are those of a normal distribution on both sides of the step. So the curve is not delayed, as a running
-    mean would be.
+    The weights are a normal distribution around the step. So the curve has no delay; a running mean would have a delay.
 
     >>> smoothed(np.array([[1.0, 1.0, 4.0, 1.0, np.nan]]), 5).round(2)
     array([[1.23, 1.77, 2.28, 2.04,  nan]])
@@ -84,7 +83,7 @@ def suggest(lrs: Array, losses: Array, num_steps: int) -> Suggestion:
     median = np.median(curves[:, :common], axis=0)
     lowest, noise = int(median.argmin()), max(_noise(losses, curves, num_steps), ROUNDING * abs(start))
     is_clear = start - median[lowest] > CLEAR * noise
-    # If the fall of the loss is not larger than its noise, a loss above the first one means nothing.
+    # If the loss does not fall clearly, a loss above the first one may be noise.
     diverges_at = _diverges_at(lrs, curves, start if is_clear else np.inf, num_steps)
     ends = f"No run diverges up to {lrs[-1]:.3g}"
     if diverges_at is not None:
@@ -111,7 +110,7 @@ def suggest(lrs: Array, losses: Array, num_steps: int) -> Suggestion:
 
 
 def _diverges_at(lrs: Array, curves: Array, start: float, num_steps: int) -> float | None:
-    """Return the lowest learning rate at which a run is worse than at its beginning, or was stopped; None for none."""
+    """Return the lowest learning rate at which a run has a loss above ``start`` or was stopped, or else None."""
     found = []
     for curve in curves:
         ended = int((~np.isnan(curve)).sum())
@@ -125,8 +124,8 @@ def _diverges_at(lrs: Array, curves: Array, start: float, num_steps: int) -> flo
 
 
 def _noise(losses: Array, curves: Array, num_steps: int) -> float:
-    """Return the standard deviation of the median of the smoothed curves, from the losses' deviations from them."""
+    """Estimate the standard deviation of the median of the smoothed curves from the distances of losses to curves."""
     deviations = np.abs(losses - curves)
-    of_one = float(np.nanmedian(deviations)) / 0.6745  # as for a normal distribution; a few high losses have no effect
+    of_one = float(np.nanmedian(deviations)) / 0.6745  # if deviations are normal; a few high losses have no effect
     averaged = 2 * np.sqrt(np.pi) * width_of(num_steps) * len(losses)
     return of_one / float(np.sqrt(averaged))

@@ -23,14 +23,14 @@ class TrialSteps:
     """Runs a trainer from one step of its optimizer to the next, with a learning rate for each step.
 
     An iteration of :attr:`engine` contains all iterations of the trainer up to the next real step. ignite's finder is
-    attached to this engine. It sets the learning rate of :attr:`optimizer`, a stand-in with one param group.
+    attached to this engine. The finder sets the learning rate of :attr:`optimizer`, a stand-in with one param group.
 
     Args:
         trainer: the trainer.
         loader: the data of the trainer.
         epoch_length: iterations of an epoch; None for the length of the loader.
         optimizer: the optimizer of the trainer.
-        ratios: a factor for each param group of the optimizer.
+        ratios: the factor of the learning rate in each param group of the optimizer.
         start_lr: the learning rate before the first step.
         loss_of: returns the loss from the output of an iteration.
     """

@@ -24,7 +24,7 @@ TARGETS: dict[str, Callable[[Planned], Iterator[Any]]] = {
     "torch": to_torch.configs,
     "transformers": to_transformers.configs,
 }
-OTHER = 0.5  # a result is also tested with an optimizer whose values are this factor of the others
+OTHER = 0.5  # a result is also tested with an optimizer whose values are multiplied by this factor
 RELATIVE, OF_LARGEST = 1e-9, 1e-12
 MOST_EVENTS, LEAST_EVENTS = 1_000_000, 2_000
 
@@ -45,25 +45,25 @@ def convert_config(
     """Convert a config to a config of another library that gives the same values.
 
     The result is complete: ``configure_scheduler(optimizer, result)`` makes the same values as the config, without
-    other arguments. The result is made from the schedules of the config. Before it is returned, its values are
-    compared with those of the config at each event of the run. If the length of the run is unknown, they are compared
-    at twice the events of the longest schedule, and at least at 2,000 events. Values may differ by 1e-9 of themselves
-    or by 1e-12 of the largest value. If there are more than 1,000,000 events, 1,000,000 evenly spaced events are
-    compared. A scheduler that reads a metric must be the same scheduler with the same numbers.
+    other arguments. The result is made from the schedules of the config. Before the result is returned, its values are
+    compared with the values of the config at each event of the run. If the length of the run is unknown, the comparison
+    covers twice the length of the longest schedule, and at least 2,000 events. The relative difference may be 1e-9, and
+    the absolute difference 1e-12 of the largest value. If there are more than 1,000,000 events, 1,000,000 evenly spaced
+    events are compared. A scheduler that reads a metric must be the same scheduler with the same numbers.
 
     Args:
         config: a config, as :func:`configure_scheduler` accepts it.
         to: the library: ``"lehr"``, ``"torch"``, ``"mmengine"``, ``"transformers"`` (the name of one of its functions,
             and its arguments) or ``"hf"`` (the ``TrainingArguments`` of its Trainer).
-        optimizer: the optimizer from whose present values the config starts. It does not change. If no result is right
-            for all values, the result may be right for the values of this optimizer only. With None, the result must be
-            right for any value that all param groups share.
+        optimizer: the optimizer from whose present values the config starts. It does not change. If the library cannot
+            express the config for all values, the result may be right only for the values of this optimizer. With None,
+            the result must be right for any value that all param groups share.
         param_name: as in :func:`configure_scheduler`.
         epoch_length: iterations of an epoch, as in :func:`configure_scheduler`.
         max_epochs: epochs of the run, as in :func:`configure_scheduler`. The result has no schedules for events after
             the run.
         total_steps: steps of the whole run, as in :func:`configure_scheduler`.
-        dialect: the library of names without a prefix in ``config``, as in :func:`configure_scheduler`.
+        dialect: the library to which names without a prefix in ``config`` belong, as in :func:`configure_scheduler`.
         section: as in :func:`configure_scheduler`.
         root: as in :func:`configure_scheduler`.
 
@@ -99,7 +99,7 @@ steps: it has no such schedule
 
 
 def _hint(to: str, at_first: Planned, other: Planned | None) -> str:
-    """Return a hint with the optimizer's value for which the library can express the config; empty if there is none."""
+    """Return a hint that names the value of the optimizer for which the library can express the config, or else ""."""
     [name, *others] = at_first.schedules
     if other is None or others or not at_first.schedules[name].is_pure:
         return ""
@@ -168,7 +168,7 @@ def _which(at_first: Planned) -> str:
 
 
 def _difference(wanted: Planned, make: Callable[[Any], Planned], result: Any) -> str | None:
-    """Return in words how the values of a result differ from the values of the config; None if they do not differ."""
+    """Return a text that says how the values of a result differ from those of the config; None if they are equal."""
     try:
         made = make(result)
     except (TypeError, ValueError) as error:
@@ -204,6 +204,6 @@ def _events(known: int | None, *schedules: Schedule) -> "np.ndarray[Any, np.dtyp
 
 
 def _table(schedule: Schedule, events: Any, groups: int) -> "np.ndarray[Any, np.dtype[np.float64]]":
-    """Return the values of a schedule in each param group, ``(n, groups)``."""
+    """Return the values of a schedule at n events in each param group, ``(n, groups)``."""
     values = schedule(events)
     return np.broadcast_to(values[:, None] if values.ndim == 1 else values, (len(events), groups))

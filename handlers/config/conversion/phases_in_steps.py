@@ -11,7 +11,7 @@ from .schedules_of_config import Planned
 from .split_into_phases import Phase, phases_of
 from .unsayable import UnsayableError, unsayable
 
-PER_GROUP = ("base_lr", "base_momentum", "eta_max", "max_lr", "max_momentum")  # these arguments may have a list
+PER_GROUP = ("base_lr", "base_momentum", "eta_max", "max_lr", "max_momentum")  # these arguments may be a list
 
 
 def of_all_groups(name: str, plan: Planned, make: Callable[[list[Phase], float], Any]) -> Any:
@@ -33,7 +33,7 @@ def of_all_groups(name: str, plan: Planned, make: Callable[[list[Phase], float],
 
 
 def _merged(name: str, of_groups: Sequence[Any], key: str = "") -> Any:
-    """Return one config from the configs of all groups. An argument of ``PER_GROUP`` becomes a list."""
+    """Merge the configs of all groups into one config, in which an argument of ``PER_GROUP`` may be a list."""
     first = of_groups[0]
     if all(one == first for one in of_groups):
         return first
@@ -75,7 +75,7 @@ def is_line(schedule: Schedule) -> bool:
 
 
 def without_holds(phases: Sequence[Phase], holds: Callable[[Schedule], bool]) -> list[Phase]:
-    """Return phases in which a schedule that keeps its end value also covers a constant phase after it."""
+    """Return phases without constant phases after a schedule that keeps the same value: its phase becomes longer."""
     kept: list[Phase] = []
     for phase in phases:
         last = kept[-1] if kept else None

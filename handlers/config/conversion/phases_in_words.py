@@ -1,4 +1,4 @@
-"""Describes the phases of a schedule in words: their events, and how the value changes."""
+"""Describes the phases of a schedule in sentences: their events, and how the value changes."""
 
 import math
 from typing import Any
@@ -37,11 +37,11 @@ from .split_into_phases import Phase
 
 
 def in_words(phase: Phase, given: GivenUnit | None = None) -> str:
-    """Return a phase in words: its events, and how the value changes.
+    """Return a sentence about a phase: its events, and how the value changes.
 
     Args:
         phase: the phase.
-        given: the unit of the durations, to say where in the run the phase ends; or None.
+        given: the unit in which to say at which part of the run the phase ends; None to leave this out.
 
     Example:
         >>> in_words(Phase(Anneal(0.0, 0.1, duration=500), 0, 500))
@@ -57,7 +57,7 @@ def in_words(phase: Phase, given: GivenUnit | None = None) -> str:
 
 
 def events_of(phase: Phase) -> str:
-    """Return the events of a phase in words."""
+    """Return a text with the events of a phase."""
     if math.isinf(phase.end):
         return f"event {phase.begin} and later"
     last = int(phase.end) - 1
@@ -65,7 +65,7 @@ def events_of(phase: Phase) -> str:
 
 
 def words_of(schedule: Schedule) -> str:
-    """Return in words how the value of a simple schedule changes."""
+    """Return a text that says how the value of a simple schedule changes."""
     match schedule:
         case Constant(value=value):
             return f"constant at {_g(value)}"

@@ -1,4 +1,4 @@
-"""Changes simple schedules: to one param group, by a factor, to a later first step, or to a simpler equal schedule."""
+"""Changes schedules: takes one param group, multiplies by a factor, starts at a later step, or finds a simpler form."""
 
 import math
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ from lehr.handlers.schedules import (
 )
 from lehr.handlers.schedules.decays import Decay
 
-# These fields have the unit of the value. They may have one number for each param group.
+# These fields are values of the parameter, and may have one number for each param group.
 VALUES = (
     "value",
     "peak_value",
@@ -68,7 +68,7 @@ def _of_group(value: Any, group: int) -> Any:
 
 
 def scaled(schedule: Schedule, factor: float) -> Schedule:
-    """Return a schedule of one param group times a factor."""
+    """Return a schedule of one param group, multiplied by a factor."""
     if factor == 1:
         return schedule
     names = {
@@ -112,7 +112,7 @@ def from_step(schedule: Any, first: int) -> Schedule:
 
 
 def at_every(schedule: Any, by: int) -> Schedule | None:
-    """Return a schedule whose step k has the value of step ``by * k`` of ``schedule``; None if none is simple."""
+    """Return a simple schedule whose step k has the value of step ``by * k`` of ``schedule``; None if there is none."""
     match schedule:
         case Constant():
             return schedule
@@ -160,9 +160,9 @@ def simple_curve(curve: Curve) -> Curve:
 
 
 def simplified(schedule: Schedule, steps: float) -> Iterator[tuple[Schedule, float]]:
-    """Yield one or two simpler schedules in sequence, with their numbers of steps, for the first ``steps`` steps."""
+    """Yield one or two simpler schedules for the first ``steps`` steps, in sequence, each with its number of steps."""
     if isinstance(schedule, Anneal) and schedule.beyond != "hold" and steps <= schedule.duration + 1:
-        schedule = replace(schedule, beyond="hold")  # these steps end before the value would turn
+        schedule = replace(schedule, beyond="hold")  # the steps end before the value moves back or starts again
     match schedule:
         case Anneal(start_value=start, end_value=end, duration=duration, beyond="hold", curve=curve):
             whole = math.ceil(duration)

@@ -20,11 +20,12 @@ class Planned:
     """The schedules of a config, with the values of the optimizer from which they start.
 
     Args:
-        schedules: the schedule of each parameter, by its name.
-        bases: the value of each parameter in each param group, before the run.
+        schedules: a mapping from the name of each parameter to its schedule.
+        bases: a mapping from the name of each parameter to its value in each param group before the run.
         config: the config as one mapping, with the length of the run in it.
         run: the length of the run.
-        metric: the name of the metric that the schedule reads, and the events between two of its values; or None.
+        metric: the name of the metric that a schedule reads, and the number of events between two metrics; None if no
+            schedule reads a metric.
     """
 
     schedules: Mapping[str, Schedule]
@@ -35,17 +36,17 @@ class Planned:
 
     @property
     def events(self) -> int | None:
-        """The events of the run: iterations, or epochs if iterations are not counted; None if unknown."""
+        """The number of iterations in the run, or of epochs if iterations are unknown; None if both are unknown."""
         return self.run.steps or self.run.max_epochs
 
 
 def stand_in(optimizer: Any, param_name: str, factor: float = 1.0) -> Any:
-    """Return an optimizer with the same values and without tensors to train. One parameter's values may be multiplied.
+    """Return an optimizer with the same values, of which one may be multiplied, and without tensors to train.
 
     Args:
         optimizer: an optimizer, or None for one with a learning rate of 1.
         param_name: the parameter.
-        factor: the factor of the values of ``param_name``.
+        factor: the factor by which the values of ``param_name`` are multiplied.
     """
     if optimizer is None:
         groups, defaults = [{"params": [], "lr": 1.0, "momentum": MOMENTUM}], {}

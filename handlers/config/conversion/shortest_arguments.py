@@ -1,4 +1,4 @@
-"""Writes arguments as an entry of a config has them: whole numbers as ints, and without default values."""
+"""Shortens the arguments of an entry of a config: whole numbers become ints, and default values are left out."""
 
 from typing import Any
 

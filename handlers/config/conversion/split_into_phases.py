@@ -21,8 +21,8 @@ class Phase:
     Args:
         schedule: the schedule; its event 0 is the first event of the phase.
         begin: the first event.
-        end: the event after the last event; infinite for no end.
-        every: the events of each step of the schedule.
+        end: the event after the last event; infinite if the phase has no end.
+        every: the number of events in each step of the schedule.
     """
 
     schedule: Schedule
@@ -46,12 +46,12 @@ class Phase:
 
 
 def phases_of(schedule: Schedule, group: int = 0, total: float = math.inf) -> list[Phase]:
-    """Return the phases of a schedule in one param group. A schedule that cannot be split is one phase.
+    """Return the phases of a schedule in one param group; if the schedule cannot be split, it is one phase.
 
     Args:
         schedule: the schedule.
         group: the param group.
-        total: the events of the run.
+        total: the number of events in the run.
 
     Example:
         >>> from lehr.handlers.schedules import Anneal
@@ -73,7 +73,7 @@ def phases_of(schedule: Schedule, group: int = 0, total: float = math.inf) -> li
 
 @dataclass(frozen=True)
 class _Part:
-    """A part of a schedule: ``count`` steps from the step ``first`` on, times a factor."""
+    """A part of a schedule: ``count`` steps from the step ``first`` on, multiplied by a factor."""
 
     schedule: Schedule
     group: int

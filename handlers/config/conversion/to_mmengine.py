@@ -1,7 +1,7 @@
-"""Writes schedules as configs of mmengine: lists of schedulers, of which each changes the value in a window.
+"""Writes schedules as configs of mmengine: lists of schedulers, each of which changes the value in a window.
 
-A scheduler of mmengine continues from the value before its window. If a curve ends at the first value of the next
-schedule, its window therefore has one more step. A jump is an entry of its own.
+A scheduler of mmengine continues from the value before its window. Therefore, if a curve ends at the first value of the
+next schedule, the window of the curve has one more step. A jump of the value needs an additional entry.
 """
 
 import math
@@ -36,7 +36,7 @@ def configs(plan: Planned) -> Iterator[Any]:
     """Yield the config of a plan.
 
     Raises:
-        UnsayableError: mmengine cannot express it, or it is unknown whether events are epochs or iterations.
+        UnsayableError: mmengine cannot express the plan, or it is unknown whether events are epochs or iterations.
     """
     if plan.metric is not None:
         raise UnsayableError(
@@ -106,7 +106,7 @@ def _entries(name: str, counts_epochs: bool, phases: list[Phase], base: float) -
             writer.jump(_with_steps_of(phase, phases), phase.first)
         else:
             _add(writer, phase, after)
-    # A config is a list of at least one entry.
+    # A config must have at least one entry.
     if not writer.made:
         writer.add("Constant", phases[0], 0, phases[0].every, base, factor=1.0)
     return writer.made
@@ -172,7 +172,7 @@ def _add(writer: _Writer, phase: Phase, after: Phase | None) -> None:
 
 
 def _line(writer: _Writer, phase: Phase, end: float, last: float) -> None:
-    """Add a straight line, with factors of the value before it if they are at most 1, or else to an absolute value."""
+    """Add a straight line: with factors of the value before it if they are at most 1, or else with an absolute end."""
     before, first = writer.value, phase.first
     if before and not phase.begin and 0 < first / before <= 1 and 0 <= last / before <= 1:
         factors = first / before, last / before

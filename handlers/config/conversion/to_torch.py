@@ -56,7 +56,7 @@ def _config(name: str, plan: Planned, phases: list[Phase], base: float) -> Any:
 
 
 def sequence(name: str, phases: list[Phase], base: float) -> dict[str, Any]:
-    """Return the config of phases in sequence, which are in steps."""
+    """Return the config of phases in sequence; the unit of the phases is steps."""
     entries = [_entry(name, phase, base) for phase in phases]
     if len(entries) == 1:
         return entries[0]
@@ -73,7 +73,7 @@ def _holds(schedule: Schedule) -> bool:
 
 
 def _from_zero(phases: list[Phase]) -> list[Phase]:
-    """Return the phases with a constant step of 0 before lines from 0: ``LinearLR`` refuses a start factor of 0."""
+    """Return the phases, with a constant 0 as the first step of lines from 0: ``LinearLR`` refuses a factor of 0."""
     made = []
     for phase in phases:
         line = phase.schedule
@@ -114,7 +114,7 @@ def _entry(name: str, phase: Phase, base: float) -> dict[str, Any]:
         ):
             factors = [_factor(name, phase, one, base) for one in (start, end)]
             steps = steps_of_it(duration, "its duration")
-            if factors[0] == 0:  # torch can express a line from 0 only if its phase has one step: as the constant 0
+            if factors[0] == 0:  # if the phase has one step, the line from 0 is the constant 0
                 if phase.steps > 1:
                     raise unsayable(name, phase, "a LinearLR starts above 0")
                 return {"type": "torch.ConstantLR", "factor": 0.0, "total_iters": 1}
@@ -168,7 +168,7 @@ def _factor_phases(schedule: Schedule, phase: Phase) -> list[Phase]:
 
 
 def _momentum(lr: dict[str, Any], phases: list[Phase], base: float) -> dict[str, Any]:
-    """Return the arguments for the momentum, which stand beside those of the learning rate."""
+    """Return the arguments for the momentum, which belong to the same entry as the arguments for the learning rate."""
     in_steps, _ = steps_of("momentum", phases)
     first: Any = in_steps[0].schedule
     is_cycle = isinstance(first, OneCycle) and lr.get("type") == "torch.OneCycleLR"

@@ -80,7 +80,7 @@ def _refuse_others(plan: Planned) -> None:
 
 
 def _all(plan: Planned, bases: tuple[float, ...]) -> Iterator[dict[str, Any]]:
-    """Yield names and arguments of functions that may have the values, if the optimizer's values are ``bases``."""
+    """Yield names and arguments of functions that may give the values if the values of the optimizer are ``bases``."""
     error: UnsayableError | None = None
     for relative in (False, True):
         made = partial(_of_group, plan, bases, relative)

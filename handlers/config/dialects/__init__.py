@@ -1,8 +1,8 @@
 """The types that a config may name: a table of types for each library, and a table of lehr's own schedulers.
 
 A type is one row of its table, an ``EntryType``: its description, the checks and defaults of its arguments, and the
-function that makes its schedule. Errors and the catalogue use the same row. The tables are formatted by hand, because
-a row is easiest to read as a whole.
+function that makes its schedule. The error texts and the catalogue use the same row. The tables are formatted by hand,
+because a row is easiest to read as a whole.
 """
 
 import difflib
@@ -84,7 +84,7 @@ def entry_schedule(context: ConfigContext, entry: Entry) -> EntrySchedule:
 
 
 def refuse_type(entry: Entry) -> None:
-    """Raise an error for an unknown type that suggests similar names of all libraries."""
+    """Raise an error for an unknown type; the error suggests similar names from all libraries."""
     full: dict[str, list[str]] = {}
     for prefix, types in TYPES.items():
         for name in types:

@@ -1,6 +1,6 @@
 """The types for Cerebras' schedulers that contain no other schedulers.
 
-Learning rates and weight decays share these types; the names of the arguments here are those for weight decays.
+Learning rates and weight decays share these types. The arguments have the names that Cerebras uses for weight decays.
 """
 
 import sys
@@ -58,10 +58,11 @@ class CerebrasSchedule:
 
     Args:
         schedule: the values, which are the same for all param groups.
-        initial: the value by which a chain divides the schedule.
-        duration: the length in events; None for no length.
-        scales: the factor of each param group; None for no factors.
-        counts_all_steps: whether it counts all steps of the sequence around it, instead of starting again from 0.
+        initial: the value by which a chain of schedulers divides this schedule.
+        duration: the length in events; None if the schedule has no length.
+        scales: the factor of each param group; None if there are no factors.
+        counts_all_steps: whether the schedule, if it is in a sequence, counts all steps of the sequence instead of its
+            own.
     """
 
     schedule: Schedule
@@ -97,7 +98,7 @@ def _piecewise_constant(a: SimpleNamespace) -> Schedule:
 def _lambda(a: SimpleNamespace) -> Schedule:
     given = a.set_value_lambda
     if given is None:
-        # The default of Cerebras is e / 30 times 0.95 ** e.
+        # The default factor of Cerebras at step e is e / 30 * 0.95 ** e.
         line = Anneal(0.0, arguments.MAX_EVENT_INDEX / 30, arguments.MAX_EVENT_INDEX)
         return Product([Constant(a.initial_val), line, ExponentialDecay(1.0, 0.95)])
     factors = [lambda_schedule(1.0, one) for one in (given if isinstance(given, list | tuple) else [given])]
@@ -118,7 +119,7 @@ def _halved(count: int) -> float:
 
 
 def _one_cycle(a: SimpleNamespace) -> Schedule:
-    # If one of the values is 0, the ratio is the largest one with which the schedule can compute.
+    # If one of the values is 0, the ratio is the largest ratio with which the schedule can compute.
     ratio = a.max_val / a.initial_val if a.initial_val and a.max_val else sys.float_info.max ** (0.5)
     shape = (a.pct_start, a.anneal_strategy, ratio, a.final_div_factor, a.three_phase)
     return OneCycle(a.max_val, a.total_steps, *shape)

@@ -1,18 +1,18 @@
 """The type for the section ``optimizer`` of Cerebras' files, whose learning rate is a number, a scheduler or a list.
 
-Lists are those of Model Zoo 1.x, and of 2.x before it had ``trainer.init.schedulers``. The names of their schedulers
-may be without ``LR`` and in any case. Some arguments have a second name. ``steps`` and ``decay_steps`` mean
-``total_iters``; if both are given, ``steps`` is used. ``gamma`` and ``decay_rate`` mean the same. ``values`` and
-``boundaries`` mean ``learning_rates`` and ``milestones``. ``learning_rate`` and ``base_lr`` mean
-``initial_learning_rate``.
+Lists have the form of Model Zoo 1.x, and of 2.x before it had ``trainer.init.schedulers``. The names of schedulers in a
+list may leave out ``LR``, and upper and lower case are the same. Some arguments have a second name. ``steps`` and
+``decay_steps`` mean ``total_iters``; if both are given, ``steps`` is used. ``gamma`` and ``decay_rate`` have the same
+meaning. ``values`` means ``learning_rates``, and ``boundaries`` means ``milestones``. ``learning_rate`` and ``base_lr``
+both mean ``initial_learning_rate``.
 
-``Cosine`` is the scheduler of the files for TensorFlow. Its curve is ``decay_steps`` long, and it is used for ``steps``
-steps of the list. ``PiecewiseConstant`` changes at its boundaries, as in the files for PyTorch.
+``Cosine`` is a scheduler in files for TensorFlow. Its curve is ``decay_steps`` long, and the list uses it for ``steps``
+steps. ``PiecewiseConstant`` changes at its boundaries, as in the files for PyTorch.
 
 Three arguments have no effect: ``alpha`` of schedulers other than ``Cosine``, ``initial_learning_rate`` of
-``PiecewiseConstant``, and ``steps`` of schedulers without a length, except as their time in a list. All other keys of
-the section are about the optimizer and have no effect. If ``adjust_learning_rate`` names layers, their param groups
-must have the factor under the same key.
+``PiecewiseConstant``, and ``steps`` of schedulers without a length (in a list, it is the time for which the scheduler
+is used). All other keys of the section are about the optimizer and have no effect. If ``adjust_learning_rate`` names
+layers, the param groups of these layers must have the factor under the key ``adjust_learning_rate``.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ from . import cerebras_types
 
 NAMES = {name.lower().removesuffix("lr"): name for name in cerebras_types.INNER_TYPES["LR"]}
 NAMES |= {"chained": "ChainedScheduler", "cosine": "Cosine"}
-LENGTHS = ("steps", "total_iters", "decay_steps")  # the first length that is given counts
+LENGTHS = ("steps", "total_iters", "decay_steps")  # the first of these lengths that is given is used
 OTHER_NAMES = {
     "t_max": "T_max",
     "t_0": "T_0",
@@ -56,7 +56,7 @@ def _has_schedulers(value: Any) -> bool:
 
 
 def as_section(value: Any, dialect: str | None) -> Any:
-    """Return a Cerebras learning rate without its section as the section; return any other config unchanged.
+    """Return a section ``optimizer`` that contains a Cerebras learning rate; return any other config unchanged.
 
     A number is read as a Cerebras learning rate only if ``dialect`` is ``"cerebras"``.
     """

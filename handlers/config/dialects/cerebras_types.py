@@ -17,7 +17,7 @@ from lehr.handlers.targets.group_selection import Group
 
 from .cerebras import LEAVES, CerebrasSchedule
 
-# Schedulers of learning rates have these names for the arguments of the schedulers of weight decays.
+# The keys are arguments of weight decay schedulers; the values are the names that learning rate schedulers use.
 LR_NAMES = {
     "initial_val": "initial_learning_rate",
     "end_val": "end_learning_rate",
@@ -33,7 +33,7 @@ INNER_NAMES = {lr_name: name for name, lr_name in LR_NAMES.items()}
 
 
 def _inner(context: ConfigContext, suffix: str, entry: Entry, tags: Any) -> CerebrasSchedule:
-    """Return the schedule of a scheduler inside another one."""
+    """Return the schedule of a scheduler inside another scheduler."""
     prefix, _, name = entry.type.rpartition(".")
     if prefix != "cerebras":
         raise ValueError(
@@ -113,7 +113,7 @@ WITHOUT_SUFFIX: dict[str, EntryType] = {
 
 
 def _inner_type(name: str, suffix: str) -> EntryType:
-    """Return the type of a scheduler inside another one, for learning rates (``"LR"``) or weight decays (``"WD"``)."""
+    """Return the type of a scheduler inside another, for learning rates (``"LR"``) or weight decays (``"WD"``)."""
     row, names = WITHOUT_SUFFIX[name], LR_NAMES if suffix == "LR" else {}
     renamed = {names.get(key, key): one for key, one in row.arguments.items()}
     of_lr = {**(OF_LR_LEAVES if name in LEAVES else {}), **(OF_LAMBDA_LR if name == "Lambda" else {})}
@@ -139,7 +139,7 @@ INNER_TYPES["LR"]["ChainedScheduler"] = INNER_TYPES["LR"]["ChainedLR"]
 
 
 def _outermost(row: EntryType, suffix: str) -> EntryType:
-    """Return the type of a scheduler that is in no other one, from the type of the same scheduler inside another."""
+    """Return the type of an outermost scheduler from the type of the same scheduler inside another scheduler."""
 
     def entry_schedule(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         if context.epoch_length is not None:
@@ -160,7 +160,7 @@ TYPES = {name: _outermost(row, suffix) for suffix, rows in INNER_TYPES.items() f
 
 
 def _groups_with_tags(groups: Sequence[Group], tags: object) -> tuple[bool, ...] | None:
-    """Return for each param group whether it has one of the tags; None if ``tags`` is None."""
+    """Return, for each param group, whether the group has one of the tags; return None if ``tags`` is None."""
     wanted = _tag_set(tags)
     if wanted is None:
         return None

@@ -1,8 +1,8 @@
 """The types for Composer's schedulers, by their classes and by the names of LLM Foundry.
 
-The value at event i is that of batch i, so events are iterations. Times are batches (``100ba``), epochs (``3ep``, which
-need ``epoch_length``) or a part of the run (``0.02dur``); samples and tokens are refused. The length of the run is
-``max_duration`` beside the schedulers, or else the length given to ``configure_scheduler``.
+The value at event i is Composer's value at batch i, so events are iterations. Times are batches (``100ba``), epochs
+(``3ep``, which need ``epoch_length``) or a part of the run (``0.02dur``); samples and tokens are refused. The length of
+the run is ``max_duration`` beside the schedulers, or else the length given to ``configure_scheduler``.
 
 ``scale_warmup`` has no effect, because a ``scale_schedule_ratio`` other than 1 is refused. Deviation:
 ``CosineAnnealingWarmRestartsScheduler`` accepts only whole ``t_mult``.
@@ -88,7 +88,7 @@ class _Clock:
         if a.scale_schedule_ratio != 1:
             raise ValueError(f"['scale_schedule_ratio'] must be 1, given {a.scale_schedule_ratio}")
         self.length, self.run = context.epoch_length, context.run.steps
-        self.epochs = context.run.max_epochs  # from the context: a part of a run in epochs is rounded in another way
+        self.epochs = context.run.max_epochs  # a part of the run is rounded in another way if the run is in epochs
         if a.max_duration is not None:
             own, unit = parsed("max_duration", a.max_duration)
             self.epochs = int(own) if unit == "ep" else None

@@ -1,17 +1,17 @@
-"""The types for DeepSpeed's schedulers, as the block ``scheduler`` of a ``ds_config.json`` names them.
+"""The types for DeepSpeed's schedulers, which the block ``scheduler`` of a ``ds_config.json`` names.
 
 DeepSpeed writes the first value when it constructs the scheduler, and writes step 0 of the formula after step 0 of the
-optimizer. So event 0 has the first value, and event i has the formula's value at i - 1: a warm-up from 0 has two events
-at 0. The values are those of version 0.19.6. Versions before 0.15.3 trained step 0 with the optimizer's own value.
-Versions before 0.17.2 warmed up to 0.001 if ``warmup_max_lr`` was missing.
+optimizer. So event 0 has the first value, and each later event i has the value of the formula at i - 1: a warm-up from
+0 begins with two events at 0. The values are those of version 0.19.6. Versions before 0.15.3 trained step 0 with the
+optimizer's own value. Versions before 0.17.2 warmed up to 0.001 if ``warmup_max_lr`` was missing.
 
 Differences: ``OneCycle`` does not change the second of the betas, which DeepSpeed sets to 0.99. A ``warmup_num_steps``
-of 0 means 2, as in versions before 0.19.3; later versions refuse it. Stairs of ``OneCycle`` have an effect, as in
+of 0 means 2, as in versions before 0.19.3; later versions refuse it. The stairs of ``OneCycle`` have an effect, as in
 versions since 0.19.4.
 
-``"auto"`` is replaced as transformers' Trainer does it: ``warmup_max_lr`` by the learning rate, ``warmup_min_lr`` by 0,
-``total_num_steps`` by the steps of the run. An automatic ``warmup_type`` is logarithmic: DeepSpeed does not know
-``"auto"`` and uses its default.
+``"auto"`` is replaced by the value that transformers' Trainer would fill in: ``warmup_max_lr`` by the learning rate,
+``warmup_min_lr`` by 0, ``total_num_steps`` by the steps of the run. If ``warmup_type`` is ``"auto"``, the warm-up is
+logarithmic, because DeepSpeed uses its default for unknown types.
 """
 
 from collections.abc import Callable
@@ -55,12 +55,12 @@ AUTO = "auto"
 
 
 def _or_auto(check: Check) -> Check:
-    """Return a check that a value passes another check or is ``"auto"``."""
+    """Return a check that accepts ``"auto"`` and the values that another check accepts."""
     return lambda name, value: AUTO if value == AUTO else check(name, value)
 
 
 def _rising(start: Number, end: Number, a: SimpleNamespace) -> tuple[Schedule, int]:
-    """Return the warm-up and its number of steps."""
+    """Return the schedule of the warm-up, and its number of steps."""
     if a.warmup_num_steps == AUTO:
         raise ValueError(
             "['warmup_num_steps'] must be a number of steps, given 'auto': write the warmup_steps of the "
@@ -145,7 +145,7 @@ def _one_cycle(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _line(start: Number, rate: float, steps: float) -> Schedule:
-    """Return the line ``start * (1 + rate * i / steps)``, which ends so late that it is endless in practice."""
+    """Return the line ``start * (1 + rate * i / steps)``, which is so long that no run reaches its end."""
     times = 1 + rate * (ENDLESS / steps)
     end: Number = start * times if isinstance(start, float | int) else [one * times for one in start]
     return Anneal(start, end, ENDLESS)

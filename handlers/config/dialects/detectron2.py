@@ -1,14 +1,14 @@
 """The types for the section ``SOLVER`` of detectron2's configs, and for fvcore's schedulers in its lazy configs.
 
-The value at event i is that of iteration i. Keys that a config leaves out have detectron2's own defaults: ``MAX_ITER``
-40000, ``BASE_LR`` 0.001, ``STEPS`` (30000,), and a linear warm-up of 1000 iterations from 0.001. ``WarmupPolyLR`` is
-the scheduler of detectron2's project DeepLab. If the param groups have several learning rates and ``BASE_LR`` is one of
-them, each group keeps its own. After ``MAX_ITER`` the value stays; detectron2 itself fails there with
-``WarmupStepWithFixedGammaLR``, because it looks for one more value.
+The value at event i is detectron2's value at iteration i. Keys that a config leaves out have detectron2's defaults:
+``MAX_ITER`` 40000, ``BASE_LR`` 0.001, ``STEPS`` (30000,), and a linear warm-up of 1000 iterations from 0.001.
+``WarmupPolyLR`` is the scheduler of detectron2's project DeepLab. If the param groups have several learning rates and
+``BASE_LR`` is one of them, each group keeps its own learning rate. After ``MAX_ITER`` the value stays; with
+``WarmupStepWithFixedGammaLR``, detectron2 itself fails after ``MAX_ITER``.
 
 maskrcnn-benchmark and version 1 of detectron2's configs have the same keys with other defaults. A config with
-``VERSION: 2`` or ``MODEL.WEIGHTS`` is one of detectron2. Any other config is refused if it has ``MODEL.WEIGHT``, and
-else must give the length and the factor of the warm-up. Two things have no effect: keys of ``SOLVER`` that are not
+``VERSION: 2`` or ``MODEL.WEIGHTS`` belongs to detectron2. Any other config is refused if it has ``MODEL.WEIGHT``; if
+not, it must give the length and the factor of the warm-up. Two things have no effect: keys of ``SOLVER`` that are not
 about the learning rate, and ``REFERENCE_WORLD_SIZE``, by which detectron2 adapts the learning rate to the number of
 processes.
 """
@@ -49,7 +49,7 @@ from .language_model_parts import after, needed_steps
 
 # A key of SOLVER that contains one of these words is about the learning rate.
 WORDS = re.compile(r"(^|_)(LR|LRS|WARMUP|EPOCHS?|SCHED|SCHEDULER|POLICY|POLY|COSINE|CYCLES?|DELAY|GAMMAS?|STEP)(_|$)")
-FACTORS = ("BIAS_LR_FACTOR", "BACKBONE_MULTIPLIER")  # factors of the learning rates of some param groups
+FACTORS = ("BIAS_LR_FACTOR", "BACKBONE_MULTIPLIER")  # these keys are factors of the learning rates of some param groups
 
 
 def _steps(name: str, value: Any) -> list[int]:
@@ -174,7 +174,7 @@ def _of_node(context: ConfigContext, node: Node, max_iter: int | None) -> EntryS
 
 
 def _outermost(row: EntryType) -> EntryType:
-    """Return the type of a scheduler that is in no other one, from the type of the same scheduler inside another."""
+    """Return the type of an outermost scheduler from the type of the same scheduler inside another scheduler."""
 
     def entry_schedule(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         return _of_node(context, row.build(context, a), a.max_iter)

@@ -1,16 +1,16 @@
-"""The types for fairseq's schedules, as the section ``lr_scheduler`` of its configs has them.
+"""The types for fairseq's schedules, which the section ``lr_scheduler`` of its configs names.
 
-The value at event i is the value that ``step_update(i)`` sets, with which update i + 1 trains. ``lr`` and
-``max_update`` are keys of the section ``optimization``. A list of learning rates has one for each epoch. Such a list
-and ``force_anneal`` need ``epoch_length``.
+The value at event i is the value that ``step_update(i)`` sets; update i + 1 trains with it. ``lr`` and ``max_update``
+are keys of the section ``optimization``. A list of learning rates has one learning rate for each epoch. Such a list and
+``force_anneal`` need ``epoch_length``.
 
-As in fairseq, a polynomial decay has the second learning rate of a list in the first epoch. Its warm-up begins at 0,
-and the warm-up of a fixed schedule at ``lr / warmup_updates``.
+As in fairseq, a polynomial decay has the second learning rate of a list in the first epoch. The warm-up of a polynomial
+decay begins at 0, and the warm-up of a fixed schedule begins at ``lr / warmup_updates``.
 
-Deviations: With ``t_mult``, a cosine starts each later period from the top; fairseq computes a logarithm, which may
-round to the end of the period before. The sum of ``phase_ratio`` may differ from 1 by a rounding error. Three settings
-are refused: ``force_anneal`` of a polynomial decay, ``t_mult`` below 1, and a warm-up of 0 updates before an inverse
-square root, for which fairseq divides by 0.
+Deviations: With ``t_mult``, a cosine starts each later period from the top; fairseq rounds a logarithm, and its value
+at this step may be the end of the period before. The sum of ``phase_ratio`` may differ from 1 by a rounding error.
+Three settings are refused: ``force_anneal`` of a polynomial decay, ``t_mult`` below 1, and a warm-up of 0 updates
+before an inverse square root, because fairseq would divide by 0.
 """
 
 import math
@@ -58,7 +58,7 @@ from .language_model_parts import after, annealed, needed_steps
 
 
 def rates(name: str, value: Any) -> list[float]:
-    """Check learning rates: a number, a list of numbers, or a text with commas between numbers. Return a list."""
+    """Check learning rates: a number, a list of numbers, or a string of numbers with commas. Return a list."""
     if isinstance(value, str):
         try:
             value = [float(one) for one in value.split(",")]
@@ -98,7 +98,7 @@ def _entry(context: ConfigContext, schedule: Schedule, **more: Any) -> EntrySche
 
 
 def _warmed_up(a: SimpleNamespace, least: float, top: float, rest: Schedule) -> Schedule:
-    """Return a schedule after a linear warm-up from ``warmup_init_lr``, or from ``least`` if that is negative."""
+    """Return a linear warm-up from ``warmup_init_lr``, or from ``least`` if that is negative, and then ``rest``."""
     low = least if a.warmup_init_lr < 0 else a.warmup_init_lr
     return after([(Anneal(low, top, a.warmup_updates), a.warmup_updates)] if a.warmup_updates else [], rest)
 

@@ -1,12 +1,12 @@
 """The types for configs of fairseq: sections with ``lr_scheduler`` and its ``_name``, or flags of the command line.
 
 A section ``lr_scheduler`` stands beside a section ``optimization``. With ``pass_through`` and a composite optimizer,
-the schedule is that of the optimizer's groups, which must all have the same schedule.
+the groups of the optimizer give the schedule, and must all give the same schedule.
 
 Some keys have no effect: ``stop_min_lr``, which ends a run; ``min_lr`` and ``lr_shrink`` of schedules that do not use
-them, since older versions gave them to all schedules; and ``reset_lr_scheduler``, ``update_freq`` and
+them, because older versions had these flags for all schedules; and ``reset_lr_scheduler``, ``update_freq`` and
 ``warmup_iterations``, which are about other parts of training. The default of ``total_num_update`` is ``max_update``,
-as in the present version.
+as in the latest version of fairseq.
 """
 
 from collections.abc import Mapping
@@ -32,13 +32,13 @@ NAMES = {
     "tri_stage": "TriStageLRSchedule",
     "triangular": "TriangularLRSchedule",
 }
-MISSING = "???"  # OmegaConf writes this for a value that the command line gives
+MISSING = "???"  # OmegaConf writes this text in place of a value that the command line must give
 IGNORED = ("stop_min_lr", "reset_lr_scheduler", "warmup_iterations", "update_freq")
-OF_ALL = ("min_lr", "lr_shrink")  # older versions gave these flags to all schedules
-# These sections give arguments that the section of the schedule leaves out.
+OF_ALL = ("min_lr", "lr_shrink")  # older versions had these flags for all schedules
+# If the section of the schedule leaves out arguments, these sections give them.
 OF_OPTIMIZATION = ("lr", "max_update", "max_epoch")
 ELSEWHERE = {"optimization": OF_OPTIMIZATION, "checkpoint": ("maximize_best_checkpoint_metric",)}
-# Other libraries have a schedule's name under this key too. One of these keys shows a config of fairseq.
+# Other libraries have a schedule's name under this key too. A config with one of these keys belongs to fairseq.
 SHOWN_BY = (
     "force_anneal",
     "lr_deacy_period",

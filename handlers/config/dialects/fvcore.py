@@ -1,7 +1,7 @@
 """The types for fvcore's parameter schedulers, which map the progress of a run to a factor.
 
-The progress at event i is ``i / events``. fvcore adds 1e-6 to a progress before it compares it with a step. So a step
-comes some events earlier in a run of a million events or more. After the last event the value stays.
+The progress at event i is ``i / events``. fvcore adds 1e-6 to the progress before it compares the progress with a step.
+So in a run of a million events or more, a step comes some events earlier. After the last event the value stays.
 """
 
 import bisect
@@ -42,7 +42,7 @@ from lehr.handlers.schedules import (
 
 from .language_model_parts import annealed
 
-EPSILON = 1e-6  # fvcore adds this to a progress before it compares it
+EPSILON = 1e-6  # fvcore adds this number to a progress before a comparison
 MOST_VALUES = 10_000
 
 
@@ -51,11 +51,11 @@ class RunPart:
     """The part of a run in which a scheduler is used.
 
     Args:
-        begin: the time in events at which the scheduler's progress is 0, not necessarily whole.
-        stop: the time in events at which its progress is 1, not necessarily whole.
+        begin: the time in events at which the progress of the scheduler is 0; it may have a fraction.
+        stop: the time in events at which the progress of the scheduler is 1; it may have a fraction.
         first: the first event of the part.
         last: the event after the last event of the part.
-        where: returns the scheduler's progress at an event, computed as in fvcore.
+        where: a function that returns the progress of the scheduler at an event, computed as in fvcore.
     """
 
     begin: float
@@ -65,7 +65,7 @@ class RunPart:
     where: Callable[[int], float]
 
     def first_event(self, is_reached: Callable[[float], bool]) -> int:
-        """Return the first event of the part whose progress passes ``is_reached``."""
+        """Return the first event of the part for whose progress ``is_reached`` returns True."""
         events = range(self.first, self.last)
         return self.first + bisect.bisect_left(events, True, key=lambda event: is_reached(self.where(event)))
 
@@ -75,8 +75,9 @@ class Node:
     """A scheduler of fvcore.
 
     Args:
-        at: returns the factor at a progress.
-        schedule: makes the schedule for a part of the run. Its event 0 is the first event of the part.
+        at: a function that returns the factor at a progress.
+        schedule: a function that makes the schedule for a part of the run. Event 0 of the schedule is the first event
+            of the part.
     """
 
     at: Callable[[float], float]
@@ -84,7 +85,7 @@ class Node:
 
 
 def whole_run(events: int) -> RunPart:
-    """Return the whole run, as the part of a scheduler that is in no other one."""
+    """Return the whole run, which is the part of an outermost scheduler."""
     return RunPart(0.0, float(events), 0, events + 1, lambda event: event / events)
 
 
@@ -124,7 +125,7 @@ def _polynomial(context: ConfigContext, a: SimpleNamespace) -> Node:
 
 
 def _stairs(values: Sequence[float], index: Callable[[float], int]) -> Node:
-    """Return a scheduler of constant values in sequence; ``index`` returns the position in the list at a progress."""
+    """Return a scheduler of constant values in sequence; ``index`` returns the index of the value at a progress."""
 
     def schedule(part: RunPart) -> Schedule:
         first = index(part.where(part.first))
@@ -204,14 +205,14 @@ def composite(nodes: Sequence[Node], lengths: Sequence[float], scalings: Sequenc
 
 
 def _rescaled(part: RunPart, start: float, length: float) -> RunPart:
-    """Return the same part of a run with another progress: 0 at ``start`` and 1 at ``start + length``."""
+    """Return a part of a run with another progress, which is 0 at ``start`` and 1 at ``start + length``."""
     events, outer = part.stop - part.begin, part.where
     begin = part.begin + start * events
     return replace(part, begin=begin, stop=begin + length * events, where=lambda i: (outer(i) - start) / length)
 
 
 def with_warmup(node: Node, factor: float, length: float, method: str, rescale: bool) -> Node:
-    """Return a scheduler with detectron2's warm-up before it."""
+    """Return a scheduler that begins with detectron2's warm-up and continues with the scheduler of ``node``."""
     if not length:
         return node
     low, top = factor * node.at(0.0), node.at(0.0 if rescale else length)

@@ -1,16 +1,17 @@
-"""The types for Keras' schedules and its callbacks for the learning rate, in configs and in what Keras saves.
+"""The types for Keras' schedules and its callbacks for the learning rate, in configs and in saved objects.
 
-The value at event i is that of ``optimizer.iterations == i``. Values are float64; Keras computes in float32 by default.
-``initial_learning_rate`` sets the values, and the optimizer's own learning rate has no effect. ``ReduceLROnPlateau``
-and ``LearningRateScheduler`` count epochs. The saved forms ``{"module": ..., "class_name": ..., "config": ...}`` of
-Keras 3 and ``{"class_name": ..., "config": ...}`` of Keras 2 are read, also inside a saved optimizer. ``WarmUp`` is the
-schedule that transformers' ``create_optimizer`` puts around another schedule of Keras.
+The value at event i is Keras' value if ``optimizer.iterations == i``. Values are float64; Keras computes in float32 by
+default. ``initial_learning_rate`` sets the values, and the optimizer's own learning rate has no effect.
+``ReduceLROnPlateau`` and ``LearningRateScheduler`` count epochs. The saved forms
+``{"module": ..., "class_name": ..., "config": ...}`` of Keras 3 and ``{"class_name": ..., "config": ...}`` of Keras 2
+are read, also inside a saved optimizer. ``WarmUp`` is the schedule that transformers' ``create_optimizer`` puts around
+another schedule of Keras.
 
-Deviations: Whole numbers are not truncated, where Keras makes the values of ``initial_learning_rate=1`` or
-``values=[1, 0.1]`` whole. ``CosineDecayRestarts`` restarts at the first step of a cycle, which Keras may miss by a
-rounding error of its logarithm; a ``t_mul`` below 1 is refused. Without ``mode``, a metric whose name ends in "loss"
-should fall and a metric with "acc" in its name should rise. Other metrics need ``mode``, where Keras asks the metric
-itself. A first metric that is NaN counts as worse.
+Deviations: If arguments are whole numbers (``initial_learning_rate=1`` or ``values=[1, 0.1]``), values keep their
+fractions; Keras truncates them to whole numbers. ``CosineDecayRestarts`` restarts at the first step of a cycle, which
+Keras may miss by a rounding error of its logarithm; a ``t_mul`` below 1 is refused. Without ``mode``, a metric whose
+name ends in "loss" should fall and a metric with "acc" in its name should rise. Other metrics need ``mode``; Keras
+would read it from the metric itself. If the first metric is NaN, it counts as worse.
 """
 
 from collections.abc import Mapping
@@ -74,7 +75,7 @@ def _piecewise(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         raise ValueError(
             f"['values'] must have one value more than the {len(a.boundaries)} boundaries, given {shown(a.values)}"
         )
-    # The step of a boundary still has the value before it.
+    # At the step of a boundary, the value is still the value before the boundary.
     return counting_steps(context, PiecewiseConstant(a.values, [one + 1 for one in a.boundaries]), "Keras")
 
 
@@ -103,7 +104,7 @@ def _restarts(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     cycles = partial(Restarts, periods=a.first_decay_steps, period_mult=a.t_mul)
     if a.alpha == 0 or a.m_mul == 1:
         return counting_steps(context, cycles(top, low, restart_weights=a.m_mul), "Keras")
-    above = cycles(top - low, 0.0, restart_weights=a.m_mul)  # m_mul multiplies only the part above the lowest value
+    above = cycles(top - low, 0.0, restart_weights=a.m_mul)  # m_mul leaves the lowest value as it is
     return counting_steps(context, Mapped(above, partial(_plus, low)), "Keras")
 
 
@@ -121,7 +122,7 @@ def _plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         raise ValueError(f"['epsilon'] must be left out beside min_delta, given {a.epsilon}")
     metric = a.metric_name or a.monitor
     delta = next((abs(one) for one in (a.min_delta, a.epsilon) if one is not None), 1e-4)
-    # Keras reduces at the last metric of its patience. It also counts the last metric of its cool-down again.
+    # Keras reduces the value at the last metric of the patience, and counts the last metric of the cool-down twice.
     rule = (_mode(a, metric), a.factor, max(a.patience, 1) - 1, delta, "abs", max(a.cooldown - 1, 0), a.min_lr, 0.0)
     return EntrySchedule(
         context,
@@ -145,7 +146,7 @@ def _warm_up(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _schedule_in(context: ConfigContext, a: SimpleNamespace, key: str) -> Schedule:
-    """Return the schedule of an argument that is a mapping."""
+    """Return the schedule that an argument describes as a mapping."""
     known = {name: row for name, row in TYPES.items() if name not in CALLBACKS}
     entry = inner_entry(context, f"{a.where}[{key!r}]", getattr(a, key), "keras", known)
     return entry.starting_from(context.initial_value)
@@ -199,7 +200,7 @@ TYPES: dict[str, EntryType] = {
 
 
 def saved_name(name: str, module: Any) -> str:
-    """Return the import path of a saved class: of Keras, or of transformers for Keras.
+    """Return the import path of a saved class, which is of Keras or of transformers.
 
     >>> saved_name("CosineDecay", "keras.optimizers"), saved_name("CosineDecay", None), saved_name("Mine", "a")
     ('keras.CosineDecay', 'keras.CosineDecay', 'a.Mine')

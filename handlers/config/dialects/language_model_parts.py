@@ -47,8 +47,8 @@ def annealed(start: Number, end: Number, begin: float, stop: float, first: int, 
     Args:
         start: the value at the time ``begin``.
         end: the value from the time ``stop`` on.
-        begin: the time in events, not necessarily whole.
-        stop: the time in events, not necessarily whole.
+        begin: the time in events at which the curve begins; it may have a fraction.
+        stop: the time in events at which the curve ends; it may have a fraction.
         first: the event that is event 0 of the result.
         curve: the curve between ``begin`` and ``stop``.
     """
@@ -70,7 +70,7 @@ def after(parts: list[tuple[Schedule, int]], last: Schedule) -> Schedule:
 
 
 def whole_if_near(number: float) -> float:
-    """Return a number, rounded to a whole number if it differs from one only by a rounding error."""
+    """Return a number; if it differs from a whole number only by a rounding error, return the whole number."""
     return float(rounded_if_near(number))
 
 
@@ -90,7 +90,7 @@ def needed_steps(context: ConfigContext, key: str, given: Any, why: str) -> Any:
     """Return the steps of the run from an argument, or else from the context.
 
     Raises:
-        ValueError: both are unknown, or they differ; ``why`` says why the steps are needed.
+        ValueError: both are unknown, or they differ; ``why`` is the reason in the error.
     """
     steps = steps_of_run(context, key, given)
     if steps is None:
@@ -117,7 +117,7 @@ def counting_steps(
         context: the parameter.
         schedule: the schedule.
         library: the name of the library, for the error.
-        duration: the length in events. For None, or a number that is not whole, the entry has no length.
+        duration: the length in events. If it is None or has a fraction, the entry has no length.
 
     Raises:
         ValueError: the context has an ``epoch_length``.
@@ -147,7 +147,7 @@ def inner_entry(
 
 
 def rising(name: str, value: object, *, at_least: int = 0) -> list[int]:
-    """Check that a value is a list of at least ``at_least`` whole numbers, none less than the one before it."""
+    """Check that a value is a list of at least ``at_least`` whole numbers, each at least the number before it."""
     numbers = milestones(name, value)
     if numbers != sorted(numbers) or len(numbers) < at_least:
         rule = "rise" if numbers else f"have at least {at_least} in it"

@@ -54,9 +54,9 @@ class SchedulerType:
         module: the module of its class. The table is fixed: a name in a config never becomes the path of an import.
         durations: the schedule whose durations are also arguments of the scheduler. They are in epochs if the config
             has an ``epoch_length``.
-        counts_metrics: whether ``epoch_length`` changes nothing, because the scheduler counts metrics, or its durations
+        counts_metrics: whether ``epoch_length`` has no effect, because the scheduler counts metrics or its durations
             belong to other schedulers.
-        python_only: whether it needs an argument that is not data, such as a function.
+        python_only: whether the scheduler needs an argument that is not data, such as a function.
     """
 
     module: str
@@ -113,7 +113,7 @@ def class_of(name: str) -> Any:
 
 
 def arguments_of(name: str) -> dict[str, Any]:
-    """Return the names of a scheduler's arguments with their default values; ``REQUIRED`` for no default."""
+    """Return the names of a scheduler's arguments with their default values; ``REQUIRED`` means no default."""
     cls = class_of(name)
     _, *parameters = inspect.signature(cls.__init__).parameters.values()
     found = {one.name: one.default for one in parameters if one.kind is not one.VAR_KEYWORD}
@@ -132,7 +132,7 @@ def lehr_scheduler(context: ConfigContext, entry: Entry, nested: Nested) -> Base
     Args:
         context: the parameter that the entry schedules.
         entry: the entry.
-        nested: makes a scheduler from a context, the path to a config inside the entry, and the config.
+        nested: a function that makes a scheduler from a context, the path to a config inside the entry, and the config.
     """
     where, name = entry.where, entry.type
     arguments, values = arguments_of(name), dict(entry.values)
@@ -178,7 +178,7 @@ def _refuse_same_target(where: str, schedulers: list[Any]) -> None:
 
 
 def _argument(context: ConfigContext, where: str, key: str, value: Any, nested: Nested) -> Any:
-    """Return the value of an argument, in which mappings become schedulers and schedules."""
+    """Return the value of an argument; mappings in it become schedulers and schedules."""
     inner = f"{where}[{key!r}]"
     if key == "schedulers":
         return [nested(context, f"{inner}[{at}]", one) for at, one in enumerate(nonempty_list(inner, value))]
@@ -195,7 +195,7 @@ def _argument(context: ConfigContext, where: str, key: str, value: Any, nested: 
 
 
 def _made(where: str, value: Any) -> Any:
-    """Return a value in which mappings become schedules and curves."""
+    """Return a value; mappings in it become schedules and curves."""
     if isinstance(value, list | tuple) and any(isinstance(one, Mapping) for one in value):
         return [_made(f"{where}[{at}]", one) for at, one in enumerate(value)]
     if not isinstance(value, Mapping):

@@ -1,8 +1,8 @@
-"""The type for the flags of Megatron-LM: ``OptimizerParamScheduler``, as the training script makes it.
+"""The type for the flags of Megatron-LM, from which the training script makes an ``OptimizerParamScheduler``.
 
-The value at event i is that of iteration i, counted from 0. ``weight_decay_incr_style`` also schedules the weight
-decay. The keys ``max_lr``, ``min_lr`` and ``wd_mult`` of a param group have the same meaning as in Megatron. If only
-some groups have a weight decay of 0, these groups keep 0.
+The value at event i is Megatron's value at iteration i, counted from 0. ``weight_decay_incr_style`` also schedules the
+weight decay. The keys ``max_lr``, ``min_lr`` and ``wd_mult`` of a param group have the same meaning as in Megatron. If
+only some groups have a weight decay of 0, these groups keep 0.
 
 Three flags about loading a checkpoint have no effect: ``override_opt_param_scheduler``,
 ``use_checkpoint_opt_param_scheduler`` and ``no_load_lr_state``. Deviation: a run without ``train_iters`` is legal if no
@@ -42,7 +42,7 @@ LAST_CURVES: dict[str, Curve] = {**CURVES, "exponential": Exponential(0.5), "min
 
 
 def _lengths(context: ConfigContext, a: SimpleNamespace) -> None:
-    """Set the lengths of the warm-up, the decay and its last phase, in iterations, which need not be whole."""
+    """Set the lengths of the warm-up, the decay and its last phase, in iterations; a length may have a fraction."""
     in_samples = a.train_iters is None and a.train_samples is not None
     unit, other = ("samples", "iters") if in_samples else ("iters", "samples")
     for key in (f"lr_decay_{other}", f"lr_warmup_{other}", f"lr_wsd_decay_{other}"):
@@ -112,7 +112,7 @@ def _rates(a: SimpleNamespace, top: Number, low: Any) -> Schedule:
 
 
 def _inverse_square_root(a: SimpleNamespace, top: Number, first: int) -> Schedule:
-    """Return the decay from an event on. Without a warm-up, Megatron counts samples from the first sample on."""
+    """Return the decay from event ``first`` on. Without a warm-up, Megatron counts samples from the first sample on."""
     if first > 1 or a.warmup >= 1:
         return PowerDecay((np.asarray(top) * math.sqrt(a.warmup / first)).tolist(), first)
     size = _batch_size(a, "an inverse square root without a warm-up depends on it")

@@ -21,7 +21,7 @@ def _linear_interval(context: ConfigContext, window: StepWindow, a: SimpleNamesp
     if not times:
         raise ValueError(f"['interval'] must be at most the {window.steps} steps of the window, given {a.interval}")
     line = Anneal(a.start_factor, a.end_factor, times * a.interval)
-    # The first step multiplies the value before it. The other steps write the line, which is one step behind.
+    # The first step multiplies the value before it. The other steps write the value of the line one step earlier.
     moved = Shift(Window(line, interval=a.interval), by=-1)
 
     def starting_from(value: Number) -> Schedule:

@@ -1,6 +1,6 @@
 """The types for mmcv 1.x's hooks of learning rate and momentum: ``lr_config`` and ``momentum_config`` of a file.
 
-The values are those of mmcv 1.7. Deviations: after the last iteration of the run, values stay, where mmcv raises an
+The values are those of mmcv 1.7. Deviations: after the last iteration of the run, values stay, while mmcv raises an
 error; the target ratios of cycles may be a list, because files have no tuples.
 """
 
@@ -41,7 +41,7 @@ def _of_policy(
         context: the parameter. ``"momentum"`` has its own policies.
         where: the path to the config.
         values: the policy and its arguments.
-        in_iterations: whether the runner counts iterations; None if the runner is unknown.
+        in_iterations: whether the runner counts iterations; None if this is unknown.
     """
     kind, known = ("momentum", MOMENTUM) if context.param_name == "momentum" else ("lr", LR)
     name = text(f"{where}['policy']", values.get("policy"))
@@ -115,7 +115,7 @@ def _warmup(context: ConfigContext, a: SimpleNamespace, by_epoch: bool) -> Sched
 
 
 def _of_file(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    """Return the schedules of a training file: of its learning rate, and of its momentum if it has one."""
+    """Return the schedules of a training file: for the learning rate, and for the momentum if the file has one."""
     in_iterations = _counts_iterations(a)
     made: list[EntrySchedule] = []
     for key, param_name in (("lr_config", "lr"), ("momentum_config", "momentum")):

@@ -77,7 +77,7 @@ def step_or_steps(name: str, value: object) -> int | list[int]:
 
 
 def two_ratios(name: str, value: object) -> tuple[float, float]:
-    """Check that a value is a ratio or a list of two ratios; return two. The second is by default 1e-5 of the first."""
+    """Check that a value is a ratio or a list of two, and return two; the second defaults to 1e-5 of the first."""
     given = value if isinstance(value, list | tuple) else [value]
     ratios = list_of_numbers(name, given)
     if not 1 <= len(ratios) <= 2:
@@ -90,7 +90,7 @@ def _times(value: Number, ratio: float) -> Any:
 
 
 def _target(base: Number, a: SimpleNamespace, name: str) -> Any:
-    """Return the end value, which is given itself or as a ratio of the initial value."""
+    """Return the end value, which is an argument, or follows from a ratio of the initial value."""
     floor, ratio = getattr(a, name), getattr(a, f"{name}_ratio")
     if (floor is None) == (ratio is None):
         raise ValueError(f"either {name} or {name}_ratio must be given, given {floor} and {ratio}")
@@ -219,7 +219,7 @@ MOMENTUM = {
         _step("min_momentum")),
 }
 # fmt: on
-# The table of types accepts the arguments of all policies. The policy that a config names checks its own.
+# The table of types accepts the arguments of all policies. Then the policy that a config names checks its arguments.
 OF_POLICIES: Arguments = {
     key: (unchecked, None) for policies in (LR, MOMENTUM) for one in policies.values() for key in one.arguments
 }

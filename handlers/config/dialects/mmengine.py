@@ -58,11 +58,11 @@ WINDOW: Arguments = {
 
 
 def _step_window(context: ConfigContext, a: SimpleNamespace) -> StepWindow:
-    """Return the window of an entry with the arguments of ``WINDOW``."""
+    """Return the window of an entry from the arguments of ``WINDOW``."""
     length = context.epoch_length
     of_run = context.run.epochs if a.by_epoch else context.run.steps
     a.has_end = a.end is not None or of_run is not None
-    if a.end is None:  # mmengine's runner also takes the end of the run
+    if a.end is None:  # as in mmengine's runner, the default is the end of the run
         a.end = of_run or ENDLESS
     if a.convert_to_iter_based:
         if not a.by_epoch:
@@ -85,12 +85,12 @@ def _step_window(context: ConfigContext, a: SimpleNamespace) -> StepWindow:
 def assigning(
     context: ConfigContext, window: StepWindow, starting_from: Callable[[Number], Schedule], rule: Callable[[], Rule]
 ) -> EntrySchedule:
-    """Return an entry that has its own values within its window, and before it keeps the given value."""
+    """Return an entry that has its own values within the window, and keeps the given value before the window."""
     return EntrySchedule(context, lambda value: window.in_events(starting_from(value), before=value), rule, window)
 
 
 def constant(window: StepWindow, a: SimpleNamespace) -> Schedule:
-    """Return factors: ``factor`` until the last step of a window, and 1 from that step on."""
+    """Return a schedule that is ``factor`` before the last step of a window, and 1 from the last step on."""
     last = window.steps - 1
     return PiecewiseConstant([a.factor, 1.0], [last]) if last else Constant(a.factor)
 
@@ -120,7 +120,7 @@ def _cosine(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> E
 
 
 def cosine_of(context: ConfigContext, window: StepWindow, a: SimpleNamespace, end: Number) -> EntrySchedule:
-    """Return an entry of half cosines to an end value and back, each as long as ``T_max`` or the window."""
+    """Return an entry of half cosines to an end value and back; each half is as long as ``T_max`` or the window."""
     length = (a.T_max or 0) * window.scale or whole_window(window, a).steps
     initial = initial_value(context)
     lowest = _first_lowest(length, window.steps)
@@ -140,8 +140,8 @@ def cosine_of(context: ConfigContext, window: StepWindow, a: SimpleNamespace, en
 
 
 def _first_lowest(length: float, steps: int) -> int | None:
-    """Return the first step at which a cosine is at its end value; None if it has no such step before ``steps``."""
-    odd = np.arange(1, 1000, 2) * length  # a length such as 2.4 has a whole multiple soon or never
+    """Return the first step, less than ``steps``, at which a cosine is at its end value; None if there is none."""
+    odd = np.arange(1, 1000, 2) * length  # a length such as 2.4 has a small whole multiple or none
     whole = odd[(np.abs(odd - np.round(odd)) < 1e-9 * odd) & (odd < steps)]
     return int(np.round(whole[0])) if whole.size else None
 
@@ -194,7 +194,7 @@ def _one_cycle(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -
 
 
 def initial_value(context: ConfigContext) -> Number:
-    """Return the initial value of the param groups: that of an earlier one-cycle for ``"lr"``, or the present value."""
+    """Return the present values of the param groups, or for ``"lr"`` the initial value of an earlier one-cycle."""
     given = context.left or {}
     return given.get("initial_value", context.initial_value) if context.param_name == "lr" else context.initial_value
 
@@ -215,7 +215,7 @@ def _reduce_on_plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySched
         raise ValueError(f"['end'] must be more than begin, {a.begin}, given {a.end}")
     a.mode, worst = ("min", 1e9) if a.rule == "less" else ("max", -1e9)
     a.threshold_mode, a.min_lr, a.metric_name = a.threshold_rule, a.min_value, a.metric_name or a.monitor
-    # mmengine's counter of steps is one more than the number of metrics.
+    # mmengine counts one step more than there are metrics.
     begin = max(a.begin - 1, 0)
     return plateau(context, a, context.every, begin=begin, end=a.end - 1, initial_best=worst)
 
@@ -272,7 +272,7 @@ WITHOUT_SUFFIX = {
 
 
 def of_param(entry_type: EntryType, param_name: str) -> EntryType:
-    """Return a type of entry for one parameter, which ``param_name`` of a config does not change."""
+    """Return a type of entry that always schedules ``param_name``, for any ``param_name`` of a config."""
     return replace(entry_type, build=lambda context, a: entry_type.build(context.of(param_name), a))
 
 

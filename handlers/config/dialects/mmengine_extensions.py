@@ -1,8 +1,8 @@
 """The types for parameter schedulers that mmdet, mmpose, mmpretrain and mmyolo add to mmengine's.
 
 The values are those of mmdet 3.3, mmpose 1.3, mmpretrain 1.2 and mmyolo 0.6. After the warm-up of mmyolo's
-``YOLOv5ParamSchedulerHook``, each epoch has the factor of the epoch before. mmyolo does the same: its hook sets the
-learning rate at the end of an epoch, before it counts the epoch.
+``YOLOv5ParamSchedulerHook``, each epoch has the factor of the epoch before, as in mmyolo: the hook sets the learning
+rate at the end of an epoch, before it counts the epoch.
 """
 
 from dataclasses import dataclass

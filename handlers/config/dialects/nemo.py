@@ -1,13 +1,13 @@
-"""The types for NeMo's schedules, which its block ``sched:`` gives by their ``name``.
+"""The types for NeMo's schedules, which the block ``sched:`` of its configs names.
 
-The value at event i is that of step i. ``max_steps`` is a key of the block, or else of ``trainer``, or else the steps
-of the run. Some keys have no effect: ``t_max_epochs`` and others by which NeMo computes ``max_steps``, and the keys for
-Lightning.
+The value at event i is NeMo's value at step i. ``max_steps`` is read from the block, or else from ``trainer``; the
+default is the steps of the run. Some keys have no effect: ``t_max_epochs`` and others by which NeMo computes
+``max_steps``, and the keys for Lightning.
 
-Three schedules are as odd as in NeMo. ``CosineAnnealing`` with ``constant_steps``, and ``WarmupAnnealing`` after its
-warm-up, give all param groups the values of the first group. ``T5InverseSquareRootAnnealing`` ignores the learning
-rate. Deviations: a decay of 0 steps, for which NeMo divides by 0, is legal. Refused are ``constant_steps`` that leave
-no steps for the decay, and ``cycle`` without ``hold_steps``.
+Three schedules behave in unusual ways, as in NeMo. ``CosineAnnealing`` with ``constant_steps``, and ``WarmupAnnealing``
+after its warm-up, give all param groups the values of the first group. ``T5InverseSquareRootAnnealing`` ignores the
+learning rate. Deviations: a decay of 0 steps, for which NeMo divides by 0, is legal. Two settings are refused:
+``constant_steps`` that leave no steps for the decay, and ``cycle`` without ``hold_steps``.
 """
 
 from collections.abc import Callable
@@ -47,12 +47,13 @@ from lehr.handlers.schedules.arguments import Number
 
 from .language_model_parts import after, annealed, needed_steps, steps_of_run
 
-# Makes the schedule after the warm-up and the hold from the base value, the arguments, and its first event.
+# A function of the base value, the arguments and an event: it makes the schedule from this event on, after the warm-up
+# and the hold.
 Falling = Callable[[Number, SimpleNamespace, int], Schedule]
 
 
 def _steps(name: str, value: object) -> int | None:
-    """Check a number of steps. Return None for -1 (epochs are counted) and for ``???`` (the command line gives it)."""
+    """Check a number of steps; return None for -1 (epochs are counted) and for ``???`` (the command line gives it)."""
     if value == "???":
         return None
     steps = arguments.whole_number(name, value, at_least=-1)
@@ -64,7 +65,7 @@ def _times(value: Number, factor: float) -> Any:
 
 
 def _resolve(a: SimpleNamespace, key: str) -> int:
-    """Return a number of steps, which is given itself or as a fraction of the run."""
+    """Return a number of steps, which is an argument, or follows from a fraction of the run."""
     steps, ratio = getattr(a, f"{key}_steps"), getattr(a, f"{key}_ratio")
     if steps is not None and ratio is not None:
         raise ValueError(f"['{key}_ratio'] must be left out beside {key}_steps, given {ratio}")
@@ -72,7 +73,7 @@ def _resolve(a: SimpleNamespace, key: str) -> int:
 
 
 def _phases(base: Number, a: SimpleNamespace, falling: Falling) -> Schedule:
-    """Return a warm-up of ``warmup + 1`` events, a hold, the schedule until the last step, and ``min_lr``."""
+    """Return a sequence: a warm-up of ``warmup + 1`` events, a hold, the decay until the last step, and ``min_lr``."""
     parts: list[tuple[Schedule, int]] = []
     first = a.warmup + 1 if a.warmup else 0
     if first:
@@ -87,7 +88,7 @@ def _phases(base: Number, a: SimpleNamespace, falling: Falling) -> Schedule:
 
 
 def _row(description: str, own: Arguments, falling: Falling, *, hold: bool = False, least: float = 0.0) -> EntryType:
-    """Return a type of entry with a warm-up, which needs the steps of the run."""
+    """Return a type of entry that has a warm-up and needs the steps of the run."""
 
     def build(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         a.max_steps = needed_steps(context, "max_steps", a.max_steps, "min_lr holds after the last step")
@@ -167,9 +168,7 @@ def _noam(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 def _noam_hold(base: Number, a: SimpleNamespace, first: int) -> Schedule:
     if not a.warmup:
         raise ValueError("['warmup_steps'] must be at least 1, given 0")
-    begin = first - (
-        a.hold - a.warmup if a.hold else 0
-    )  # NeMo counts the events of the decay without those of the hold
+    begin = first - (a.hold - a.warmup if a.hold else 0)  # NeMo does not count the events of the hold in the decay
     level = _times(base, (a.warmup / begin) ** a.decay_rate)
     return Bounded(PowerDecay(level, begin, a.decay_rate), at_least=a.min_lr)
 

@@ -1,6 +1,6 @@
 """The types for the schedulers of OLMo-core, by their classes, and of OLMo 1, by their names.
 
-OLMo counts its first step as 1, so the value at event i is that of step i + 1. ``units: tokens`` needs the tokens of a
+OLMo counts steps from 1, so the value at event i is OLMo's value at step i + 1. ``units: tokens`` needs the tokens of a
 step: ``data_loader.global_batch_size`` of OLMo-core, or ``global_train_batch_size`` and ``model.max_sequence_length``
 of OLMo 1. Deviation: after the last step, and with a decay of 0 steps, the value stays.
 """
@@ -21,12 +21,12 @@ from lehr.handlers.schedules.arguments import Number
 
 from .language_model_parts import after, annealed, level_above
 
-# Makes a schedule from the learning rate and the number of steps, which is None if unknown.
+# A function that makes a schedule from the learning rate and the number of steps; the number is None if unknown.
 InSteps = Callable[[Number, float | None], Schedule]
 
 
 def _duration(name: str, value: object) -> float | None:
-    """Check the steps of a run: a number, or a mapping with ``value`` and ``unit``. Return None for other units."""
+    """Check the steps of a run: a number, or a mapping with ``value`` and ``unit``; return None for other units."""
     if isinstance(value, dict):
         unit, value = value.get("unit"), value.get("value")
         return arguments.number(name, value, above=0) if unit == "steps" else None
@@ -36,12 +36,12 @@ def _duration(name: str, value: object) -> float | None:
 
 
 def _fraction_or_none(name: str, value: object) -> float | None:
-    """Check a fraction; None is valid, because a config sets it to null when it gives steps."""
+    """Check a fraction; None is legal, because a config that gives steps sets the fraction to null."""
     return None if value is None else fraction(name, value)
 
 
 def _steps(a: SimpleNamespace, key: str, units: float | None, *names: str) -> float:
-    """Return a number of steps from an argument, under one of its names, or from a fraction of the run in its units."""
+    """Return a number of steps from an argument with one of ``names``, or from a fraction of ``units``."""
     part = getattr(a, f"{key}_fraction", None)
     given = [(name, getattr(a, name)) for name in names if getattr(a, name, None) is not None]
     if len(given) + (part is not None) != 1:
@@ -113,7 +113,7 @@ def _inverse_square_root(a: SimpleNamespace, base: Number, steps: float | None) 
 
 
 def _sequential(context: ConfigContext, a: SimpleNamespace) -> InSteps:
-    """Return a function that makes a sequence. Each scheduler starts from the last value of the one before it."""
+    """Return a function that makes a sequence; each scheduler starts from the last value of the scheduler before it."""
     given = a.schedulers_max if a.schedulers_max_steps is None else a.schedulers_max_steps
     entries = read_entries(f"{a.where}['schedulers']", a.schedulers)
     if not isinstance(given, list | tuple) or len(given) not in (len(entries) - 1, len(entries)):
@@ -166,7 +166,7 @@ def _tokens(a: SimpleNamespace) -> float:
 
 
 def _outermost(row: EntryType) -> EntryType:
-    """Return a type of entry whose event i is step i + 1."""
+    """Return a type of entry, of which the value at event i is the value of a schedule at step i + 1."""
 
     def outer(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         if context.epoch_length is not None and context.run.steps is None:

@@ -1,11 +1,12 @@
 """The types for the schedules of optax 0.2.8, which are the functions of ``optax.schedules``.
 
-The value at event i is that of the count i, with which optax calls a schedule for update i, counted from 0. Values are
-absolute: the optimizer's own learning rate has no effect. An optimizer of optax is read, too, if its ``learning_rate``
-is such a schedule. ``boundaries_and_scales`` is a mapping whose keys are steps; a step may be a text, as in JSON.
+The value at event i is the value of the schedule for the count i; optax counts updates from 0. Values are absolute: the
+optimizer's own learning rate has no effect. An optimizer of optax is also read if its ``learning_rate`` is such a
+schedule. ``boundaries_and_scales`` is a mapping whose keys are steps; a step may be a string, because JSON has no other
+keys.
 
-Deviations: A ``transition_steps`` of 0 or less is legal, and means a constant as in optax, which logs it.
-``join_schedules`` needs one boundary fewer than schedules, in rising order, where optax drops schedules without a
+Deviations: A ``transition_steps`` of 0 or less is legal and means a constant, as in optax, but nothing is logged.
+``join_schedules`` needs one boundary fewer than schedules, in rising order, while optax drops schedules without a
 warning. Negative boundaries, powers and decay rates are refused.
 """
 
@@ -65,7 +66,7 @@ def _scales(name: str, value: object) -> list[tuple[int, float]]:
 
 
 def _from(begin: float, before: float, schedule: Schedule) -> Schedule:
-    """Return a schedule that begins at event ``begin`` and has the value ``before`` until then."""
+    """Return a schedule that begins at event ``begin``; before this event, the value is ``before``."""
     return Concatenation([Constant(before), schedule], [int(begin)]) if begin > 0 else schedule
 
 
@@ -124,7 +125,7 @@ def _piecewise(a: SimpleNamespace) -> Schedule:
 
 
 def _interpolated(curve: Curve, init_value: float, scales: list[tuple[int, float]]) -> Schedule:
-    """Return a schedule that goes from value to value on a curve and then keeps the last value."""
+    """Return a schedule that moves from each value to the next on a curve, and then keeps the last value."""
     values = list(accumulate([init_value, *(factor for _, factor in scales)], mul))
     durations = [after - before for before, after in pairwise([0, *(step for step, _ in scales)])]
     parts: list[Schedule] = [
@@ -138,7 +139,7 @@ def _interpolate(a: SimpleNamespace) -> Schedule:
 
 
 def _one_cycle(curve: Curve, a: SimpleNamespace) -> Schedule:
-    # As in optax, a step has one factor: if several phases end at the same step, the last of them gives it.
+    # As in optax, a step has one factor: if several phases end at the same step, the last phase gives the factor.
     scales = {int(a.pct_start * a.transition_steps): a.div_factor}
     last = 1 / (a.div_factor * a.final_div_factor)
     if isinstance(curve, Linear):

@@ -1,14 +1,15 @@
 """The types for the schedulers of paddle.optimizer.lr, and for the section ``lr_scheduler`` of PaddleSeg's files.
 
-The value at event i is that after i calls of ``step()``. ``learning_rate`` sets the values, and the optimizer's own has
-no effect. With ``epoch_length`` a step is an epoch, as for torch. In a PaddleSeg file, which is recognised by its
-``iters``, a step is an iteration. There, the default of ``decay_steps`` is ``iters`` less ``warmup_iters``. Files of
-PaddleClas and PaddleDetection have their own types, ``paddle.PaddleClas`` and ``paddle.PaddleDetection``.
+The value at event i is paddle's value after i calls of ``step()``. ``learning_rate`` sets the values, and the learning
+rate of the optimizer has no effect. With ``epoch_length`` a step is an epoch, as for torch. In a PaddleSeg file, which
+is recognised by its ``iters``, a step is an iteration, and the default of ``decay_steps`` is ``iters`` minus
+``warmup_iters``. Files of PaddleClas and PaddleDetection have their own types, ``paddle.PaddleClas`` and
+``paddle.PaddleDetection``.
 
-Deviations: ``OneCycleLR`` keeps its last value, where paddle extrapolates for one step and then fails; its peak may be
+Deviations: ``OneCycleLR`` keeps its last value, while paddle extrapolates for one step and then fails; the peak may be
 at step 0. ``CosineAnnealingWarmRestarts`` in a ``LinearWarmup`` restarts at the first step of a cycle, which paddle may
 miss by a rounding error of its logarithm. ``ReduceOnPlateau`` is refused in two cases: with a ``cooldown``, in which
-paddle does not notice a better metric, and in a ``LinearWarmup``, which passes it the step instead of the metric.
+paddle does not notice a better metric, and in a ``LinearWarmup``, which passes the step instead of the metric.
 """
 
 import math
@@ -66,7 +67,7 @@ Made = Callable[[ConfigContext, SimpleNamespace], Schedule]
 
 
 def piecewise(boundaries: list[int], values: list[float]) -> Schedule:
-    """Return constant values in sequence. A boundary less than an earlier one has no effect; the last value stays."""
+    """Return constant values in sequence. A boundary below an earlier boundary has no effect; the last value stays."""
     if not boundaries or len(values) <= len(boundaries):
         raise ValueError(
             f"['values'] must be more than the boundaries, both at least 1, given {len(values)} and {len(boundaries)}"
@@ -77,14 +78,14 @@ def piecewise(boundaries: list[int], values: list[float]) -> Schedule:
 
 
 def warmed_up(start: float, end: float, steps: int, schedule: Schedule) -> Schedule:
-    """Return a linear warm-up and then another schedule, which starts from its own step 0."""
+    """Return a linear warm-up and then another schedule, which starts from step 0 of its own count."""
     if end <= start:
         raise ValueError(f"the warm-up must end above its start, {start}, given {end}")
     return Concatenation([Anneal(start, end, steps), schedule], [steps])
 
 
 def polynomial(start: float, a: SimpleNamespace, steps: int) -> Schedule:
-    """Return a polynomial decay to ``end_lr``, once or in longer and longer cycles."""
+    """Return a polynomial decay to ``end_lr``, once or in cycles that become longer."""
     return Anneal(start, a.end_lr, steps, Polynomial(a.power), "stretch" if a.cycle else "hold")
 
 
@@ -114,7 +115,7 @@ def cyclic(a: SimpleNamespace) -> Schedule:
 
 
 def multi_step(start: float, a: SimpleNamespace, steps: list[int]) -> Schedule:
-    """Return a schedule that is multiplied by gamma at each milestone."""
+    """Return a schedule whose value is multiplied by gamma at each milestone."""
     if any(later <= earlier for earlier, later in pairwise(steps)):
         raise ValueError(f"['milestones'] must rise, given {shown(a.milestones)}")
     return MultiStepDecay(start, a.gamma, steps)

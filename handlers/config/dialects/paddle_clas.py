@@ -1,10 +1,10 @@
 """The type ``paddle.PaddleClas``: the ``lr`` of PaddleClas' ``Optimizer``, with the epochs of ``Global``.
 
-The values are those of PaddleClas in October 2024. A step is an iteration, for which ``epoch_length`` must be given, or
-an epoch with ``by_epoch``. As in PaddleClas, the warm-up of ``Linear`` and the lengths of ``OneCycleLR`` and
-``CosineFixmatch`` count iterations even with ``by_epoch``. Files of PaddleOCR, which have ``Global: epoch_num``, are
-refused: its schedules have the same names and other values. ``ReduceOnPlateau`` is refused, too, because PaddleClas
-passes it the step instead of the metric after a warm-up.
+The values are those of PaddleClas in October 2024. With ``by_epoch``, a step is an epoch. Without it, a step is an
+iteration, and ``epoch_length`` must be given. As in PaddleClas, the warm-up of ``Linear`` and the lengths of
+``OneCycleLR`` and ``CosineFixmatch`` count iterations even with ``by_epoch``. Files of PaddleOCR, which have
+``Global: epoch_num``, are refused: PaddleOCR has schedules with the same names and other values. ``ReduceOnPlateau`` is
+refused as well, because after a warm-up PaddleClas passes the step instead of the metric.
 
 Deviation: ``OneCycleLR`` keeps its last value, as ``paddle.OneCycleLR`` does in lehr.
 """

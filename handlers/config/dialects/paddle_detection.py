@@ -69,7 +69,7 @@ def _detection(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _scheduler_of(where: str, given: Any) -> Entry:
-    """Return an entry without a prefix for a scheduler in the list, which has a tag, a ``name`` or a ``type``."""
+    """Return a scheduler in the list as an entry without a prefix; a tag, ``name`` or ``type`` gives its type."""
     if isinstance(given, Mapping) and len(given) == 1 and isinstance(next(iter(given.values())), Mapping | None):
         [(name, values)] = given.items()
         return read_entry(where, {**(values or {}), "type": name})
@@ -80,7 +80,7 @@ def _scheduler_of(where: str, given: Any) -> Entry:
 
 
 def _up(curve: Curve, context: ConfigContext, own: SimpleNamespace) -> Any:
-    """Return a function that makes the warm-up and its number of steps."""
+    """Return a function that makes the warm-up and returns it with its number of steps."""
 
     def made(a: SimpleNamespace) -> tuple[Schedule, int]:
         in_epochs = own.epochs is not None and own.epochs_first
@@ -91,7 +91,7 @@ def _up(curve: Curve, context: ConfigContext, own: SimpleNamespace) -> Any:
 
 
 def _after_warmup(a: SimpleNamespace, schedule: Schedule) -> Schedule:
-    """Return the warm-up, followed by a schedule that counts its events from the beginning of the warm-up."""
+    """Return the warm-up and then a schedule that counts events from the beginning of the warm-up."""
     return schedule if a.up is None else Concatenation([a.up, Shift(schedule, by=a.up_steps)], [a.up_steps])
 
 

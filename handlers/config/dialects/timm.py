@@ -62,7 +62,7 @@ def _restarts(value: Number, curve: Curve, a: SimpleNamespace) -> Schedule:
 def _multi_step(value: Number, a: SimpleNamespace) -> Schedule:
     if list(a.decay_t) != sorted(a.decay_t):
         raise ValueError(f"['decay_t'] must rise, given {a.decay_t}")
-    # timm multiplies one step before a milestone.
+    # timm multiplies the value one step before a milestone.
     return MultiStepDecay(value, a.decay_rate, [max(math.ceil(milestone) - 1, 0) for milestone in a.decay_t])
 
 
@@ -91,7 +91,7 @@ def _warmup_stable_decay(value: Number, a: SimpleNamespace) -> Schedule:
 
 @dataclass(frozen=True, repr=False)
 class UserDecay(Curve):
-    """A user's function of the progress, as a curve. The function returns what remains, from 1 to 0."""
+    """A curve from a user's function of the progress; the function returns the part that remains, from 1 to 0."""
 
     function: Callable[[float], float]
 
@@ -104,7 +104,7 @@ class UserDecay(Curve):
 
 
 def _with_warmup(schedule: Schedule, peak: Number, a: SimpleNamespace, prefix: bool) -> Schedule:
-    """Return a linear warm-up and then the schedule, from its event 0 if ``prefix``, or else from the present event."""
+    """Return a linear warm-up and then the schedule; the schedule begins at event 0 after the warm-up if ``prefix``."""
     if not a.warmup_t:
         return schedule
     later = schedule if prefix else Shift(schedule, by=a.warmup_t)
@@ -170,9 +170,9 @@ def _row(
 
     Args:
         description: one line that says how the value changes.
-        own: the arguments beside those that all types have.
+        own: the arguments of this type, without the arguments that all types have.
         schedule: makes the schedule from the initial value and the arguments.
-        starts_initial: whether event 0 without a warm-up has the initial value, even if the schedule has another one.
+        starts_initial: whether event 0 has the initial value if there is no warm-up and the schedule has another value.
         peak_on_curve: whether a warm-up without ``warmup_prefix`` ends at the value of the schedule.
     """
 
@@ -209,7 +209,7 @@ def _on_plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         begin=a.warmup_t,
     )
     # timm adds no noise to the warm-up of a plateau.
-    counts_epochs = a.warmup_t > 0 or a.noise_range_t is not None  # without both, the plateau counts its metrics itself
+    counts_epochs = a.warmup_t > 0 or a.noise_range_t is not None  # if both are unset, the plateau counts metrics
     whole = _with_noise(_with_warmup(plateau, value, a, True), 1 + a.warmup_t, a)
     whole = _in_events(context, whole, counts_epochs)
     return EntrySchedule(context, lambda value: whole, metric_name=a.metric_name, metric_every=context.every)

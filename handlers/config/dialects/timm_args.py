@@ -1,8 +1,8 @@
 """The type for the arguments of timm's training command, as in its ``args.yaml``.
 
 The schedule is that of timm's ``create_scheduler``. The values and the default values are those of timm 1.0 and its
-``train.py``. ``lr`` is absolute. Without ``lr``, the learning rate is the optimizer's, because timm's depends on the
-number of processes (``lr_base``, ``lr_base_size``). ``cooldown_epochs`` only make the run longer.
+``train.py``. ``lr`` is absolute. Without ``lr``, the learning rate is the optimizer's, because timm would compute it
+from the number of processes (``lr_base``, ``lr_base_size``). ``cooldown_epochs`` changes only the length of the run.
 """
 
 import math
@@ -81,7 +81,7 @@ def _create_scheduler(context: ConfigContext, a: SimpleNamespace) -> EntrySchedu
 
 
 def _own(context: ConfigContext, a: SimpleNamespace, every: int) -> dict[str, Any]:
-    """Return the arguments that only some of timm's classes have."""
+    """Return the arguments that depend on the class of the scheduler."""
     if a.sched in CYCLIC:
         cycles = {"cycle_mul": a.lr_cycle_mul, "cycle_decay": a.lr_cycle_decay, "cycle_limit": a.lr_cycle_limit}
         power = {"power": a.decay_rate} if a.sched == "poly" else {}  # timm has no other argument for the power
@@ -148,7 +148,7 @@ def _total_epochs(a: SimpleNamespace) -> int:
 
 
 def _whole(name: str, epochs: float, every: int) -> int:
-    """Return a number of epochs in epochs or updates, as an int.
+    """Convert a number of epochs to epochs or updates, as an int.
 
     Raises:
         ValueError: the number is not whole.

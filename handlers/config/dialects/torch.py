@@ -50,7 +50,7 @@ from lehr.handlers.schedules.one_cycle import cycle_length
 
 
 def _scaling(context: ConfigContext, factors: Schedule, steps: int | None = None) -> EntrySchedule:
-    """Return an entry that multiplies the initial value; ``steps`` is its length, or None for no length."""
+    """Return an entry that multiplies the initial value; ``steps`` is its length, or None if it has no length."""
     return scaling(context, factors, StepWindow(every=context.every), steps and steps * context.every)
 
 
@@ -70,7 +70,7 @@ def _assigning(
 
 
 def _checked_plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    # `Plateau` would use the name `min_value` in its error.
+    # The error of `Plateau` would have the name `min_value` in place of `min_lr`.
     same_groups({"min_lr": groups_of(a.min_lr), "the optimizer": len(context.initial_values)})
     return plateau(context, a, context.every)
 

@@ -34,7 +34,7 @@ def chain_of(context: ConfigContext, entries: Sequence[Entry]) -> EntrySchedule:
 
 
 def _schedule_of(context: ConfigContext, node: Node, steps: float = np.inf) -> EntrySchedule:
-    """Return the schedule of a nested entry: a formula, or torch's own schedulers if only they have the exact values.
+    """Return the schedule of a nested entry: a formula, or torch's own schedulers if no formula has the exact values.
 
     Args:
         context: the parameter that the entry schedules.
@@ -45,7 +45,7 @@ def _schedule_of(context: ConfigContext, node: Node, steps: float = np.inf) -> E
 
 
 def _shares_entries(node: Node) -> bool:
-    """Return whether several schedulers write bounds under the same keys of the param groups; the last one counts."""
+    """Return whether several schedulers write bounds under the same keys of the param groups, where the last wins."""
     names = [leaf.name for leaf in node.leaves]
     return sum(name in ("CyclicLR", "OneCycleLR") for name in names) > 1 or names.count("SWALR") > 1
 
@@ -55,7 +55,7 @@ def _chain(context: ConfigContext, node: Node, steps: float = np.inf) -> EntrySc
     schedules = [_first_from_base(one) for one in inner if one.schedule is not None]
     momenta = [one.momentum for one in schedules if one.momentum is not None]
     only_multiplies = len(schedules) == 1 or all(one.multiplies for one in schedules)
-    # With gamma=0, torch multiplies by 0 at each later step, even if another scheduler changed the 0 in between.
+    # With gamma=0, torch multiplies by 0 at each later step, even if another scheduler changed the value in between.
     has_rules = all(one.rule for one in schedules) and all(one.arguments.get("gamma") != 0 for one in inner)
     if len(schedules) < len(inner) or _shares_entries(node) or not (only_multiplies or has_rules):
         return _real(context, node, steps)
@@ -64,12 +64,12 @@ def _chain(context: ConfigContext, node: Node, steps: float = np.inf) -> EntrySc
 
 
 def _unchained(node: Node) -> list[Node]:
-    """Return the schedulers in a chain, including those in chains inside it."""
+    """Return the schedulers in a chain, also the schedulers in chains inside the chain."""
     return [leaf for one in node.inner for leaf in (_unchained(one) if one.name == "ChainedScheduler" else [one])]
 
 
 def _first_from_base(node: Node) -> EntrySchedule:
-    """Return the schedule of a leaf. A ``CyclicLR`` constructed after other schedulers begins with their value."""
+    """Return the schedule of a leaf; a ``CyclicLR`` that follows other schedulers begins with their value."""
     schedule = node.schedule
     assert schedule is not None
     if node.name != "CyclicLR" or schedule.context.base is None or schedule.rule is None:
@@ -120,14 +120,14 @@ def _sequence(context: ConfigContext, node: Node, steps: float) -> EntrySchedule
 
 
 def _first_of_sequence(entry: EntrySchedule, value: Number) -> Schedule:
-    """Return the first schedule, which starts from the last constructor's value but may return to its initial value."""
+    """Return the first schedule, which starts from ``value`` but may return to its own initial value."""
     if entry.rule is not None and value != entry.context.initial_value and isinstance(rule := entry.rule(), Approach):
         return Recursion(value, [entry.window.turn(rule)])
     return entry.starting_from(value)
 
 
 def _momentum(momenta: Sequence[Schedule | None], starts: Sequence[int]) -> Schedule | None:
-    """Return the momentum of a sequence. It is constant while a scheduler without momentum runs."""
+    """Return the momentum of a sequence; the momentum is constant while a scheduler without momentum runs."""
     given = [momentum for momentum in momenta if momentum is not None]
     if not given:
         return None

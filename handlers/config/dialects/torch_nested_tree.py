@@ -1,4 +1,4 @@
-"""Trees of entries that represent torch's SequentialLR and ChainedScheduler, with the initial values inside them."""
+"""Trees of entries that represent torch's SequentialLR and ChainedScheduler, with the initial values of each entry."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ class Node(TorchDescription):
     Args:
         where: the path to the entry in the config.
         left: the context with the initial values that the constructor of this entry leaves to the next scheduler.
-        schedule: the schedule of the entry if it contains no others; else None.
+        schedule: the schedule of the entry if it contains no other entries; None if it does.
     """
 
     where: str
@@ -33,12 +33,12 @@ class Node(TorchDescription):
 
     @property
     def leaves(self) -> list["Node"]:
-        """All entries inside it that contain no others, or the entry itself."""
+        """All entries inside this entry that contain no other entries, or the entry itself."""
         return [leaf for one in self.inner for leaf in one.leaves] if self.inner else [self]
 
 
 def _node(name: str, context: ConfigContext, a: SimpleNamespace) -> Node:
-    """Return the node of an entry that contains others."""
+    """Return the node of an entry that contains other entries."""
     entries = read_entries(f"{a.where}['schedulers']", a.schedulers)
     for entry in entries:
         if entry.type.rpartition(".")[0] != "torch":
@@ -80,7 +80,7 @@ def nodes_of(context: ConfigContext, entries: Sequence[Entry]) -> tuple[tuple[No
 
 
 def _left_by(name: str, context: ConfigContext, entry: Entry) -> ConfigContext:
-    """Return the context for the next scheduler: its initial values are those of the groups after this one was made."""
+    """Return the context for the next scheduler, with the values of the param groups after this scheduler was made."""
     groups, values = len(context.slot.groups()), entry.values
     if name == "OneCycleLR":
         first = np.asarray(values["max_lr"], dtype=np.float64) / values.get("div_factor", 25.0)
@@ -100,7 +100,7 @@ def refuse_later_failures(node: Node, steps: float) -> None:
             f"{node.where}['factor'] must be above 0 where torch combines it with others, since torch divides by it, "
             "given 0"
         )
-    begins = [0, *node.milestones] if node.milestones else [0] * len(node.inner)  # in a chain, all begin at once
+    begins = [0, *node.milestones] if node.milestones else [0] * len(node.inner)  # all schedulers of a chain begin at 0
     ends = [*node.milestones, np.inf] if node.milestones else [np.inf] * len(node.inner)
     for one, begin, end in zip(node.inner, begins, ends, strict=True):
         if begin < min(end, steps):

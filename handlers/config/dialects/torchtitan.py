@@ -1,9 +1,9 @@
 """The types for the section ``[lr_scheduler]`` of torchtitan: a warm-up, a stable phase and a decay.
 
-The value at event i is that of step i, counted from 0, as in torchtitan 0.1 to 0.3. In 0.1, ``min_lr_factor`` has the
+The value at event i is the value of torchtitan 0.1 to 0.3 at step i, counted from 0. In 0.1, ``min_lr_factor`` has the
 name ``lr_min``. The steps of the run are ``total_steps`` of the section, or else ``[training] steps``, or else the
-steps given to ``configure_scheduler``. Deviation: after the last step the learning rate stays, where torchtitan
-extrapolates. A config from before 0.1, which has ``[training] warmup_steps``, has a formula of its own.
+steps given to ``configure_scheduler``. Deviation: after the last step the learning rate stays, while torchtitan
+extrapolates. A config from before 0.1, which has ``[training] warmup_steps``, has another formula.
 """
 
 from types import SimpleNamespace

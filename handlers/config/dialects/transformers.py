@@ -54,7 +54,7 @@ def _after_warmup(schedule: Schedule, num_warmup_steps: int) -> Schedule:
 
 
 def _lowest(context: ConfigContext, a: SimpleNamespace) -> float:
-    """Return the lowest factor, from ``min_lr_rate`` or from the learning rate ``min_lr``."""
+    """Return the lowest factor, which ``min_lr_rate`` gives itself and ``min_lr`` gives as a learning rate."""
     if (a.min_lr is None) == (a.min_lr_rate is None):
         raise ValueError(f"either min_lr or min_lr_rate must be given, given {a.min_lr} and {a.min_lr_rate}")
     if a.min_lr_rate is not None:
@@ -101,7 +101,7 @@ def _warmup_stable_decay(context: ConfigContext, a: SimpleNamespace) -> Schedule
     if a.decay_type == "cosine":
         down = _waves(a.num_decay_steps, a.num_cycles, a.min_lr_ratio)
     up = Anneal(a.min_lr_ratio, 1.0, max(a.num_warmup_steps, 1), Reversed(CURVES[a.warmup_type]))
-    # If the run is too short for the warm-up and the decay, the decay begins at its step `missing`.
+    # If the run is too short for the warm-up and the decay, the first `missing` steps of the decay are left out.
     missing = max(-stable, 0)
     phases = [up, Constant(1.0), Shift(down, by=missing) if missing else down, Constant(a.min_lr_ratio)]
     return Concatenation(phases, [a.num_warmup_steps, max(stable, 0), max(a.num_decay_steps - missing, 0)])
@@ -207,7 +207,7 @@ TYPES = {
 
 
 def of_run(name: str, entry: Entry, context: ConfigContext) -> Entry:
-    """Return the entry with the steps of the run as training steps if it has none, as the Trainer does."""
+    """Return the entry; if it has no training steps, add the steps of the run, as the Trainer does."""
     needs_length = "num_training_steps" in TYPES[name].arguments and "num_stable_steps" not in entry.values
     if not needs_length or context.run.steps is None or entry.values.get("num_training_steps") is not None:
         return entry
@@ -215,7 +215,7 @@ def of_run(name: str, entry: Entry, context: ConfigContext) -> Entry:
 
 
 def by_short_name(name: str, entry: Entry) -> tuple[str, Entry]:
-    """Return the name and the entry after the arguments of ``get_scheduler`` are resolved.
+    """Return the name and the entry that the arguments of ``get_scheduler`` describe.
 
     ``name`` becomes the type, and the mapping ``scheduler_specific_kwargs`` is merged into the entry.
     """

@@ -3,17 +3,17 @@
 A config is recognised by ``lr_scheduler_type``. With ``dialect="hf"``, ``learning_rate`` or an argument of the warm-up
 is enough, and the schedule is then linear, as in the Trainer. Keys that are not about the schedule have no effect.
 
-The Trainer and this type agree on the following. A warm-up of a ratio is ``ceil(ratio * steps)`` steps long. A
-``warmup_steps`` below 1 is a ratio. If ``warmup_steps`` and ``warmup_ratio`` are given, ``warmup_steps`` is used
-(transformers 5.0 and 5.1 use the ratio, and later versions have no ``warmup_ratio``). The steps are ``max_steps``, or
-``ceil(num_train_epochs * epoch_length)``. ``constant`` has no warm-up. ``constant`` and ``constant_with_warmup`` ignore
-``lr_scheduler_kwargs``.
+The Trainer and this type agree on the following rules. A warm-up that is given as a ratio is ``ceil(ratio * steps)``
+steps long. A ``warmup_steps`` below 1 is a ratio. If ``warmup_steps`` and ``warmup_ratio`` are given, ``warmup_steps``
+is used (transformers 5.0 and 5.1 use the ratio, and later versions have no ``warmup_ratio``). The steps are
+``max_steps``, or ``ceil(num_train_epochs * epoch_length)``. ``constant`` has no warm-up. ``constant`` and
+``constant_with_warmup`` ignore ``lr_scheduler_kwargs``.
 
 If the mapping ``deepspeed`` has a scheduler, the Trainer uses that scheduler. If ``deepspeed`` is a path, the file is
 not read, and a warning says so.
 
-Differences: A run without ``max_steps`` and ``num_train_epochs`` has no default of 3 epochs. Without ``learning_rate``,
-the peak is the optimizer's own learning rate, and not 5e-5.
+Differences: If ``max_steps`` and ``num_train_epochs`` are missing, there is no default of 3 epochs. Without
+``learning_rate``, the peak is the optimizer's own learning rate, and not 5e-5.
 """
 
 import json
@@ -48,7 +48,7 @@ WITHOUT_KWARGS = ("constant", "constant_with_warmup")
 
 
 def _scheduler_type(name: str, value: object) -> str:
-    """Check the name of a schedule: a value of transformers' ``SchedulerType``, or the member as Python prints it."""
+    """Check the name of a schedule: a value of transformers' ``SchedulerType``, or the printed form of a member."""
     given = str.__str__(text(name, value))
     if given.startswith("SchedulerType."):
         member = given.partition(".")[2].lower()
@@ -57,7 +57,7 @@ def _scheduler_type(name: str, value: object) -> str:
 
 
 def _kwargs(name: str, value: object) -> dict[str, Any]:
-    """Check the keyword arguments of a schedule: a mapping, or a text in JSON."""
+    """Check the keyword arguments of a schedule, which are a mapping or a string in JSON."""
     if isinstance(value, str):
         try:
             value = json.loads(value)
@@ -116,7 +116,7 @@ def _warmup_steps(a: SimpleNamespace, length: int | None) -> int:
 
 
 def _metric_every(context: ConfigContext, a: SimpleNamespace, length: int | None) -> int:
-    """Return the steps between two evaluations, at which the Trainer passes its metric to the scheduler."""
+    """Return the steps between two evaluations; at each evaluation, the Trainer passes its metric to the scheduler."""
     strategy = a.eval_strategy or a.evaluation_strategy
     if strategy == "epoch":
         if context.run.epoch_length is None:
@@ -164,7 +164,7 @@ def _schedule(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _of_deepspeed(context: ConfigContext, a: SimpleNamespace, length: int | None) -> EntrySchedule:
-    """Return the schedule of the scheduler in ``deepspeed``, with the values that the Trainer fills in."""
+    """Return the schedule that the mapping ``deepspeed`` describes, with the values that the Trainer fills in."""
     where = f"{a.where}['deepspeed']['scheduler']"
     entry = read_entry(where, a.deepspeed["scheduler"])
     name = lookup(f"{where}['type']", entry.type.removeprefix("deepspeed."), deepspeed.TYPES)
