@@ -135,8 +135,8 @@ def check_plan(
             numbers; see :func:`dry_run`.
         jump_ratio: a number more than 1; a change from one phase to the next is a jump if the ratio of the two values
             is larger than this number.
-        progress: called with the number of simulated iterations; see :func:`dry_run`.
-        amounts: how much each iteration counts, for schedulers with a clock; see :func:`dry_run`.
+        progress: a function that is called with a number of simulated iterations; see :func:`dry_run`.
+        amounts: the amount that each iteration adds to the clocks of schedulers; see :func:`dry_run`.
         seconds_per_step: how long each iteration takes; see :func:`dry_run`.
 
     Returns:

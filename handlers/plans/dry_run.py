@@ -78,12 +78,12 @@ def dry_run(
             ignite's ``create_supervised_trainer`` got when it made the trainer, or 1 if it did not make the trainer.
         progress: a function, such as ``tqdm(...).update``, that is called with 1000 after every 1000 iterations; or
             None.
-        amounts: how much each iteration counts over all ranks, such as 524288 tokens, for schedulers with a
-            :class:`TokenClock` or another clock of batches. One number, or one for each iteration of the run; or a
-            mapping from clocks to such numbers. For a loop without an engine, give the numbers that the loop passes to
-            ``apply``.
+        amounts: the amount that each iteration adds to a :class:`TokenClock`, or to another clock of batches, over all
+            ranks, such as 524288 tokens. Give one number for all iterations, or a number for each iteration of the run,
+            or a mapping from clocks to such numbers. For a loop without an engine, give the numbers that the loop
+            passes to ``apply``.
         seconds_per_step: how long each iteration takes, in seconds, for schedulers with a :class:`TimeClock`: one
-            number, or one for each iteration.
+            number for all iterations, or a number for each iteration.
 
     Shapes: ``plan[name]`` is ``(max_epochs * epoch_length, groups)``, or ``(max_iters, groups)``.
 

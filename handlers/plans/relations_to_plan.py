@@ -55,7 +55,7 @@ class Count(NamedTuple):
 
 
 class _Search:
-    """Tries each relation between points and planned values."""
+    """Searches for each type of relation between points and planned values."""
 
     def __init__(self, points: Points, planned: Array, epoch_length: int | None) -> None:
         self.points, self.planned = points, planned

@@ -73,7 +73,7 @@ def past_ends(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def _past_end(checked: CheckedRun) -> Iterator[tuple[WrittenSchedule, float, float]]:
-    """Yield the learning rates of schedulers that are past the end of all their schedules, with two values of each."""
+    """Yield learning rates of schedulers past the end of all their schedules, with their present and highest value."""
     by_scheduler: dict[SimulatedScheduler, list[WrittenSchedule]] = defaultdict(list)
     for written in checked.run.written_schedules:
         if written.location.is_in_optimizer and written.location.key == "lr":

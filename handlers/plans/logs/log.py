@@ -63,8 +63,8 @@ class Log:
     Args:
         columns: for each name, its steps and its values, which are two sequences of the same length.
         counting: how the logger counts; None for steps from 0.
-        source: the name of the log, for texts.
-        decimals: the decimals to which the logger rounds; None if unknown.
+        source: the name of the log in texts about it.
+        decimals: the number of decimals to which the logger rounds; None if unknown.
         total_steps: the number of steps of the whole run; None if the log does not contain it.
 
     If a step occurs again, as after a resume, its later values replace the earlier values.
@@ -162,7 +162,7 @@ def rounding_of(values: Array, decimals: int | None = None) -> Rounding:
 
     Args:
         values: the values.
-        decimals: the decimals that the logger writes; None if unknown.
+        decimals: the number of decimals that the logger writes; None if unknown.
 
     Example:
         >>> rounding_of(np.array([1 / 3, 0.1])).words, rounding_of(np.float32([1 / 3, 0.1]).astype(float)).words

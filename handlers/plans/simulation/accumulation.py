@@ -35,7 +35,7 @@ class Accumulation:
         return self.by_optimizer.get(wrapped_optimizer(optimizer), self.default)
 
     def of_scheduler(self, scheduler: BaseParamScheduler) -> int:
-        """Return the iterations for each step of a scheduler's optimizer; the fewest if it has several optimizers."""
+        """Return the iterations for each step of a scheduler's optimizer; the smallest number if there are several."""
         optimizers = [member.optimizer for member in members_of(scheduler) if isinstance(member, ParamScheduler)]
         return min(map(self.of, optimizers), default=self.default)
 

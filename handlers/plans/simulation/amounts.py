@@ -50,7 +50,7 @@ class PlannedCounting:
 
     Args:
         timeline: the timeline of the simulated run.
-        amounts: how much each iteration counts.
+        amounts: the amount that each iteration adds to a clock.
     """
 
     def __init__(self, timeline: "Timeline", amounts: PlannedAmounts) -> None:
@@ -66,7 +66,7 @@ class PlannedCounting:
         Args:
             scheduler: the scheduler.
             attachment: how the scheduler is attached.
-            add: called with the iteration of each event that writes.
+            add: a function that is called with the iteration of each event that writes.
         """
         key, clock, timeline = id(attachment.handler), self._amounts.planned(attachment.clock), self._timeline
         assert clock is not None

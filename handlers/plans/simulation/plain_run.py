@@ -46,7 +46,7 @@ def engine_of(
         max_epochs: epochs of the run.
         epoch_length: iterations of an epoch.
         accumulation: iterations for each step of each optimizer.
-        amounts: the amount that the loop passes to ``apply`` at each iteration; None if the loop counts events.
+        amounts: the amount that the loop passes to ``apply`` at each iteration; None if the schedulers count events.
 
     Raises:
         TypeError: ``planned`` has another type.

@@ -73,7 +73,8 @@ class SimulatedRun:
         """Fire all events, and record the values of each iteration at its training step.
 
         Args:
-            progress: called with ``PROGRESS_INTERVAL`` after this number of iterations; or None.
+            progress: a function that is called with ``PROGRESS_INTERVAL`` each time after this number of iterations; or
+                None.
 
         Raises:
             Exception: a scheduler raises an error at an event. A note names the iteration.

@@ -36,7 +36,7 @@ class RunSettings:
         metrics: the values of each metric, evenly spaced over the run. If the values belong to whole epochs, a metric
             gets its value when an epoch completes; otherwise, when an iteration completes.
         accumulation: iterations for each step of each optimizer.
-        amounts: how much each iteration counts for a clock.
+        amounts: the amount that each iteration adds to a clock.
     """
 
     max_epochs: int
@@ -123,10 +123,11 @@ class Timeline:
             first: the first iteration. If ``first`` is within an epoch, the epoch starts again, as in ignite.
             last: the iteration after the last iteration.
             callbacks: the callbacks of each event.
-            record: called instead of training steps, with the number of steps since the last call.
+            record: a function to call in place of training steps, with the number of training steps since its last
+                call.
             steps: the number of steps that each optimizer has made; the method counts them here.
-            each_iteration: whether to visit all iterations even if no event calls a function there, because a user's
-                function may look at the state of the engine.
+            each_iteration: whether to visit also iterations at which no event calls a function; needed if a function of
+                a user may look at the state of the engine.
         """
         state, length = self.engine.state, self.settings.epoch_length
         self.begin(first)
