@@ -68,8 +68,8 @@ class BatchRamp(ParamGroupScheduler):
             or to its tokens or samples if it has no steps.
         save_history: whether to record the written values in ``engine.state.param_history``.
 
-    Shapes: a column for the batch size; then, for the learning rate and for each beta, a column or a column per param
-    group.
+    Shapes: a column for the batch size; then, for the learning rate and for each beta, one column, or one column per
+    param group.
 
     Raises:
         TypeError: an argument has the wrong type.

@@ -40,8 +40,8 @@ class ChainedScheduler(ParamScheduler):
             is 0.
 
     Deviations from torch 2.13's ChainedScheduler: a scheduler that computes absolute values, such as
-    ``CosineAnnealingWarmRestarts``, is a factor like the others. In torch, such a scheduler overwrites the values of
-    earlier schedulers in the list.
+    ``CosineAnnealingWarmRestarts``, is a factor like the other schedulers. In torch, such a scheduler overwrites the
+    values of earlier schedulers in the list.
 
     Example:
         >>> import torch

@@ -50,7 +50,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         patience: the number of events in a row that may have no improvement before a reduction.
         threshold: the smallest improvement that counts.
         threshold_mode: ``"rel"`` if ``threshold`` is a fraction of the best metric, or ``"abs"`` if it is a difference.
-        cooldown: the number of events after a reduction whose metrics do not count.
+        cooldown: after a reduction, the metrics of this number of events do not count.
         min_value: the lower bound of the value; a number, or a list with one per param group.
         eps: a reduction by ``eps`` or less is skipped.
         save_history: whether to record the written values in ``param_history``.

@@ -41,7 +41,7 @@ def rates_of(groups: Sequence[Group]) -> list[Any]:
 
 
 def numbers_of(schedulers: Sequence[TorchLRScheduler], at: int, group: Group) -> list[Any]:
-    """Return the numbers of one param group; groups with equal numbers always have equal values."""
+    """Return the numbers of one param group. Groups with equal numbers have equal values at every step."""
     numbers = [
         vars(one)[name][at] for one in schedulers for name in (*RATES, *OTHERS) if len(vars(one).get(name, ())) > at
     ]

@@ -87,7 +87,7 @@ class TorchSteps(StatefulSchedule):
         self._begin(rates_of(groups), [copied(momentum_of(group)) for group in groups] if self.cycles_momentum else [])
 
     def _begin(self, rates: list[Any], momenta: list[Any]) -> None:
-        """Take the present state of the scheduler as the initial state, with these values of its first param groups."""
+        """Take the present state of the scheduler as the initial state, with the given values of its first groups."""
         self._set(
             configuration=configuration_of(self.wrapped, len(rates)),
             _initial=(Snapshot(self.wrapped), rates, momenta),
@@ -254,7 +254,7 @@ class TorchSteps(StatefulSchedule):
 
     @contextmanager
     def expecting_added_groups(self, known: Any) -> Iterator[None]:
-        """Treat all param groups after the first ``known`` ones as added later, while a state is loaded and afterwards.
+        """Treat all groups after the first ``known`` groups as added later, while a state is loaded and afterwards.
 
         A resumed run may construct all groups before it loads the state. After an error, the schedule is unchanged.
 
