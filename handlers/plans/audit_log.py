@@ -35,15 +35,15 @@ def audit_log(
 ) -> Audit:
     """Compare the values that a run logged with a plan, and search for explanations of the differences.
 
-    The value at each logged step is compared with the planned value of its event: see
-    :func:`~lehr.handlers.plans.read_log` for how each logger counts. Two values are equal if their difference is at
-    most the rounding of the log. The rounding is that of float64 (a relative 1e-9), of float32 or of six digits. It is
-    coarser if at least 10 values show a coarser rounding.
+    The function compares the value at each logged step with the planned value of the event of this step.
+    :func:`~lehr.handlers.plans.read_log` lists how each logger counts steps. Two values are equal if their difference
+    is at most the rounding of the log. The rounding is that of float64 (a relative 1e-9), of float32 or of six digits.
+    A coarser rounding is assumed only if at least 10 values show it.
 
     An explanation is given only if it fits all logged values that it is about. These explanations are tried: all values
     are a few steps early or late; the schedule moves faster or slower, by a factor of 2 to 64 or by the iterations of
     an epoch; all values are multiplied by a number; or the values are as planned up to a step, and from this step on
-    early, late, constant, multiplied, or those of the plan from its beginning.
+    they are early, late, constant or multiplied, or the plan begins again.
 
     Args:
         log: a log, or the path of a file that :func:`~lehr.handlers.plans.read_log` reads.
@@ -51,23 +51,25 @@ def audit_log(
             explain a difference.
         name: the name in the plan; None for ``"lr"``, or for the only name of the plan.
         column: the heading of the values in the log; None to search for it by ``name``.
-        group: the index of the param group in the plan. None means all groups if the log has a column for each, else 0.
-        first_step: the step that the log has for the first event; None for the known counting of the logger.
+        group: the index of the param group in the plan. None means all groups if the log has a column for each group,
+            and otherwise group 0.
+        first_step: the step number that the log has for the first event; None if the logger counts as it usually does.
         epoch_length: iterations of an epoch; None for the epoch length of the plan.
         tolerance: the relative difference up to which values are equal, at least 0; None for the rounding of the log.
-        others: other plans that the run may have followed. The key of each completes a text after "matches exactly".
+        others: other plans that the run may have followed. The key of each plan follows the words "matches exactly" in
+            an explanation.
 
     Shapes: planned values are ``(events,)`` or ``(events, groups)``.
 
     Returns:
         An :class:`~lehr.handlers.plans.Audit`, which is a sequence of :class:`~lehr.handlers.plans.LoggedDifference`.
-        It is false if the log is as planned, prints as text, and has a method ``plot``.
+        An audit is false if the log is as planned. You can ``print`` an audit, or draw it with its method ``plot``.
 
     Raises:
-        TypeError: ``plan`` is no plan.
+        TypeError: ``plan`` is neither a plan nor an array of planned values.
         ValueError: an argument is out of its range; the plan has no logged step; the file is not well-formed.
         OSError: the file cannot be read.
-        ImportError: an event file is given, and ``tensorboard`` is not installed.
+        ImportError: an event file of TensorBoard is given, and ``tensorboard`` is not installed.
 
     Example:
         >>> from lehr.handlers.plans import Log

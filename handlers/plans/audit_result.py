@@ -27,14 +27,14 @@ class LoggedDifference:
 
     Args:
         column: the name of the column in the log.
-        first: the first step at which log and plan differ, in the log's own counting.
+        first: the first step at which log and plan differ, as the log counts steps.
         values: the logged value and the planned value at ``first``.
         num_differing: the number of points at which log and plan differ.
         num_points: the number of points that were compared.
         ratio: the largest ratio of the larger to the smaller value; infinite if one of them is 0.
         ratio_at: the step of the largest ratio.
-        explanations: changes of the plan after which all points match, in words; the likeliest comes first. Empty if no
-            simple change does.
+        explanations: texts, each of which describes a simple change of the plan after which all points match; the
+            likeliest comes first. Empty if there is no such change.
 
     Example:
         >>> print(LoggedDifference("lr", 50, (0.1, 0.2), num_differing=9, num_points=10, ratio=2.0, ratio_at=50))
@@ -68,7 +68,7 @@ class Compared(NamedTuple):
     Args:
         column: the name of the column in the log.
         steps: the steps ``(points,)`` that were compared.
-        points: the event, the value and the largest error of the value at each of these steps.
+        points: the event, the value and the largest error of the value at each step of ``steps``.
         expected: the planned values ``(points,)``.
         planned: the planned values of all events.
         differing: for each point, whether log and plan differ, ``(points,)``.
@@ -90,8 +90,8 @@ class Audit(Sequence[LoggedDifference]):
     Args:
         compared: each column of the log beside its plan.
         differences: the difference of each column that is not as planned.
-        counting: how the log counts, in words.
-        notes: which points or values were left out, in words. A note is no difference.
+        counting: a text that says how the log counts steps.
+        notes: texts that say which points or values were left out. A note is not a difference.
 
     Example:
         >>> from lehr.handlers.plans import Log, audit_log

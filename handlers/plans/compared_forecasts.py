@@ -11,7 +11,7 @@ def are_forecasts(a: Plan, b: Plan, name: str) -> bool:
 
 
 def forecast_lines(a: Plan, b: Plan) -> Iterator[str]:
-    """Yield the differences of the forecasts of two plans, at the end of each plan, in words."""
+    """Yield a text for each forecast that two plans have: how its values differ at the end of each plan."""
     for name in a:
         if are_forecasts(a, b, name):
             one, other = a.columns[name], b.columns[name]

@@ -62,7 +62,7 @@ class Difference:
         )
 
 
-MOST_EXPLAINED = 16  # more different pairs of param groups get no explanation
+MOST_EXPLAINED = 16  # with more different pairs of param groups, no explanation is searched for
 # Values with a smaller relative difference may come from another order of operations.
 ROUNDING = 1e-9
 
@@ -74,7 +74,7 @@ class PlanDiff(Sequence[Difference]):
         a: the first plan.
         b: the second plan.
         differences: the differences in names and groups that both plans have.
-        notes: the names, groups and iterations that only one plan has, in words.
+        notes: texts that name the names, groups and iterations that only one plan has.
         rtol: the relative difference up to which two values are equal.
 
     Example:
@@ -112,12 +112,12 @@ class PlanDiff(Sequence[Difference]):
 
     @property
     def forecasts(self) -> list[str]:
-        """The differences between the forecasts of the loss at their ends, in words; empty if a plan has none."""
+        """Texts of the differences between the forecasts at the ends of the plans; empty if a plan has no forecast."""
         return [*forecast_lines(self.a, self.b)] if self else []
 
     @property
     def explanation(self) -> str:
-        """A simple relation that explains all differences, such as ``"b is a, 1 iteration later"``; empty for none."""
+        """A simple relation that explains all differences, such as ``"b is a, 1 iteration later"``; else empty."""
         common: list[str] | None = None
         seen = set[tuple[bytes, bytes]]()
         for one in self.differences:
@@ -185,9 +185,9 @@ def diff_plans(a: Plan, b: Plan, *, rtol: float = 0.0) -> PlanDiff:
 
     Returns:
         A :class:`~lehr.handlers.plans.PlanDiff`, which is a sequence of :class:`~lehr.handlers.plans.Difference`. It is
-        false if the plans are equal, prints as text, and has a method ``plot``. If a simple relation explains all
-        differences, the text ends with a line such as ``b is a, 1 iteration later``. If both plans have a forecast of
-        the loss, the text also ends with the difference between the forecasts at their ends.
+        false if the plans are equal. You can ``print`` it, or draw it with its method ``plot``. If a simple relation
+        explains all differences, the text ends with a line such as ``b is a, 1 iteration later``. If both plans have a
+        forecast of the loss, the text also ends with the difference between the two forecasts at the ends of the plans.
 
     Raises:
         TypeError: ``a`` or ``b`` is not a plan.
@@ -234,7 +234,7 @@ def diff_plans(a: Plan, b: Plan, *, rtol: float = 0.0) -> PlanDiff:
 
 
 def _comparable(a: Plan, b: Plan, name: str) -> tuple[Array, Array]:
-    """Return the values of both plans, cut to the same iterations. If one has a single group, it is repeated."""
+    """Return the values of both plans, cut to the same iterations. The group of a plan with one group is repeated."""
     length = min(a.num_iterations, b.num_iterations)
     one, other = a[name][:length], b[name][:length]
     groups = max(one.shape[1], other.shape[1])

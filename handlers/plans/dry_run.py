@@ -41,7 +41,7 @@ def dry_run(
 
     - every scheduler that is attached to the trainer, by ``attach`` or ``add_event_handler``, on an event of ignite or
       of :class:`~lehr.engine.OptimizerEvents`, with any filter;
-    - ``next_phase`` and ``observe`` of a scheduler that are handlers of the trainer;
+    - ``next_phase`` and ``observe`` of a scheduler, if they are handlers of the trainer;
     - the schedulers of evaluators that the code of a handler of the trainer runs.
 
     The dry run calls no training step and no other handler. The trainer, its schedulers, optimizers and data loaders,
@@ -50,7 +50,8 @@ def dry_run(
     run restores the random state of Python, NumPy and torch's CPU. If another thread draws random numbers meanwhile, it
     draws the same numbers again.)
 
-    If the state of the trainer was loaded to resume a run, the plan starts at the next iteration and is NaN before it.
+    If the state of the trainer was loaded to resume a run, the plan starts at the next iteration, and its earlier
+    values are NaN.
 
     ``plan.unforeseen`` names the schedulers that the dry run cannot predict and leaves out. These are schedulers on an
     event of your own, schedulers that your code calls, schedulers that are attached to an engine which no handler of
@@ -64,23 +65,25 @@ def dry_run(
         trainer: the engine. For a loop without an engine: a scheduler or several schedulers, each called before every
             step of the optimizer; or a mapping from events to schedulers, such as
             ``{Events.EPOCH_COMPLETED: plateau}``.
-        max_epochs: epochs of the whole run, at least 1; None with ``max_iters``.
+        max_epochs: epochs of the whole run, at least 1; None if you give ``max_iters``.
         epoch_length: iterations of an epoch, at least 1.
-        metrics: for each name of a metric, its values over the run, evenly spaced: one for each epoch, one for each
-            iteration, or any other number of values that divides the number of iterations. A metric that is not in the
-            mapping has no effect.
-        max_iters: iterations of the whole run, at least 1, instead of ``max_epochs``; as in ``trainer.run``.
+        metrics: maps the name of each metric to its values, which are evenly spaced over the run: a value for each
+            epoch, a value for each iteration, or any other number of values that divides the number of iterations. A
+            metric that is not in the mapping has no effect.
+        max_iters: iterations of the whole run, at least 1, instead of ``max_epochs``. ``trainer.run`` has the same
+            argument.
         gradient_accumulation_steps: iterations for each step of the optimizers, at least 1; or a mapping from
-            optimizers to such numbers, such as ``{generator: 5}`` for a generator that steps in each 5th iteration. For
-            None, and for an optimizer that is not in the mapping, the number is the one that was given to ignite's
-            ``create_supervised_trainer`` if it made the trainer, or else 1.
-        progress: called with 1000 after every 1000 iterations, such as ``tqdm(...).update``; or None.
-        amounts: how much each iteration counts over all ranks, such as 524288 tokens, for schedulers with a
-            :class:`TokenClock` or another clock of batches. One number, or one for each iteration of the run; or a
-            mapping from clocks to such numbers. For a loop without an engine, the numbers that the loop passes to
-            ``apply``.
+            optimizers to such numbers, such as ``{generator: 5}`` for a generator that steps in each 5th iteration. If
+            you give None, or if an optimizer is not in the mapping, the number is the argument of the same name that
+            ignite's ``create_supervised_trainer`` got when it made the trainer, or 1 if it did not make the trainer.
+        progress: a function, such as ``tqdm(...).update``, that is called with 1000 after every 1000 iterations; or
+            None.
+        amounts: the amount that each iteration adds to a :class:`TokenClock`, or to another clock of batches, over all
+            ranks, such as 524288 tokens. Give one number for all iterations, or a number for each iteration of the run,
+            or a mapping from clocks to such numbers. For a loop without an engine, give the numbers that the loop
+            passes to ``apply``.
         seconds_per_step: how long each iteration takes, in seconds, for schedulers with a :class:`TimeClock`: one
-            number, or one for each iteration.
+            number for all iterations, or a number for each iteration.
 
     Shapes: ``plan[name]`` is ``(max_epochs * epoch_length, groups)``, or ``(max_iters, groups)``.
 
@@ -166,7 +169,7 @@ def prepared_run(
 
 
 def _iterations_done(trainer: Engine, iterations: int) -> int:
-    """Return the iterations that the trainer has made of a run to resume; 0 if ignite would start a new run."""
+    """Return how many iterations of a run to resume the trainer has made; 0 if ignite would start a new run."""
     state = trainer.state
     # Older versions of ignite convert max_iters to epochs and do not keep it.
     is_in_run = state.max_epochs is not None or getattr(state, "max_iters", None) is not None
@@ -208,7 +211,7 @@ def plan_of(run: SimulatedRun) -> Plan:
     settings = run.settings
     for name, recorded in run.recorded.items():
         values = run.tables[name]
-        values = values if values.flags.writeable else values.copy()  # the plan is the user's
+        values = values if values.flags.writeable else values.copy()  # the user may change the plan
         all_spans = (_spans(written, run.stop) for written in run.written_schedules if written.name == name)
         each = [scheduler.event_iterations for scheduler, _ in recorded.writers]
         is_own = len(each) == 1 and not any(each[0] is column.event_iterations for column in columns.values())

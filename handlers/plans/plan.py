@@ -39,7 +39,8 @@ class PlanColumn:
         event_iterations: ``(events,)``: for each event, the iteration of the next training step, from 0.
         first_event: the index of the first event in ``event_iterations``; more than 0 if the run is resumed.
         band: for a forecast, the lower and the upper end of its band ``(2, iterations)``; otherwise None.
-        counts: ``(events,)``: the count of a clock before each of these events, such as tokens; None without a clock.
+        counts: ``(events,)``: the count of a clock before each event, such as the number of tokens; None without a
+            clock.
     """
 
     values: Array
@@ -59,7 +60,7 @@ class Plan(Mapping[str, Array]):
         max_epochs: epochs of the run.
         epoch_length: iterations of an epoch.
         start: the first iteration of the run, counted from 0; more than 0 if the run is resumed.
-        unforeseen: the schedulers that the dry run cannot predict and leaves out, in words.
+        unforeseen: a text for each scheduler that the dry run cannot predict and leaves out.
 
     Shapes: ``plan[name]`` is ``(iterations, groups)``, NaN before ``start``.
 
@@ -182,8 +183,8 @@ class Plan(Mapping[str, Array]):
     ) -> None:
         """Write an interactive page that shows the plan in a browser: one file that loads nothing from elsewhere.
 
-        The page has a panel for each name and a line for each param group. It shows values, the iteration, the epoch
-        and the event where you point, zooms all panels together, switches groups off and on, and changes between
+        The page has a panel for each name and a line for each param group. It shows the values, the iteration, the
+        epoch and the event at the pointer. You can zoom all panels together, hide and show groups, and change between
         iterations and epochs, and between linear and logarithmic axes. Phases are shaded.
 
         A line has all its values up to 20,000 iterations. In a page with many lines the limit is lower, and the page
@@ -196,7 +197,8 @@ class Plan(Mapping[str, Array]):
 
         Args:
             path: the file to write.
-            findings: the findings of :func:`check_plan`. They are listed, and marked at their iterations.
+            findings: the findings of :func:`check_plan`. The page lists the findings, and marks them at their
+                iterations.
             recorded: a history, ``engine.state.param_history``, which is drawn as dots over the plan.
             other: another plan, which is drawn beside this plan. The legend can also show it over this plan.
             labels: the names of this plan and of the other plan.
@@ -206,7 +208,7 @@ class Plan(Mapping[str, Array]):
             ImportError: plotly is not installed.
             OSError: the file cannot be written.
             TypeError: an argument has the wrong type.
-            ValueError: ``labels`` are not two.
+            ValueError: ``labels`` does not have two items.
 
         Example:
             >>> import pathlib, tempfile
@@ -225,8 +227,8 @@ class Plan(Mapping[str, Array]):
     def forecast(self, forecast: Any, *, param_name: str = "lr", name: str = "loss", **options: Any) -> "Plan":
         """Return this plan with a forecast of the loss under the learning rate.
 
-        The forecast is a column with a band. It is in the text, the tables, :func:`plot_plan` and :meth:`to_html`.
-        :func:`diff_plans` compares the forecasts of two plans at their ends.
+        The forecast is a column with a band. The text and the tables of the plan, :func:`plot_plan` and :meth:`to_html`
+        show this column. :func:`diff_plans` compares the forecasts of two plans at their ends.
 
         Args:
             forecast: a :class:`~lehr.handlers.forecast.LossForecast`, or an object whose ``predict(values,
@@ -293,7 +295,7 @@ class Plan(Mapping[str, Array]):
 
 
 def title_of(plan: Plan) -> str:
-    """Return the length of a plan in words, for the title of a picture."""
+    """Return the title of a picture of a plan, which says how long the plan is."""
     epochs = f"{counted(plan.max_epochs, 'epoch')} of {plan.epoch_length}"
     return f"plan of {counted(plan.num_iterations, 'iteration')}: {epochs}"
 

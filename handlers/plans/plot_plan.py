@@ -45,9 +45,10 @@ def plot_plan(
         recorded: a history, ``engine.state.param_history``. It is drawn as dots, one for each recorded event.
         log: whether the value axes are logarithmic. With None, an axis is logarithmic if all values are positive and at
             least a third of them are less than 2 % of the largest value.
-        unit: the unit along the top: ``"epochs"``, ``"tokens"``, ``"samples"`` or ``"percent"``. None means tokens or
-            samples if a scheduler's durations were given in them, or else epochs.
-        run: the :class:`RunLength` with the tokens or samples of an iteration; None for that of the schedulers.
+        unit: the unit of the axis at the top: ``"epochs"``, ``"tokens"``, ``"samples"`` or ``"percent"``. None means
+            tokens or samples if a scheduler's durations were given in them, or else epochs.
+        run: the :class:`RunLength` with the tokens or samples of an iteration; None for the run length of the
+            schedulers.
 
     Returns:
         The axes, one for each name.
@@ -126,7 +127,7 @@ def _name_of(column: PlanColumn) -> str:
 
 
 def lines_of(*columns: PlanColumn) -> list[dict[str, Array]]:
-    """Return the values of each line, for each of the columns, which have the same labels.
+    """Return the values of the lines of each column; all columns have the same labels.
 
     Groups share a line if they have the same values in each column.
     """
@@ -140,7 +141,7 @@ def lines_of(*columns: PlanColumn) -> list[dict[str, Array]]:
 
 
 def _name_lines(panel: "Axes") -> None:
-    """Add a legend, which leaves the names of the phases above it free."""
+    """Add a legend below the names of the phases."""
     panel.legend(fontsize="small", loc="best", bbox_to_anchor=(0, 0, 1, 0.93))
 
 
@@ -169,7 +170,8 @@ def _draw_recorded(panel: "Axes", column: PlanColumn, recorded: ParamHistory, na
 def recorded_events(column: PlanColumn, history: HistoryColumn) -> tuple[NDArray[np.int64], Array]:
     """Return the events of a history that a plan has: their iterations from 0, and their values ``(events, groups)``.
 
-    If the run is resumed and the history has fewer events than came before, the history began anew.
+    If the run is resumed, and the history has fewer events than the run had before, the history contains only events of
+    the resumed run.
     """
     before = column.first_event if history.num_events >= column.first_event else 0
     events = history.event_indices - before

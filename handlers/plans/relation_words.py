@@ -1,4 +1,4 @@
-"""Writes the relation between two series in words, for audits of logs and for differences between plans."""
+"""Describes the relation between two series in a text, for audits of logs and for differences between plans."""
 
 from fractions import Fraction
 

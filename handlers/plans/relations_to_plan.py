@@ -15,8 +15,8 @@ MOST_STEPS_OFF = 8
 MOST_TIMES = 64
 PROBES = 64
 MANY = 8  # a schedule that moves too fast explains at least this many points
-MOST_JUMPS = 4_000_000  # shifts to try after the first difference
-# With (9, 10), the run makes 9 steps of the plan in 10 steps of its own.
+MOST_JUMPS = 4_000_000  # the most shifts to try after the first difference
+# With (9, 10), the run makes 9 steps of the plan in 10 of its own steps.
 FRACTIONS = [(one, other) for other in range(2, 21) for one in range(1, 21) if gcd(one, other) == 1]
 
 
@@ -25,7 +25,7 @@ def find_relations(points: Points, planned: Array, epoch_length: int | None = No
 
     Args:
         points: the points.
-        planned: the planned values ``(events,)``, also beyond the end of the run if they are known.
+        planned: the planned values ``(events,)``, which may continue after the end of the run.
         epoch_length: events in an epoch. This number is tried as a factor in addition to 2 to 64.
     """
     search = _Search(points, planned, epoch_length)
@@ -55,7 +55,7 @@ class Count(NamedTuple):
 
 
 class _Search:
-    """Tries each relation between points and planned values."""
+    """Searches for each type of relation between points and planned values."""
 
     def __init__(self, points: Points, planned: Array, epoch_length: int | None) -> None:
         self.points, self.planned = points, planned
@@ -100,7 +100,7 @@ class _Search:
                 yield self.relation("factor", factor, int(inside.sum()), since=int(points.events[0]) if since else 0)
 
     def jumps(self) -> Iterator[Relation]:
-        """Find values that are as planned up to some step, and shifted from there on."""
+        """Find values that are as planned up to some step, and shifted from this step on."""
         first = int(np.argmax(self.differing))
         if first == 0:
             return
@@ -141,7 +141,7 @@ class _Search:
                     yield self.relation(kind, number, int(inside.sum()), factor=factor or 1.0)
 
     def stretched(self) -> Iterator[Relation]:
-        """Find the planned values in more or less time; values between two planned steps must lie between theirs."""
+        """Find the planned values in more or less time; between two planned steps, a value is between their values."""
         bends = np.zeros(len(self.planned))
         bends[1:-1] = np.abs(np.diff(self.planned, 2))
         for numerator, denominator in FRACTIONS:
@@ -164,7 +164,7 @@ class _Search:
                     yield self.relation("stretched", times, int(inside.sum()), exact=int(exact.sum()))
 
     def reached(self, counts: "list[Count]") -> "Iterator[tuple[Count, int]]":
-        """Yield the counts with which all points match, and the number of points that the plan has, if it is enough."""
+        """Yield each count with which all points match, and the number of points in the plan, if this is enough."""
         up, down, off = np.array(counts).T[:, :, None]
         expected, inside = planned_at(self.planned, (up * self.probes.events + off) // down)
         for at in np.flatnonzero((equal(self.probes, expected) | ~inside).all(axis=1)).tolist():
@@ -185,12 +185,12 @@ class _Search:
         return bool(len(expected) and np.isfinite(expected[0]) and 1 + int(steps.sum()) >= values)
 
     def shifts_of(self, tail: Points, after: int | None = None) -> list[int]:
-        """Return the smallest shift of any size with which all last points match, as a list; an empty list for none.
+        """Return a list with the smallest shift by which all points of ``tail`` match; an empty list if there is none.
 
         Args:
             tail: the last points.
-            after: the event of the point just before ``tail``; None if ``tail`` has all points. A plan that begins
-                again after this event is preferred.
+            after: the event of the point just before ``tail``; None if ``tail`` has all points. A shift by which the
+                plan begins again after this event is preferred.
         """
         length = len(self.planned)
         low, high = -int(tail.events[-1]), length - 1 - int(tail.events[0])

@@ -21,7 +21,7 @@ def unit_along_the_top(plan: Plan, unit: str | None, run: RunLength | None) -> t
     Args:
         plan: the plan.
         unit: the wanted unit; None for the unit of the plan's schedulers.
-        run: the length of the run; None for that of the plan's schedulers.
+        run: the length of the run; None for the run length of the plan's schedulers.
 
     Raises:
         TypeError, ValueError: ``unit`` is unknown; the run cannot convert iterations to ``unit``.

@@ -8,25 +8,26 @@ from numpy.typing import NDArray
 
 from lehr.handlers.schedules.base import Array
 
-FEWEST = 3  # a relation must explain at least this many points, and different values
+FEWEST = 3  # a relation must explain at least this many points, and this many different values
 
 Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Relation:
-    """A relation between a series and a planned series, with which every point that the plan has matches.
+    """A relation between a series and a planned series. All points that the plan has match the relation.
 
     Args:
         kind: ``"shift"``, ``"faster"``, ``"slower"``, ``"stretched"``, ``"factor"``, ``"jump"``, ``"again"`` or
             ``"constant"``.
-        number: for a shift or a jump, the steps (more than 0: the value is planned for a later step); or how many times
-            faster, slower or as long; or the factor of the values.
+        number: for a shift, a jump or a second beginning, the number of steps, which is positive if the value is
+            planned for a later step; for a faster, slower or stretched series, how many times faster, slower or longer
+            the series is; for a factor, the factor; for a constant, the value.
         since: the first event of a jump, of a second beginning, of a constant value or of a factor; 0 if all events are
             concerned.
         steps_off: the steps by which a faster or slower series is shifted.
         factor: the factor of the values of a faster or slower series.
-        exact: the number of points at which a stretched series equals a planned value. The others are between two
+        exact: the number of points at which a stretched series equals a planned value. The other points are between two
             planned values.
         reached: the number of points that the plan has.
         num_points: the number of all points.
@@ -46,7 +47,7 @@ class Points(NamedTuple):
     """Values at events, with the largest error of each value.
 
     Args:
-        events: the indices of the planned values, in rising order; negative before the plan.
+        events: the indices of the planned values, in rising order; negative for events before the plan begins.
         values: the values.
         errors: the largest allowed difference of each value from its planned value.
     """

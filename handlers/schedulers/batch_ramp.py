@@ -40,16 +40,17 @@ UNITS = {"ms": "milliseconds"}  # the unit of a clock, and the name that RunLeng
 class BatchRamp(ParamGroupScheduler):
     """Writes the batch size of a data loader, which changes at thresholds, and scales the learning rate and the betas.
 
-    With the batch size s(i) at event i, ``k = s(i) / s(0)`` and the schedule of the learning rate::
+    With the batch size s(i) at event i, the factor ``k = s(i) / s(0)`` and the schedule of the learning rate, the
+    values are::
 
         batch size(i) = s(i), which changes at the first event after a threshold was reached
         lr(i)         = schedule(i) * k ** 0.5       for lr_rule="sqrt", for Adam
         lr(i)         = schedule(i) * k              for lr_rule="linear", for SGD
         beta(i)       = 1 - k * (1 - beta)           with scale_betas, for each group's two betas
 
-    By default it is attached to ``GET_BATCH_STARTED``, before each batch is fetched, so that the batch, the learning
-    rate and the betas of a step fit each other. In a plain loop, call :meth:`apply` before the first batch is fetched,
-    and after each step.
+    By default the scheduler is attached to ``GET_BATCH_STARTED``, before each batch is fetched. The batch, the learning
+    rate and the betas of a step then fit each other. In a plain loop, call :meth:`apply` before the first batch is
+    fetched, and after each step.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
@@ -67,8 +68,8 @@ class BatchRamp(ParamGroupScheduler):
             or to its tokens or samples if it has no steps.
         save_history: whether to record the written values in ``engine.state.param_history``.
 
-    Shapes: a column for the batch size; then, for the learning rate and for each beta, a column or a column per param
-    group.
+    Shapes: a column for the batch size; then, for the learning rate and for each beta, one column, or one column per
+    param group.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -181,13 +182,13 @@ class BatchRamp(ParamGroupScheduler):
 
         Args:
             num_events: the number of events.
-            sizes: as in the constructor.
-            optimizer: the optimizer; needed if the values of its groups matter: for their own learning rates, for a
-                scheduler as ``lr``, and for ``scale_betas``.
-            lr: as in the constructor.
-            lr_rule: as in the constructor.
-            scale_betas: as in the constructor.
-            run: as in the constructor.
+            sizes: pairs of a threshold and the batch size from this threshold on, or a text; see the class.
+            optimizer: the optimizer. Needed only if the values depend on its groups: if ``lr`` is None or a scheduler,
+                or with ``scale_betas``.
+            lr: the schedule of the learning rate; None for each group's own learning rate.
+            lr_rule: ``"sqrt"``, ``"linear"``, or None for no rule.
+            scale_betas: whether the betas follow the formula of the class.
+            run: the :class:`~lehr.handlers.RunLength` that converts thresholds to events.
 
         Shapes: a list of ``num_events`` rows, each with the event index and the values.
 

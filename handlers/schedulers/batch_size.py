@@ -61,7 +61,7 @@ class BatchSizeFunction(FunctionSchedule):
     """A schedule that calls a Python function, which returns batch sizes: whole numbers of at least 1.
 
     Raises:
-        ValueError: the function returns anything else.
+        ValueError: the function returns another value.
 
     Example:
         >>> BatchSizeFunction(lambda event: 2**event)([0, 1, 2]).tolist()
@@ -88,7 +88,7 @@ class BatchSizeScheduler(BaseParamScheduler):
 
     At event i, counting from 0, the batch size becomes ``scheduler_fn(i)``. By default the scheduler attaches to the
     start of each epoch. If the batch size changes in the middle of an epoch, the data loader may continue with the old
-    size: a sampler with ``drop_last`` until the epoch ends, and workers for the batches that they have prefetched.
+    size: with ``drop_last``, until the epoch ends; with workers, for the batches that the workers have prefetched.
     ignite fixes the number of iterations per epoch when the run starts, so pass ``epoch_length`` to ``Engine.run``.
 
     Args:

@@ -19,7 +19,7 @@ class Threshold(NamedTuple):
     """An amount of events, tokens or another unit, and the batch size from this amount on.
 
     Args:
-        name: the name of the threshold, for errors.
+        name: the name of the threshold in the texts of errors.
         amount: the exact amount.
         unit: the unit of the amount, as in :class:`~lehr.handlers.schedules.duration_texts.Quantity`.
         size: the batch size.
@@ -83,8 +83,8 @@ def in_events(thresholds: Sequence[Threshold], run: RunLength | None) -> EventTh
     """Return the events at which the sizes begin. A size begins at the first event after its threshold was reached.
 
     If the event index counts steps, a threshold in tokens or samples takes the size of each step into account: the
-    ``tokens_per_step`` and ``samples_per_step`` of ``run`` belong to the first size, and grow with the size. A
-    percentage refers to the steps of the run, or to its tokens or samples if its steps are unknown. An epoch has the
+    ``tokens_per_step`` and ``samples_per_step`` of ``run`` are the amounts for the first size, and grow with the size.
+    A percentage refers to the steps of the run, or to its tokens or samples if its steps are unknown. An epoch has the
     ``epoch_length`` of ``run``.
 
     Raises:

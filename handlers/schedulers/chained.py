@@ -19,7 +19,7 @@ from .same_target import same_target
 class ChainedScheduler(ParamScheduler):
     """Multiplies an initial value by the factors of several schedulers.
 
-    With each scheduler's factor ``f_k(i) = schedules[k](i) / initial_value``::
+    With the factor ``f_k(i) = schedules[k](i) / initial_value`` of scheduler k, the value at event i is::
 
         value(i) = initial_value * f_0(i) * f_1(i) * ...
 
@@ -29,8 +29,8 @@ class ChainedScheduler(ParamScheduler):
 
     Args:
         schedulers: one or more schedulers with the same optimizer, param name and param group index.
-        initial_value: the common initial value, not 0; a number, or a list with one per param group. None: each group's
-            present value. A decay without an initial value starts from the same value.
+        initial_value: the common initial value, not 0; a number, or a list with one per param group. None means each
+            group's present value. A decay without an initial value of its own also starts from this initial value.
         save_history: whether to record the written values in ``engine.state.param_history``. The ``save_history`` of
             the given schedulers has no effect.
 
@@ -40,8 +40,8 @@ class ChainedScheduler(ParamScheduler):
             is 0.
 
     Deviations from torch 2.13's ChainedScheduler: a scheduler that computes absolute values, such as
-    ``CosineAnnealingWarmRestarts``, is a factor like the others. In torch, such a scheduler overwrites the values of
-    earlier schedulers in the list.
+    ``CosineAnnealingWarmRestarts``, is a factor like the other schedulers. In torch, such a scheduler overwrites the
+    values of earlier schedulers in the list.
 
     Example:
         >>> import torch

@@ -26,7 +26,7 @@ from .same_target import same_target
 class ConcatScheduler(ParamScheduler):
     """Writes the schedules of several schedulers one after another; the last schedule never ends.
 
-    With durations d_0, d_1, ... and the starts ``t_k = d_0 + ... + d_{k-1}``, at event i::
+    With durations d_0, d_1, ... and the starts ``t_k = d_0 + ... + d_{k-1}``, the value at event i is::
 
         value = schedules[k](i - t_k)    for the last k with t_k <= i
 
@@ -46,9 +46,9 @@ class ConcatScheduler(ParamScheduler):
         ValueError: there are fewer than two schedulers; the number of durations is wrong; a duration is negative or not
             whole; the schedulers differ in optimizer, param name or groups.
 
-    Deviations from ignite 0.5.5: schedulers with different ``param_group_index`` raise an error; their ``save_history``
-    and ``event_index`` have no effect and do not change; a duration of 0 skips any scheduler, but in ignite only the
-    first one.
+    Deviations from ignite 0.5.5: schedulers with different ``param_group_index`` raise an error; the ``save_history``
+    of the given schedulers has no effect, and their ``event_index`` does not change; a duration of 0 skips any
+    scheduler, but in ignite only the first scheduler.
 
     Example:
         >>> import torch
@@ -100,12 +100,13 @@ class ConcatScheduler(ParamScheduler):
             num_events: the number of events.
             schedulers: two or more schedulers.
             durations: the number of events of each scheduler except the last.
-            param_names: the parameters to return; None for the scheduled parameter. Any other parameter has its present
-                value in the optimizer, or the value that a torch scheduler writes, such as the momentum.
+            param_names: the parameters to return; None for the scheduled parameter. For any other parameter, the rows
+                contain its present value in the optimizer, or the value that a torch scheduler writes, such as the
+                momentum.
             save_history: has no effect.
             run: as in the constructor.
 
-        Shapes: a list of ``num_events`` rows, each with the event index and a value, or with a value for each group.
+        Shapes: a list of ``num_events`` rows. Each row has the event index and a value, or a value for each group.
 
         Returns:
             ``[[0, value_0, ..., value_G-1], ...]``: one value for each of the G groups, then G values of the next name.

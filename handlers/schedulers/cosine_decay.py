@@ -21,9 +21,10 @@ class CosineDecayScheduler(DecayScheduler):
         param_name: name of the parameter to write.
         duration: the number of events from ``start_value`` to ``end_value``, at least 0.
         end_value: value at event ``duration``; a number, or a list with one per param group.
-        start_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
-        beyond: the values after ``duration``: ``"hold"`` keeps ``end_value``; ``"mirror"`` goes back to ``start_value``
-            and forth to ``end_value`` without end.
+        start_value: value at event 0; a number, or a list with one per param group. None means each group's present
+            value.
+        beyond: the values after ``duration``: ``"hold"`` keeps ``end_value``; ``"mirror"`` goes back to
+            ``start_value``, again to ``end_value``, and so on without end.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
             and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
@@ -66,7 +67,7 @@ class CosineDecayScheduler(DecayScheduler):
 class CosineRestartScheduler(DecayScheduler):
     """Writes half cosine waves from ``start_value`` towards ``end_value``, with warm restarts.
 
-    In cycle k, counted from 0, of ``T_k`` events, at position j::
+    Cycle k, counted from 0, has ``T_k`` events. At its position j, the value is::
 
         value = start_k + (end_value - start_k) * (1 - cos(pi * j / T_k)) / 2
 
@@ -77,18 +78,20 @@ class CosineRestartScheduler(DecayScheduler):
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        T_0: the number of events in the first cycle, above 0.
+        T_0: the number of events in the first cycle; it must be more than 0.
         T_mult: the ratio of one cycle's length to the previous cycle's length, at least 1.
         periods: a list with the number of events of each cycle, instead of ``T_0`` and ``T_mult``.
         restart_weights: the ratio of one cycle's start value to the previous cycle's start value; with ``periods``, a
             list with a factor of ``start_value`` for each cycle.
         end_value: value at the end of a cycle; a number, or a list with one per param group.
-        start_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
+        start_value: value at event 0; a number, or a list with one per param group. None means each group's present
+            value.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
             and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
-        TypeError, ValueError: see :class:`DecayScheduler`; neither or both of ``T_0`` and ``periods`` are given.
+        TypeError, ValueError: see :class:`DecayScheduler`. Also if neither or both of ``T_0`` and ``periods`` are
+            given.
 
     Source: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017,
     https://arxiv.org/abs/1608.03983.

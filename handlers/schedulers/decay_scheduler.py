@@ -48,9 +48,9 @@ class DecayScheduler(ParamScheduler):
             ``begin``: the first event of the schedule, default 0; each group keeps its present value until then.
             ``end``: the event from which the value stays constant; None for no end. ``interval``: the number of events
             between two changes of the value, default 1. ``epoch_length``: the number of events in an epoch; durations,
-            ``begin``, ``end`` and ``interval`` are then in epochs, and a decay factor applies to an epoch. None: all of
-            them are in events. ``run``: the length of the run, which durations such as ``"10%"``, ``"3 epochs"`` or
-            ``"2B tokens"`` need; see :class:`RunLength`. ``save_history``, ``param_group_index``: see
+            ``begin``, ``end`` and ``interval`` are then in epochs, and a decay factor applies to an epoch. None means
+            that all of these are in events. ``run``: the length of the run, which durations such as ``"10%"``,
+            ``"3 epochs"`` or ``"2B tokens"`` need; see :class:`RunLength`. ``save_history``, ``param_group_index``: see
             :class:`ParamScheduler`.
         own: the name of the argument for which None means each group's present value.
         values: the arguments of the schedule, by name.

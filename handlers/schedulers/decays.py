@@ -51,14 +51,15 @@ class PiecewiseConstantScheduler(DecayScheduler):
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        constants: the values, one more than there are milestones. A value is a number, or a list with one per param
-            group.
+        constants: the values, whose number is one more than the number of milestones. A value is a number, or a list
+            with one per param group.
         milestones: increasing event indices; the next value begins at each milestone.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
             and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
-        TypeError, ValueError: see :class:`DecayScheduler`; ``constants`` must have one value more than ``milestones``.
+        TypeError, ValueError: see :class:`DecayScheduler`. Also if ``constants`` does not have one value more than
+            ``milestones``.
 
     Example:
         >>> PiecewiseConstantScheduler.simulate_values(4, param_name="lr", constants=[1.0, 0.1], milestones=[2])
@@ -85,7 +86,8 @@ class LinearScheduler(DecayScheduler):
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
         duration: the number of events from ``start_value`` to ``end_value``, at least 0.
-        start_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
+        start_value: value at event 0; a number, or a list with one per param group. None means each group's present
+            value.
         end_value: value from event ``duration`` on; a number, or a list with one per param group.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
             and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
@@ -123,8 +125,9 @@ class PolynomialScheduler(DecayScheduler):
         duration: the number of events until ``end_value``, at least 0.
         end_value: value at event ``duration``; a number, or a list with one per param group.
         power: the exponent, at least 0; 1 gives a straight line.
-        cycle: whether to rise again after ``duration`` by the rule above; if False, the value stays at ``end_value``.
-        start_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
+        cycle: whether the value rises again after ``duration``, by the rule above; if False, it stays at ``end_value``.
+        start_value: value at event 0; a number, or a list with one per param group. None means each group's present
+            value.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
             and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
@@ -165,9 +168,10 @@ class StepScheduler(DecayScheduler):
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        step_size: the number of events between two steps, above 0.
+        step_size: the number of events between two steps; it must be more than 0.
         gamma: the factor of each step.
-        initial_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
+        initial_value: value at event 0; a number, or a list with one per param group. None means each group's present
+            value.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
             and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
@@ -202,7 +206,8 @@ class MultiStepScheduler(DecayScheduler):
         param_name: name of the parameter to write.
         milestones: event indices at which the factor applies, in rising order; a repeated milestone counts twice.
         gamma: the factor of each milestone.
-        initial_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
+        initial_value: value at event 0; a number, or a list with one per param group. None means each group's present
+            value.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
             and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
@@ -245,10 +250,12 @@ class ExponentialScheduler(DecayScheduler):
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
         gamma: the factor per ``decay_events`` events.
-        decay_events: the number of events in which the value decays by ``gamma``, above 0. If ``epoch_length`` is
-            given, ``decay_events`` is a number of epochs, so the default 1 makes ``gamma`` the factor per epoch.
-        staircase: whether to decay in steps, one every ``decay_events`` events.
-        initial_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
+        decay_events: the number of events in which the value decays by ``gamma``; it must be more than 0. If
+            ``epoch_length`` is given, ``decay_events`` is a number of epochs, so the default 1 makes ``gamma`` the
+            factor per epoch.
+        staircase: whether to decay in steps, with one step every ``decay_events`` events.
+        initial_value: value at event 0; a number, or a list with one per param group. None means each group's present
+            value.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
             and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
@@ -291,8 +298,10 @@ class InverseSquareRootScheduler(DecayScheduler):
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        timescale: the number of events until the value is ``1 / sqrt(2)`` of the initial value, above 0.
-        initial_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
+        timescale: the number of events until the value is the initial value times ``1 / sqrt(2)``; it must be more than
+            0.
+        initial_value: value at event 0; a number, or a list with one per param group. None means each group's present
+            value.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
             and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
@@ -328,11 +337,12 @@ class InverseTimeDecayScheduler(DecayScheduler):
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
         decay_rate: the rate of the decay per ``decay_events`` events, at least 0.
-        decay_events: the number of events that ``decay_rate`` refers to, above 0. If ``epoch_length`` is given,
-            ``decay_events`` is a number of epochs.
+        decay_events: the number of events that ``decay_rate`` refers to; it must be more than 0. If ``epoch_length`` is
+            given, ``decay_events`` is a number of epochs.
         exponent: the exponent of the event index, at least 0.
         staircase: whether to decay in steps instead of smoothly.
-        initial_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
+        initial_value: value at event 0; a number, or a list with one per param group. None means each group's present
+            value.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
             and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 

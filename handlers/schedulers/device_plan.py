@@ -22,13 +22,13 @@ class DevicePlan:
     :meth:`write` runs only kernels, so you can capture :meth:`write` in a CUDA graph or compile it. Each replay of the
     graph then writes the values of its event and counts the event, without any work on the host.
 
-    At event i, counting from 0, the plan writes the same value as the scheduler, bit for bit. After the last event, the
+    At event i, counting from 0, the plan writes the same value as the scheduler, bit for bit. At each later event, the
     plan writes the last value again. Do not call or attach the scheduler while you use the plan.
 
     Args:
         scheduler: a scheduler whose parameter is a tensor in each param group, all on one device, as in
-            ``torch.optim.AdamW(params, lr=torch.tensor(0.1, device="cuda"), capturable=True)``. The plan starts at its
-            ``event_index``.
+            ``torch.optim.AdamW(params, lr=torch.tensor(0.1, device="cuda"), capturable=True)``. The plan starts at the
+            ``event_index`` of the scheduler.
         num_events: the number of events in the plan, at least 1. Each value takes 8 bytes for float64 or 4 bytes for
             float32. An event has one value, or one value per param group if the groups have different values.
 
@@ -80,7 +80,7 @@ class DevicePlan:
         target = target_of(scheduler)
         assert isinstance(target, ParamGroups)
         self._target = target
-        # Stored here, so that compiled code need not read the number of groups from the schedule.
+        # The number is stored here, so that compiled code need not read it from the schedule.
         self._has_own_values = scheduler.schedule.groups is not None
         tensors = self._target.tensors(own_values=self._has_own_values)
         devices = sorted({str(tensor.device) for tensor in tensors})
@@ -134,7 +134,7 @@ class DevicePlan:
 
     @property
     def event_index(self) -> int:
-        """The index of the next event, which is the number of events so far. Reading it waits for the device."""
+        """The index of the next event, which is the number of events so far. Reading the index waits for the device."""
         return int(self._count.item())
 
     def seek(self, event_index: int) -> None:

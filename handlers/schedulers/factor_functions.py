@@ -61,15 +61,16 @@ class LambdaScheduler(DecayScheduler):
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        factor_fn: a function that takes the event index and returns a float; or a list with one per param group. A
-            function is called at the event, never in advance.
-        initial_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
+        factor_fn: a function that takes the event index and returns a float; or a list with one function per param
+            group. A function is called at the event, never in advance.
+        initial_value: value at event 0; a number, or a list with one per param group. None means each group's present
+            value.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
             and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
-        TypeError, ValueError: see :class:`DecayScheduler`; ``epoch_length`` is given; at an event, the value is not a
-            finite number.
+        TypeError, ValueError: see :class:`DecayScheduler`. Also if ``epoch_length`` is given, or if the value at an
+            event is not a finite number.
 
     Example:
         >>> LambdaScheduler.simulate_values(3, param_name="lr", factor_fn=lambda i: 1 / (1 + i), initial_value=1.0)[1]
@@ -104,15 +105,16 @@ class MultiplicativeScheduler(DecayScheduler):
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        factor_fn: a function that takes the event index and returns a float; or a list with one per param group. A
-            function is called at the event, never in advance.
-        initial_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
+        factor_fn: a function that takes the event index and returns a float; or a list with one function per param
+            group. A function is called at the event, never in advance.
+        initial_value: value at event 0; a number, or a list with one per param group. None means each group's present
+            value.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
             and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
-        TypeError, ValueError: see :class:`DecayScheduler`; ``epoch_length`` is given; at an event, the value is not a
-            finite number.
+        TypeError, ValueError: see :class:`DecayScheduler`. Also if ``epoch_length`` is given, or if the value at an
+            event is not a finite number.
 
     Example:
         >>> MultiplicativeScheduler.simulate_values(4, param_name="lr", factor_fn=lambda i: 0.5, initial_value=1.0)

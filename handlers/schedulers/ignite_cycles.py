@@ -16,15 +16,15 @@ from lehr.handlers.targets.target import Value
 class CyclicalScheduler(ParamScheduler):
     """The base of cyclical schedulers, which go from ``start_value`` towards ``end_value`` in each cycle.
 
-    At position j of a cycle of c events, with the start and end value of the cycle::
+    At position j of a cycle of c events, with the start value and the end value of this cycle, the value is::
 
         value = start_value + (end_value - start_value) * curve(j / c)
 
     A subclass sets ``schedule_type``, a :class:`~lehr.handlers.schedules.Cyclical` that takes the same arguments and
-    defines the curve of a cycle. Or it overrides ``get_param``, as in ignite. Only inside ``get_param``, the attributes
-    describe the present cycle, as in ignite: ``event_index`` counts from the start of the cycle, and ``start_value``,
-    ``end_value``, ``cycle_size``, ``warmup_duration`` and ``cycle`` belong to the cycle. Outside of ``get_param``,
-    ``event_index`` counts all events.
+    defines the curve of a cycle. A subclass may instead override ``get_param``, as in ignite. Only inside
+    ``get_param``, the attributes describe the present cycle, as in ignite: ``event_index`` counts from the start of the
+    cycle, and ``start_value``, ``end_value``, ``cycle_size``, ``warmup_duration`` and ``cycle`` belong to the cycle.
+    Outside of ``get_param``, ``event_index`` counts all events.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
@@ -111,7 +111,7 @@ def _in_present_cycle(get_param: Callable[[Any], Value]) -> Callable[[Any], Valu
 class LinearCyclicalScheduler(CyclicalScheduler):
     """Writes linear cycles from ``start_value`` to ``end_value`` and back; with ``monotonic``, without the way back.
 
-    With position j in a cycle of c events::
+    At position j of a cycle of c events, the value is::
 
         value = start_value + (end_value - start_value) * (1 - |2j / c - 1|)
         value = start_value + (end_value - start_value) * j / c                 if monotonic
@@ -191,7 +191,7 @@ class LinearCyclicalScheduler(CyclicalScheduler):
 class CosineAnnealingScheduler(CyclicalScheduler):
     """Writes half a cosine wave from ``start_value`` to ``end_value`` in each cycle.
 
-    With position j in a cycle of c events::
+    At position j of a cycle of c events, the value is::
 
         value = start_value + (end_value - start_value) * (1 - cos(pi * j / c)) / 2
 

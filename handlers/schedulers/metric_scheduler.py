@@ -19,11 +19,11 @@ class MetricScheduler(MetricDrivenScheduler):
     At each event it reads the metric from ``engine.state.metrics``, passes it to the schedule and writes the value. The
     metric may be missing at the first event.
 
-    If the first event comes after the first epoch, such as ``EPOCH_COMPLETED`` or the ``COMPLETED`` of an evaluator,
-    the first epoch trains with the optimizer's own value, even if the schedule begins with a warm-up. To prevent this,
-    attach the scheduler to ``Events.EPOCH_STARTED(once=1)`` of the trainer, too. The scheduler then writes its first
-    value before the first epoch. After the first epoch it writes the second value, with the metric of the epoch, as
-    torch and timm do.
+    If the event comes at the end of an epoch, such as ``EPOCH_COMPLETED`` or the ``COMPLETED`` of an evaluator, the
+    first epoch trains with the value that the optimizer has, even if the schedule begins with a warm-up. To prevent
+    this, attach the scheduler to ``Events.EPOCH_STARTED(once=1)`` of the trainer, too. The scheduler then writes its
+    first value before the first epoch. After the first epoch it writes the second value, with the metric of the epoch,
+    as torch and timm do.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
@@ -36,9 +36,9 @@ class MetricScheduler(MetricDrivenScheduler):
         every: the number of events between two metrics. If events are iterations and each epoch has a metric, give the
             number of iterations per epoch.
         reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
-            metric of rank 0) or ``"none"`` (each rank uses its own). A checkpoint between the metric and the next event
-            saves the metric of one rank. If you resume from such a checkpoint, use a metric that is equal on all ranks,
-            as ignite's metrics are.
+            metric of rank 0) or ``"none"`` (each rank uses its own metric). A checkpoint between the metric and the
+            next event saves the metric of one rank. If you resume from such a checkpoint, use a metric that is equal on
+            all ranks, as ignite's metrics are.
         relative: whether the values of the schedule are factors of each group's base value; see
             :class:`ParamScheduler`. Keyword only.
         run: the length of the run, which durations such as ``"10%"`` need; see :class:`RunLength`. Keyword only.

@@ -30,8 +30,8 @@ class OneCycleScheduler(ParamScheduler):
         steps_per_epoch: the number of events in an epoch.
         pct_start: p in [0, 1], the fraction of the cycle before the peak.
         anneal_strategy: ``"cos"`` or ``"linear"``.
-        div_factor: max_value / initial, above 0.
-        final_div_factor: initial / final, above 0.
+        div_factor: ``max_value / initial``, a number more than 0.
+        final_div_factor: ``initial / final``, a number more than 0.
         three_phase: whether to return to the initial value before the descent to the final value.
         base_value: the lowest value of an inverse cycle; a number, or a list with one per param group. Give it only
             with ``inverse``.
@@ -49,8 +49,8 @@ class OneCycleScheduler(ParamScheduler):
             without ``inverse``; the number of values is not the number of param groups.
 
     Deviations from torch 2.13's OneCycleLR: from event N - 1 on the value is constant; torch extrapolates and then
-    raises an error. With pN = 1 the cycle starts at the peak; torch divides by zero. A number of steps that is given
-    twice raises an error.
+    raises an error. With pN = 1 the cycle starts at the peak; in torch, it causes a division by zero. If the number of
+    steps is given twice, this class raises an error.
 
     Source: Smith and Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning
     Rates", 2018, https://arxiv.org/abs/1708.07120.

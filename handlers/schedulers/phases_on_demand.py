@@ -33,11 +33,12 @@ class PhaseScheduler(SchedulerWithMetric):
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        phases: two or more schedules.
+        phases: two or more schedules, one for each phase.
         save_history: whether to record the written values in ``engine.state.param_history``.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
         relative: whether the values of each phase after the first are factors of the last value of the phase before.
-        end: the event at which the last phase ends, however late the phase begins; None if it has its own length.
+        end: the event at which the last phase ends, however late the phase begins; None if the last phase has its own
+            length.
         starts: the events at which the second phase, the third phase and so on begin without a call.
         flat: a :class:`~lehr.handlers.schedules.Plateau`, the rule by which a metric starts the next phase.
         metric_name: name of the metric in the ``state.metrics`` of the engine that :meth:`observe` is attached to.

@@ -12,7 +12,7 @@ from lehr.handlers.targets.param_groups import HasParamGroups
 class PiecewiseLinear(ParamScheduler):
     """Writes straight lines between the values at given events; constant before the first and after the last event.
 
-    With milestones m_0 < m_1 < ... and their values v_0, v_1, ..., at event i with m_k <= i <= m_{k+1}::
+    At event i, between the milestones m_k <= i <= m_{k+1} with the values v_k and v_{k+1}, the value is::
 
         value = v_k + (v_{k+1} - v_k) * (i - m_k) / (m_{k+1} - m_k)
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class PlateauRule(TypedDict, total=False):
-    """The arguments that have the same names in both schedulers."""
+    """The arguments that both schedulers have under the same names."""
 
     mode: str
     factor: float

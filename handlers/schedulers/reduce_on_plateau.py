@@ -38,7 +38,8 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
 
     To use it after a warm-up, put it into a :class:`ConcatScheduler`. To use it as a factor of a decay, put its
     ``schedule`` into a :class:`~lehr.handlers.schedules.Product`. In both cases, attach the result to the trainer, and
-    :meth:`observe` to the evaluator. The scheduler then reduces its own value, which starts at ``initial_value``.
+    :meth:`observe` to the evaluator. The scheduler then reduces a value of its own, which starts at ``initial_value``,
+    instead of the present value.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
@@ -49,16 +50,17 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         patience: the number of events in a row that may have no improvement before a reduction.
         threshold: the smallest improvement that counts.
         threshold_mode: ``"rel"`` if ``threshold`` is a fraction of the best metric, or ``"abs"`` if it is a difference.
-        cooldown: the number of events after a reduction whose metrics do not count.
+        cooldown: after a reduction, the metrics of this number of events do not count.
         min_value: the lower bound of the value; a number, or a list with one per param group.
         eps: a reduction by ``eps`` or less is skipped.
         save_history: whether to record the written values in ``param_history``.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
-        trainer: the engine whose state records the values; None for the engine that fires the event. Keyword only, like
-            the arguments below.
-        initial_value: the first value; a number, or a list with one per param group. None: each group's present value.
-        nan_policy: the effect of a NaN metric: ``"worse"`` counts it as no improvement, as in torch; ``"ignore"`` does
-            not count it; ``"raise"`` raises an error.
+        trainer: the engine whose state records the values; None for the engine that fires the event. ``trainer`` and
+            the arguments below are keyword-only.
+        initial_value: the first value; a number, or a list with one per param group. None means each group's present
+            value.
+        nan_policy: the effect of a NaN metric: ``"worse"`` counts the metric as no improvement, as in torch;
+            ``"ignore"`` does not count the metric; ``"raise"`` raises an error.
         missing_policy: the effect of a missing metric: ``"raise"`` raises an error; ``"ignore"`` keeps the value.
         reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
             metric of rank 0) or ``"none"`` (each rank uses its own metric, if all are equal). All ranks must reach the
@@ -197,8 +199,8 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
     def state_dict(self) -> dict[str, Any]:
         """Return the progress as plain data: see :class:`BaseParamScheduler`.
 
-        If this scheduler has written a value itself, the state contains the present values of the groups. Otherwise,
-        another scheduler that contains this one may have written the groups' values.
+        The state contains the present values of the param groups only if this scheduler has written a value itself:
+        otherwise, another scheduler that contains this scheduler may have written the values.
         """
         state = super().state_dict()
         if self._goes_on_from_groups and self._event_index > 0:
@@ -208,7 +210,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
     def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: ResumePolicy | None = None) -> None:
         """Load the state of a scheduler; see :meth:`BaseParamScheduler.load_state_dict`.
 
-        The next event starts from the saved value, not from the present values of the param groups.
+        The next event starts from the saved values and ignores the present values of the param groups.
 
         Args:
             state_dict: the state that :meth:`state_dict` returned.

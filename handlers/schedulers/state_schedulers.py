@@ -75,8 +75,8 @@ class LambdaStateScheduler(StateParamScheduler):
 class PiecewiseLinearStateScheduler(StateParamScheduler):
     """Writes straight lines between given points to an attribute of ``engine.state``.
 
-    Event i, counting from 0, writes ``f(i + 1)``: the first event has ``f(1)``, as in ignite. With milestones
-    m_0 < m_1 < ... and their values v_0, v_1, ..., for m_k <= j <= m_{k+1}::
+    Event i, counting from 0, writes ``f(i + 1)``: the first event has ``f(1)``, as in ignite. Between the milestones
+    m_k <= j <= m_{k+1} with the values v_k and v_{k+1}, the function f is::
 
         f(j) = v_k + (v_{k+1} - v_k) * (j - m_k) / (m_{k+1} - m_k)
 

@@ -12,14 +12,15 @@ from lehr.handlers.targets.param_groups import HasParamGroups
 class CyclicScheduler(ParamScheduler):
     """Cycles from ``base_value`` up to ``max_value`` and down again; the height may change from cycle to cycle.
 
-    With u = ``step_size_up``, d = ``step_size_down``, at event i, in cycle ``k = 1 + floor(i / (u + d))`` at
-    position ``j = i mod (u + d)``, and height = j / u on the way up or (u + d - j) / d on the way down::
+    With u = ``step_size_up`` and d = ``step_size_down``, event i is in cycle ``k = 1 + floor(i / (u + d))`` at position
+    ``j = i mod (u + d)``. The height is ``j / u`` on the way up and ``(u + d - j) / d`` on the way down. The value at
+    event i is::
 
         value = base_value + (max_value - base_value) * height * scale
         value = max_value - (max_value - base_value) * height * scale      if inverse
 
-    where scale is 1 (``"triangular"``), ``2**(1 - k)`` (``"triangular2"``), ``gamma**i`` (``"exp_range"``), or
-    ``scale_fn(k)`` or ``scale_fn(i)``.
+    The scale is 1 with the mode ``"triangular"``, ``2**(1 - k)`` with ``"triangular2"``, and ``gamma**i`` with
+    ``"exp_range"``. If ``scale_fn`` is given, the scale is ``scale_fn(k)`` or ``scale_fn(i)``.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
@@ -29,7 +30,7 @@ class CyclicScheduler(ParamScheduler):
         step_size_up: the number of events from the lower to the upper bound, at least 1, such as 2000 or 2.5.
         step_size_down: the number of events from the upper to the lower bound, at least 1; None for ``step_size_up``.
         mode: ``"triangular"``, ``"triangular2"`` or ``"exp_range"``; ignored if ``scale_fn`` is given.
-        gamma: base of the exponential of ``"exp_range"``, above 0.
+        gamma: the base of the exponential function of ``"exp_range"``; it must be more than 0.
         scale_fn: a function of k or i that replaces ``mode``. The scheduler calls it at the event, never in advance.
         scale_mode: the argument of ``scale_fn``: ``"cycle"`` for k, or ``"iterations"`` for i.
         inverse: whether to start at ``max_value`` and go down first, as for momentum and betas[0].

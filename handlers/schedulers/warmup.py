@@ -29,7 +29,7 @@ def create_lr_scheduler_with_warmup(
 ) -> ConcatScheduler:
     """Put a linear warm-up of the learning rate before a scheduler.
 
-    With d = ``warmup_duration``, event i < d has in each param group::
+    With d = ``warmup_duration``, the value at event i < d is, in each param group::
 
         value = warmup_start_value + (warmup_end_value - warmup_start_value) * i / (d - 1)
 
@@ -40,12 +40,12 @@ def create_lr_scheduler_with_warmup(
         lr_scheduler: the scheduler after the warm-up: a scheduler of ``"lr"``, or one of ``torch.optim.lr_scheduler``.
         warmup_start_value: learning rate of the first event; a number, or a list with one per param group.
         warmup_duration: the number of events of the warm-up, including the event with the end value; at least 2.
-        warmup_end_value: learning rate at the end of the warm-up; a number, or a list with one per param group. None:
-            each group's present value.
+        warmup_end_value: learning rate at the end of the warm-up; a number, or a list with one per param group. None
+            means each group's present value.
         save_history: whether to record the written values in ``engine.state.param_history``.
-        output_simulated_values: a list such as ``[None] * 100``. The function replaces its items by as many rows of
-            ``ConcatScheduler.simulate_values``.
-        run: the length of the run, where ``warmup_duration`` is a text such as ``"10%"``; see :class:`RunLength`.
+        output_simulated_values: a list such as ``[None] * 100``. The function replaces the items of the list by the
+            same number of rows of ``ConcatScheduler.simulate_values``.
+        run: the length of the run, needed if ``warmup_duration`` is a text such as ``"10%"``; see :class:`RunLength`.
             Keyword only.
 
     Returns:

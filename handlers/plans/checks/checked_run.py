@@ -14,7 +14,7 @@ from lehr.handlers.schedules.base import Array
 
 from .findings import Finding
 
-MOST_VALUES = 8  # values that a finding shows at most
+MOST_VALUES = 8  # a finding shows at most this many values
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,9 +23,9 @@ class CheckedRun:
 
     Args:
         run: the simulated run.
-        unforeseen: the schedulers that the run cannot predict, in words.
+        unforeseen: a text for each scheduler that the run cannot predict.
         error: the error that ended the run, or None.
-        jump_ratio: a change by more than this ratio is a jump.
+        jump_ratio: a change of a value by more than this ratio is a jump.
     """
 
     run: SimulatedRun
@@ -49,11 +49,11 @@ class CheckedRun:
 
     @property
     def failed_scheduler(self) -> str:
-        """The scheduler whose error ended the run, in words."""
+        """The description of the scheduler whose error ended the run."""
         return self.run.failed[0].description if self.run.failed else "the run"
 
     def iteration_text(self, iteration: int) -> str:
-        """Return an iteration in words that count from 1; the argument counts from 0."""
+        """Return a text that counts the iteration and its epoch from 1; the argument counts from 0."""
         return f"iteration {iteration + 1} (epoch {iteration // self.run.settings.epoch_length + 1})"
 
 
@@ -61,7 +61,7 @@ Check = Callable[[CheckedRun], Iterator[Finding]]
 
 
 def values_text(values: Array) -> str:
-    """Return the values of groups in words: one number if all are equal, and some of them if there are many."""
+    """Return a text of the values of param groups: one number if all are equal, and some numbers if there are many."""
     words = list(dict.fromkeys(f"{value:.4g}" for value in np.atleast_1d(values)))
     if len(words) > MOST_VALUES:
         words = [*words[: MOST_VALUES - 2], "...", words[-1]]
@@ -69,7 +69,7 @@ def values_text(values: Array) -> str:
 
 
 def locations_text(locations: list[Location]) -> str:
-    """Return the parameters and param groups of locations in words."""
+    """Return a text with the parameters and the param groups of locations."""
     names = ", ".join(dict.fromkeys(repr(location.param_name) for location in locations))
     labels = named_groups(list(dict.fromkeys(location.label for location in locations if location.label)))
     return f"{names}, {labels}" if labels else names

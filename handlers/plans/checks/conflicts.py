@@ -74,7 +74,7 @@ def _conflicts_within(checked: CheckedRun, scheduler: SimulatedScheduler) -> Ite
 
 
 def _other_conflicts(checked: CheckedRun) -> Iterator[Finding]:
-    """Find conflicts in a ``ParamGroupScheduler``, with schedulers of ignite, and with unwrapped ones of torch."""
+    """Find conflicts in a ``ParamGroupScheduler``, with ignite's schedulers, and with torch's unwrapped schedulers."""
     run = checked.run
     of_ignite = [one.handler for one in handlers_of(run.trainer) if isinstance(one.handler, IgniteParamScheduler)]
     of_torch = [one for one in run.references if isinstance(one, TorchLRScheduler)]

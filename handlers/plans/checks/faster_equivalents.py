@@ -1,4 +1,4 @@
-"""Checks of schedulers that take longer than another one with the same values."""
+"""A check that finds wrapped torch schedulers which a faster scheduler of lehr with the same values can replace."""
 
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -14,12 +14,12 @@ from .checked_run import CheckedRun
 from .findings import Finding
 
 FEWEST_EVENTS = 1000  # in fewer events, the steps of torch take about a millisecond altogether
-LARGEST_DIFFERENCE = 1e-9  # of values that count as the same, as a part of the largest value of a param group
+LARGEST_DIFFERENCE = 1e-9  # values may differ by this part of the largest value of their group
 EVENTS_AT_ONCE = 2**16
 
 
 def wrapped_with_a_formula(checked: CheckedRun) -> Iterator[Finding]:
-    """A scheduler of lehr computes the values of a wrapped scheduler of torch by a formula."""
+    """Find wrapped schedulers of torch whose values a scheduler of lehr computes by a formula."""
     for written in checked.run.written_schedules:
         wrapping, events = written.scheduler.original, len(written.event_values)
         if (
@@ -47,7 +47,7 @@ def wrapped_with_a_formula(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def _difference(call: Call | ConcatCall, wrapping: LRScheduler, written: WrittenSchedule) -> float:
-    """The largest difference from the values of a run, as a part of the largest value of each param group."""
+    """Return the largest difference from the values of a run, divided by the largest value of the param group."""
     values, differences = written.event_values, np.zeros(written.event_values.shape[1])
     try:
         initial = [{"lr": float(group["initial_lr"])} for group in wrapping.optimizer_param_groups]

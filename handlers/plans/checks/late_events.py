@@ -1,4 +1,4 @@
-"""Checks that values come in time, and do not change too much within one event."""
+"""Checks that schedulers write before the first training step, and that values do not jump within one event."""
 
 from collections.abc import Iterator
 
@@ -89,8 +89,8 @@ def event_jumps(checked: CheckedRun) -> Iterator[Finding]:
 def _jumps_in(sizes: Array) -> NDArray[np.int64]:
     """Return the indices of the values after a jump.
 
-    A step from a low value to a high value is a jump if the step before it is small, and the step after it does not go
-    on in the same direction. For a step from a high value to a low value, the same must be true backwards.
+    A large step up is a jump if the step before it is much smaller, and the step after it is much smaller or goes down.
+    A large step down is a jump if the step after it is much smaller, and the step before it is much smaller or goes up.
     """
     low, high = np.minimum(sizes[:-1], sizes[1:]), np.maximum(sizes[:-1], sizes[1:])
     is_large = (low > 0) & (high >= (1 - 1e-9) * LARGEST_RATIO * low)

@@ -61,7 +61,7 @@ def wrong_lengths(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def _vanishing(settings: RunSettings, written: WrittenSchedule) -> Iterator[Finding]:
-    """Find a schedule without an end that falls to almost 0 by iterations, and would not by epochs."""
+    """Find a schedule without an end that falls to almost 0 on iterations, and would not fall so far on epochs."""
     values, epochs = written.event_values, settings.max_epochs
     by_epoch = any(handler.event.name.startswith("EPOCH") for handler in written.scheduler.writing_handlers)
     if by_epoch or len(values) < 4 * epochs or settings.epoch_length < 2:
@@ -108,7 +108,7 @@ def _never_changing(written: WrittenSchedule) -> Iterator[Finding]:
 
 
 def _unit_meant(settings: RunSettings, written: WrittenSchedule, length: float, cyclic: bool) -> str | None:
-    """Return the unit that durations probably have, if the schedule's events are of another unit; else None."""
+    """Return the unit in which durations were probably given, if the events have another unit; otherwise None."""
     epochs, iterations, events = settings.max_epochs, settings.iterations, written.num_events
     units = {handler.event.name.split("_")[0] for handler in written.scheduler.writing_handlers}
     if settings.epoch_length < 2:
@@ -131,7 +131,7 @@ def _unfinished(written: WrittenSchedule, length: float, cyclic: bool, numbers: 
     schedule, events = written.schedule, written.num_events
     reached, end_value = "", {}
     last = written.event_values[-1] if len(written.event_values) else np.empty(0)
-    if schedule.is_pure:  # the end value of other schedules depends on the run
+    if schedule.is_pure:  # the end value of a schedule that is not pure depends on the run
         last, end = np.atleast_1d(schedule(events - 1)), np.atleast_1d(schedule(int(np.ceil(length))))
         end_value = {"end_value": end.tolist()}
         if not cyclic:
@@ -175,7 +175,7 @@ def _not_landed(checked: CheckedRun, written: WrittenSchedule) -> Iterator[Findi
 
 
 def _how_to_fit(written: WrittenSchedule, events: int) -> str:
-    """Return in words how to make a schedule end with the run. For a branch of a trunk, name its cool-down."""
+    """Return the suggestion to make a schedule as long as the run. For a branch of a trunk, it names the cool-down."""
     schedule, given = written.schedule, given_unit(written.scheduler.original)
     if given is not None and given.unit == PERCENT and given.run.num_events not in (None, events):
         return f"give run= the length of this run, {counted(events, 'event')} instead of {given.run.num_events}"
@@ -209,7 +209,7 @@ def _cycle_starts(values: Array, jump_ratio: float) -> list[int]:
 
 
 def _ended(checked: CheckedRun, written: WrittenSchedule, length: float, numbers: dict[str, Any]) -> Iterator[Finding]:
-    """Find a schedule that ends before the run, after which the value goes back or is almost 0."""
+    """Find a schedule that ends before the run ends, if the value then goes back or stays at almost 0."""
     events, table, values = written.num_events, written.values, written.event_values
     after = np.abs(values[int(np.ceil(length)) - written.scheduler.first_event :])
     ended = f"the schedule ends after {length:g} of {events} events{in_given_unit(written, length, events)}"
@@ -240,7 +240,7 @@ def _ended(checked: CheckedRun, written: WrittenSchedule, length: float, numbers
 
 
 def in_given_unit(written: WrittenSchedule, part: float, whole: float) -> str:
-    """Return a part of the events in the unit of the scheduler's durations, in brackets; empty without a unit."""
+    """Return a text in brackets: some of the events, in the unit of the scheduler's durations; empty without a unit."""
     given = given_unit(written.scheduler.original)
     words = None if given is None else given.in_words(part, whole)
     return "" if words is None else f" ({words})"

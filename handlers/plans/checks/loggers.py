@@ -37,7 +37,7 @@ def _changes(checked: CheckedRun, scheduler: SimulatedScheduler) -> bool:
 
 
 def _logger_before(checked: CheckedRun, scheduler: SimulatedScheduler, event: Any) -> Any:
-    """Return the logger that an event calls before a scheduler, for a number that the scheduler writes; or None."""
+    """Return a logger of a number that a scheduler writes, if an event calls it before the scheduler; else None."""
     written = {(id(one.owner), one.key) for one in checked.original_locations[scheduler]}
     for registered in handlers_of(checked.run.trainer, event):
         handler = registered.handler

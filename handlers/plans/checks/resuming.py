@@ -73,7 +73,7 @@ def past_ends(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def _past_end(checked: CheckedRun) -> Iterator[tuple[WrittenSchedule, float, float]]:
-    """Yield the learning rates of schedulers that are past the end of all their schedules, with two values of each."""
+    """Yield learning rates of schedulers past the end of all their schedules, with their present and highest value."""
     by_scheduler: dict[SimulatedScheduler, list[WrittenSchedule]] = defaultdict(list)
     for written in checked.run.written_schedules:
         if written.location.is_in_optimizer and written.location.key == "lr":
@@ -126,7 +126,7 @@ def _terminates_epochs(function: object) -> bool:
 
 
 def _first_loss(checked: CheckedRun, saver: RegisteredHandler) -> tuple[int, list[str]] | None:
-    """Return the iteration of the first end of an epoch at which a saver loses something, and what it loses."""
+    """Return the first iteration whose checkpoint misses calls at the end of an epoch, and texts about the calls."""
     settings, trainer = checked.run.settings, checked.run.trainer
     if saver.event not in (Events.ITERATION_COMPLETED, Events.EPOCH_COMPLETED):
         return None
@@ -153,7 +153,7 @@ def _passes(trainer: Engine, registered: RegisteredHandler, count: int) -> bool:
 
 
 def _lost_with(checked: CheckedRun, registered: RegisteredHandler) -> list[str]:
-    """Return in words what a resumed run misses of a handler: a metric, or a call of ``next_phase``."""
+    """Return texts about the calls of a handler that a resumed run misses: of ``next_phase``, or with a metric."""
     lost = []
     for original in [scheduler.original for scheduler in checked.run.schedulers]:
         brought = for_plans_and_cli.what_it_brings(registered, original)

@@ -10,8 +10,8 @@ from .log import EPOCHS, EVENTS, FROM_0, FROM_1, TRAINER, Counting
 # Headings of columns that count steps, the likeliest heading first.
 STEPS: Mapping[str, Counting] = {
     "event_index": EVENTS,  # histories of lehr have this heading
-    "trainer/global_step": FROM_0,  # Lightning writes it to Weights & Biases
-    "train/global_step": TRAINER,  # transformers writes it to Weights & Biases
+    "trainer/global_step": FROM_0,  # Lightning's name in Weights & Biases
+    "train/global_step": TRAINER,  # the name of transformers in Weights & Biases
     "global_step": FROM_0,
     "iteration": FROM_1,  # ignite and the plans of lehr count from 1
     "iterations": FROM_1,
@@ -36,7 +36,7 @@ def step_heading(headings: Iterable[str]) -> str | None:
 
 
 def counting_of(heading: str, headings: Iterable[str]) -> Counting:
-    """Return how the column under a heading counts."""
+    """Return how the column with a given heading counts steps."""
     if heading == "step" and {"learning_rate", "epoch"} <= set(headings):
         return TRAINER  # a file with only the entries of the Trainer's log_history
     return STEPS.get(heading.strip().lower(), FROM_0)

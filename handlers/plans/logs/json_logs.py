@@ -15,7 +15,7 @@ MMCV_DECIMALS = 5
 
 
 class Found(NamedTuple):
-    """The objects of a file, with its counting and the steps of the whole run if they are known."""
+    """The objects of a file, how the file counts steps, and the number of steps of the whole run; None if unknown."""
 
     entries: "list[Entry]"
     counting: Counting | None = None
@@ -23,7 +23,7 @@ class Found(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """An object of a log, with its position in the file in words."""
+    """An object of a log, with a text that says where in the file it is."""
 
     place: str
     values: Mapping[str, Any]

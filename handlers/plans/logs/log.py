@@ -12,11 +12,11 @@ from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.base import Array
 
 MOST_STEP = 2**53
-# Relative errors of the two types. Another order of operations also causes errors of 1e-9.
+# The relative errors of float32 and float64. Another order of operations also causes errors of 1e-9.
 FLOAT32, FLOAT64 = 1.2e-7, 1e-9
 # The rounding of a column is read from at least 10 and at most 1000 different values.
 ENOUGH, MOST_READ = 10, 1000
-# Nine of ten rounded numbers end in a digit other than 0. This part is enough to see the rounding.
+# Of ten rounded numbers, nine end in a digit other than 0. A part of MOST_OF_THEM is enough to see the rounding.
 MOST_OF_THEM = 0.7
 HALF = 0.505  # half of the last digit, and a little more for the float64 that was rounded
 
@@ -25,7 +25,8 @@ class Counting(NamedTuple):
     """How a logger counts.
 
     Args:
-        first_steps: the steps that may be the first event of a plan; for each step, its way to count in words.
+        first_steps: maps each step number that the first event of a plan may have to a text that says how the logger
+            then counts.
         unit: the unit that the log counts: ``"steps"``, ``"events"`` of a scheduler, or ``"epochs"``.
     """
 
@@ -37,8 +38,8 @@ FROM_0 = Counting({0: "steps count from 0"})
 FROM_1 = Counting({1: "steps count from 1"})
 EVENTS = Counting({0: "events count from 0"}, "events")
 EPOCHS = Counting({0: "epochs count from 0"}, "epochs")
-# A Trainer of transformers 4.51 or later logs the value with which step s trained, counted from 1. An earlier Trainer,
-# and any Trainer with logging_strategy="epoch", logs the value of the next step.
+# At step s, counted from 1, a Trainer of transformers 4.51 or later logs the value with which step s trained. An
+# earlier Trainer, and any Trainer with logging_strategy="epoch", logs the value of the next step.
 TRAINER = Counting({1: "each step logs the value that it had", 0: "each step logs the value of the next step"})
 
 
@@ -47,7 +48,7 @@ class LogColumn:
     """The values that a run logged under one name.
 
     Args:
-        steps: the steps, rising ``(points,)``.
+        steps: the steps ``(points,)``, in rising order.
         values: the values ``(points,)``.
     """
 
@@ -62,9 +63,9 @@ class Log:
     Args:
         columns: for each name, its steps and its values, which are two sequences of the same length.
         counting: how the logger counts; None for steps from 0.
-        source: the name of the log, for texts.
-        decimals: the decimals to which the logger rounds; None if unknown.
-        total_steps: the steps of the whole run; None if the log does not say them.
+        source: the name of the log in texts about it.
+        decimals: the number of decimals to which the logger rounds; None if unknown.
+        total_steps: the number of steps of the whole run; None if the log does not contain it.
 
     If a step occurs again, as after a resume, its later values replace the earlier values.
 
@@ -129,10 +130,10 @@ def _numbers(name: str, given: ArrayLike) -> Array:
 
 
 class Rounding(NamedTuple):
-    """How the values of a log are rounded, and how large the error of each value may be.
+    """The rounding of the values of a log, with the largest error that it causes in each value.
 
     Args:
-        words: the rounding in words.
+        words: a text that describes the rounding.
         relative: the relative error of each value.
         absolute: the absolute error of each value.
         digits: the significant digits of each value; 0 for all digits of a float64.
@@ -156,12 +157,12 @@ class Rounding(NamedTuple):
 def rounding_of(values: Array, decimals: int | None = None) -> Rounding:
     """Return how the values of a log are rounded: as float64 or float32, or to significant digits or decimals.
 
-    Six significant digits are assumed at least. Only if at least 10 different values show it, a coarser rounding to
-    three, four or five digits is assumed.
+    The function assumes at least six significant digits. It assumes a coarser rounding, to three, four or five digits,
+    only if at least 10 different values show such a rounding.
 
     Args:
         values: the values.
-        decimals: the decimals that the logger writes; None if unknown.
+        decimals: the number of decimals that the logger writes; None if unknown.
 
     Example:
         >>> rounding_of(np.array([1 / 3, 0.1])).words, rounding_of(np.float32([1 / 3, 0.1]).astype(float)).words

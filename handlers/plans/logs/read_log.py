@@ -15,10 +15,10 @@ from .log import Log
 from .tensorboard_logs import EVENT_FILE, read_events
 
 MOST_POINTS = 10_000_000
-LONGEST_LINE = 1_000_000  # a line may have this many characters
+LONGEST_LINE = 1_000_000  # a line may have at most this many characters
 MISSING = {"", "none", "null", "na", "n/a"}
 
-Place = Callable[[int], str]  # describes a line by its number
+Place = Callable[[int], str]  # returns a text that names a line, from its number
 
 
 def read_log(
@@ -44,8 +44,9 @@ def read_log(
 
     Args:
         path: the file, or a folder with TensorBoard's event files.
-        name: the name of the parameter. A column belongs to it if its heading is similar: ``train/lr``,
-            ``learning_rate`` and ``lr-SGD`` for ``"lr"``. Several such columns belong to several param groups.
+        name: the name of the parameter. A column belongs to the parameter if the heading is similar to the name:
+            ``train/lr``, ``learning_rate`` and ``lr-SGD`` are similar to ``"lr"``. Several such columns belong to
+            several param groups.
         column: the heading, key or tag of the values; None to search for it by ``name``.
         epoch_length: iterations of an epoch, for a file that counts iterations anew in each epoch.
 

@@ -14,8 +14,8 @@ EVENT_FILE = "tfevents"  # the name of each event file contains this text
 def read_events(path: Path, name: str, column: str | None) -> Log:
     """Read the scalars of an event file, or of all event files in a folder.
 
-    The format has records of protocol buffers with checksums, and two forms of scalars. The package ``tensorboard``
-    reads all of it.
+    An event file contains protocol buffers with checksums, and scalars in two forms. The package ``tensorboard`` reads
+    both forms.
 
     Raises:
         ImportError: ``tensorboard`` is not installed.

@@ -26,5 +26,5 @@ def plain_lines(text: str, width: int = MOST_CHARACTERS) -> str:
 
 
 def _encodable(text: str) -> str:
-    """Return a text without lone surrogates, which a file cannot have."""
+    """Return a text without lone surrogates, which cannot be written to a file."""
     return text.encode("utf-8", "replace").decode("utf-8")

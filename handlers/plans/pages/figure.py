@@ -28,9 +28,9 @@ from .traces import (
 )
 
 PANEL, GAP, TOP = 230, 62, 56  # in pixels
-MOST_POINTS, FEWEST_POINTS, MOST_VALUES = 20_000, 200, 80_000  # limits of points of a line, and of values of a page
+MOST_POINTS, FEWEST_POINTS, MOST_VALUES = 20_000, 200, 80_000  # limits: points of a line, values of a page
 LEGEND_LINE, MOST_LEGEND, UNDER_AXIS = 29, 160, 66  # in pixels
-SPACE = 0.035  # the space on each side between two panels, as a part of the width
+SPACE = 0.035  # half of the space between two panels side by side, as a part of the width
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
 
 Json = dict[str, Any]
@@ -152,7 +152,10 @@ def _layout(contents: Contents, panels: list[Panel], traces: list[Trace], is_cro
 
 
 def _ranges(panels: list[Panel], traces: list[Trace]) -> dict[str, Json]:
-    """Return the ranges of names with one value: from half to double. Plotly's own range is 1 less and 1 more."""
+    """Return the range of the y axis of each name that has a single value: from half of the value to double.
+
+    Plotly's default range is from 1 less than the value to 1 more.
+    """
     names, found = {panel.axes["yaxis"]: panel.name for panel in panels}, dict[str, set[float]]()
     for trace in traces:
         y = trace.properties["y"]

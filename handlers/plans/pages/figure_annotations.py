@@ -12,9 +12,9 @@ from .traces import Panel, x_of
 
 GREY = "#57606a"
 COLORS = {"error": "#cf222e", "warning": "#b35900", "info": "#0969da"}  # the color of a finding by its severity
-ROOM = 0.012  # the part of a panel that one character of a phase's name needs
-NEAR = 0.05  # the part of a panel within which findings share a label
-MOST_NUMBERS, MOST_WORDS = 3, 6  # a label shows this many numbers and messages
+ROOM = 0.012  # the part of a panel's width that one character of a phase's name needs
+NEAR = 0.05  # findings that are closer than this part of a panel's width share a label
+MOST_NUMBERS, MOST_WORDS = 3, 6  # a label shows at most this many numbers and messages
 
 Json = dict[str, Any]
 
@@ -26,7 +26,7 @@ def of_panel(
 
     Args:
         panel: the panel.
-        places: the findings about the name of the panel, by iteration.
+        places: the findings about the name of the panel, sorted by iteration.
         difference: the first difference between two plans under the name; None for no difference.
         unit: the unit of the x axes.
         columns: the number of panels side by side.
@@ -125,5 +125,5 @@ def _text(panel: Panel, x: float, y: float, text: str, font: Json) -> Json:
 
 
 def _within(panel: Panel) -> Json:
-    """Return the references of a position: values of the x axis, and parts of the panel's height."""
+    """Return the units of a position for plotly: x is a value of the x axis, and y is a part of the panel's height."""
     return {"xref": panel.axes["xaxis"], "yref": f"{panel.axes['yaxis']} domain"}

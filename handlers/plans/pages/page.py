@@ -14,7 +14,8 @@ from lehr.handlers.schedules.arguments import shown, shown_names
 from .figure import figure_of
 from .page_inputs import Contents
 
-# With this policy, the browser refuses all requests to other sites. Plotly needs data and blobs to download pictures.
+# With this policy, the browser refuses all requests to other sites. Plotly needs URLs with data: and blob: to download
+# pictures.
 POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; form-action 'none'"
 )
@@ -42,7 +43,7 @@ HINT = (
     "Point at a line for its values. Drag to zoom, double-click to zoom out. "
     "Click an entry of the legend to switch its lines off or on, double-click it to see them alone."
 )
-# The button with number n does what button n in a menu of plotly's layout would do.
+# The n-th button of a group acts like the n-th button of the corresponding menu in plotly's layout.
 SCRIPT = """
 for (const group of document.querySelectorAll(".buttons [role=group]")) {
   const buttons = [...group.children];
@@ -125,7 +126,7 @@ def _page(contents: Contents, title: str | None, picture: Sequence[str]) -> str:
 
 
 def _introduction(contents: Contents) -> list[str]:
-    """Return the length of each plan, and what the page leaves out, as lines."""
+    """Return lines of text: the length of each plan, and which schedulers and recorded names the page leaves out."""
     lines = []
     for plan, label in zip(contents.plans, contents.labels, strict=False):
         named = f"{label}: " if contents.other is not None else ""
@@ -137,7 +138,7 @@ def _introduction(contents: Contents) -> list[str]:
 
 
 def _findings(findings: Sequence[Finding]) -> list[str]:
-    """Return the list of findings. The picture shows the numbers of the list at their iterations."""
+    """Return the numbered list of findings. The figure shows these numbers at the iterations of the findings."""
     if not findings:
         return []
     items = [
@@ -176,7 +177,7 @@ def _labels(contents: Contents) -> list[str]:
 
 
 def _checked_place(path: str | PathLike[str]) -> Path:
-    """Return the file of a path, to which links in the path lead.
+    """Return the file that a path refers to, after following links.
 
     Raises:
         TypeError: ``path`` is not a path.

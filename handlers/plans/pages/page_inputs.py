@@ -43,7 +43,7 @@ class Contents:
 
     @property
     def names(self) -> list[str]:
-        """The names of all plans, from top to bottom."""
+        """The names that the plans contain, in the order of their panels from top to bottom."""
         return list(dict.fromkeys(name for plan in self.plans for name in plan))
 
     @cached_property
@@ -53,7 +53,7 @@ class Contents:
 
     @cached_property
     def differences(self) -> PlanDiff | None:
-        """The differences of both plans."""
+        """The differences between the two plans; None if there is only one plan."""
         return None if self.other is None else diff_plans(self.plan, self.other)
 
     def places_in(self, panel: Panel) -> list[PlacedFindings]:
@@ -85,7 +85,7 @@ def checked_contents(
 
     Raises:
         TypeError: an argument has the wrong type.
-        ValueError: there are not two ``labels``.
+        ValueError: ``labels`` does not have two items.
     """
     found = list(findings) if isinstance(findings, Iterable) else findings
     if found is not None and not (isinstance(found, list) and all(isinstance(one, Finding) for one in found)):

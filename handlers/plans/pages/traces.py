@@ -29,7 +29,7 @@ class Panel:
 
     Args:
         plan: the plan.
-        name: the name, which the plan may not have.
+        name: the name of the values; the plan may have no values under the name.
         column: 0 for the plan of the page, 1 for the other plan.
         number: the number of the panel's axes in plotly, from 1.
         lines: the values of each line, by the names of its param groups.
@@ -47,7 +47,7 @@ class Panel:
 
     @property
     def axes(self) -> dict[str, str]:
-        """The axes of the panel, as a trace of plotly names them."""
+        """The axes of the panel, in the form that a trace of plotly needs."""
         suffix = self.number if self.number > 1 else ""
         return {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
 
@@ -86,7 +86,7 @@ class Trace:
 
 
 def x_of(iterations: Any, unit: str, epoch_length: int) -> Any:
-    """Return the x values of iterations that count from 0: iterations from 1, or the epochs before them."""
+    """Return the x values of iterations that count from 0: iterations from 1, or the epochs before each iteration."""
     return iterations / epoch_length if unit == "epoch" else np.int32(1) + np.asarray(iterations, dtype=np.int32)
 
 
@@ -157,7 +157,7 @@ def band_traces(panel: Panel) -> Iterator[Trace]:
 
 
 def overlay_traces(panels: Sequence[Panel], label: str, styles: dict[str, dict[str, str]]) -> Iterator[Trace]:
-    """Yield the lines of the second plan over those of the first. A click on the legend shows them."""
+    """Yield the lines of the second plan, to draw over the lines of the first. A click on the legend shows them."""
     for panel, other in zip(panels[::2], panels[1::2], strict=True):
         for trace in line_traces(other, styles, False):
             properties = {

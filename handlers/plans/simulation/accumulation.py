@@ -20,11 +20,11 @@ AccumulationSteps = int | Mapping[Any, int] | None  # the keys of the mapping ar
 
 @dataclass(frozen=True)
 class Accumulation:
-    """How many iterations one step of each optimizer takes.
+    """The number of iterations in one step of each optimizer.
 
     Args:
-        default: the iterations for each step of an optimizer that ``by_optimizer`` does not have.
-        by_optimizer: the iterations for each step of an optimizer.
+        default: the iterations for each step of an optimizer that is not in ``by_optimizer``.
+        by_optimizer: maps an optimizer to the iterations for each of its steps.
     """
 
     default: int = 1
@@ -35,7 +35,7 @@ class Accumulation:
         return self.by_optimizer.get(wrapped_optimizer(optimizer), self.default)
 
     def of_scheduler(self, scheduler: BaseParamScheduler) -> int:
-        """Return the iterations for each step of a scheduler's optimizer; the fewest if it has several optimizers."""
+        """Return the iterations for each step of a scheduler's optimizer; the smallest number if there are several."""
         optimizers = [member.optimizer for member in members_of(scheduler) if isinstance(member, ParamScheduler)]
         return min(map(self.of, optimizers), default=self.default)
 

@@ -23,11 +23,11 @@ Seconds = float | Sequence[float] | None
 
 @dataclass(frozen=True, eq=False)
 class PlannedAmounts:
-    """How much each iteration counts for clocks, and how many seconds it takes.
+    """The amount that each iteration adds to a clock, and the seconds that each iteration takes.
 
     Args:
         default: the amounts for a clock that is not in ``by_clock``; None if they are unknown.
-        by_clock: the amounts for a clock.
+        by_clock: maps a clock to its amounts.
         seconds: the time of each iteration; None if it is unknown.
         start: the first iteration of the simulated run, from 0.
     """
@@ -46,11 +46,11 @@ class PlannedAmounts:
 
 
 class PlannedCounting:
-    """Counts planned amounts, instead of the handlers of schedulers with a clock.
+    """Makes the functions that replace the handlers of schedulers with a clock, and that count planned amounts.
 
     Args:
         timeline: the timeline of the simulated run.
-        amounts: how much each iteration counts.
+        amounts: the amount that each iteration adds to a clock.
     """
 
     def __init__(self, timeline: "Timeline", amounts: PlannedAmounts) -> None:
@@ -66,7 +66,7 @@ class PlannedCounting:
         Args:
             scheduler: the scheduler.
             attachment: how the scheduler is attached.
-            add: called with the iteration of each event that writes.
+            add: a function that is called with the iteration of each event that writes.
         """
         key, clock, timeline = id(attachment.handler), self._amounts.planned(attachment.clock), self._timeline
         assert clock is not None

@@ -75,7 +75,7 @@ def _is_computable(scheduler: SimulatedScheduler, trainer: Engine, engine: Engin
 
 
 def _has_one_value(scheduler: BaseParamScheduler) -> bool:
-    """Return whether no schedule has a value for each group, so that groups may share a tensor."""
+    """Return whether each schedule has one value for all groups; groups may then share a tensor."""
     return all(member.schedule.groups is None for member in members_of(scheduler))
 
 
@@ -129,7 +129,7 @@ class ComputedScheduler:
 
     @cached_property
     def moments(self) -> Integers:
-        """A number for each event. For all events of a run, a later event has a larger number."""
+        """A number for each event, which is larger than the numbers of all earlier events of the run."""
         moments = [iterations * self._moments + order for order, iterations in self._calls]
         return moments[0] if len(moments) == 1 else np.sort(np.concatenate(moments or [np.empty(0, dtype=np.int64)]))
 
@@ -144,7 +144,7 @@ class ComputedScheduler:
         iterations, count = self.iterations, self.num_events
         if count and (iterations[0] != 0 or iterations[-1] != count - 1):
             return False
-        return bool((iterations[1:] > iterations[:-1]).all())  # then each is the one before plus 1
+        return bool((iterations[1:] > iterations[:-1]).all())  # each iteration is then the previous one plus 1
 
     @property
     def last_moment(self) -> int:
@@ -170,7 +170,7 @@ class ComputedScheduler:
             self.values |= {location.identity: values for location, values in written}
 
     def stop_before(self, moment: int) -> None:
-        """Remove the events from a moment on."""
+        """Remove the events at a moment and after it."""
         self.num_events = int(np.searchsorted(self.moments, moment))
         self.moments, self.iterations = self.moments[: self.num_events], self.iterations[: self.num_events]
         short = {id(values): values[: self.num_events] for values in self.values.values()}

@@ -62,13 +62,13 @@ def recorded_values(
             for own_name, locations in locations_of(scheduler.copy, engines[handler.engine]).items():
                 # If torch writes a momentum beside the learning rate, the momentum has no history and keeps its name.
                 name = handler.name if handler.name and own_name in own_names else own_name
-                if locations:  # a scheduler has none if its param groups do not exist yet
+                if locations:  # a scheduler has no locations if its param groups do not exist yet
                     recorded.setdefault(name, RecordedValues()).add(scheduler, locations)
     return recorded
 
 
 def empty_engine(engine: Engine) -> Engine:
-    """Return an engine in the same state, without handlers, data or metrics."""
+    """Return a new engine in the state of a given engine, without handlers, data or metrics."""
     empty = Engine(lambda engine, batch: None)
     left_out = ("batch", "output", "dataloader", "param_history")
     vars(empty.state).update({key: value for key, value in vars(engine.state).items() if key not in left_out})
@@ -77,6 +77,6 @@ def empty_engine(engine: Engine) -> Engine:
 
 
 def _empty_loader(loader: "DataLoader[Any]") -> "DataLoader[Any]":
-    """Return a data loader of one number with the same batch size."""
+    """Return a data loader that contains one number, with the batch size of a given data loader."""
     assert isinstance(loader.batch_sampler, BatchSampler)
     return DataLoader(TensorDataset(torch.empty(1)), batch_size=loader.batch_sampler.batch_size)

@@ -14,7 +14,7 @@ from .handler_discovery import AttachedHandler
 from .simulated_scheduler import Integers
 from .timeline import RunSettings
 
-# A run fires events in this order between two training steps. The events of optimizers follow.
+# A run fires events in this order between two training steps. The events of optimizers come after these.
 FIRED = (
     Events.ITERATION_COMPLETED, Events.EPOCH_COMPLETED, Events.COMPLETED, Events.STARTED, Events.EPOCH_STARTED,
     Events.GET_BATCH_STARTED, Events.GET_BATCH_COMPLETED, Events.ITERATION_STARTED,
@@ -50,7 +50,7 @@ def position_of(event: Any, optimizer_number: int) -> int:
 
 
 def has_known_filter(handler: AttachedHandler) -> bool:
-    """Return whether a handler has no filter or a filter of ignite, so that arithmetic tells which events pass."""
+    """Return whether a handler has no filter or a filter of ignite, so that arithmetic shows which events pass."""
     if handler.event_filter is None:
         return True
     given = set(filter_arguments(handler.event_filter) or ())
@@ -91,12 +91,12 @@ def _calls_of(
 
 
 def _firings(event: Any, part: Part, every: int, steps_before: int) -> tuple[range, Callable[[Integers], Integers]]:
-    """Return the counts that filters of an event get, and a function from counts to the next training step's iteration.
+    """Return the counts that an event passes to its filters, and a function from counts to the next step's iteration.
 
     Args:
         event: the event.
         part: the part of the run.
-        every: the iterations for each step of the optimizer, for events of an optimizer.
+        every: for an event of an optimizer, the iterations for each step of the optimizer.
         steps_before: the steps that the optimizer made before.
     """
     settings, first, last, _ = part

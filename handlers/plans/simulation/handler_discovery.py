@@ -44,7 +44,7 @@ class AttachedHandler:
             evaluator.
         name: the name of the history that was given to ``attach``; None for no name.
         optimizer: the optimizer whose steps are counted; None if all events are counted.
-        function: the handler that runs an evaluator, in the engine's own form.
+        function: the handler that runs an evaluator, as the engine stores it.
         clocked: how a scheduler with a clock is attached; None without a clock.
     """
 

@@ -20,11 +20,11 @@ Planned = Engine | Schedulers | Mapping[Any, Schedulers]
 
 
 class PlainRun(Engine):
-    """An engine that represents a training loop. It calls the schedulers, and the loop may pass metrics to them."""
+    """An engine that represents a training loop. It calls the schedulers; the loop may pass them metrics."""
 
 
 class LoopClock(Clock):
-    """The clock of a loop without an engine, which passes amounts to ``scheduler.apply(amount=...)``."""
+    """The clock of a loop without an engine; the loop passes amounts to ``scheduler.apply(amount=...)``."""
 
     def reading(self, engine: Engine) -> int:
         """Return 0: a simulated run has planned amounts instead of readings."""
@@ -38,7 +38,7 @@ def engine_of(
     accumulation: Accumulation,
     amounts: Sequence[int] | None = None,
 ) -> Engine:
-    """Return the engine of a run. For schedulers of a loop without an engine, it is a :class:`PlainRun`.
+    """Return the engine of a run. For schedulers of a loop without an engine, the engine is a :class:`PlainRun`.
 
     Args:
         planned: an engine; or a scheduler or several schedulers, which the loop calls before each step of the
@@ -46,7 +46,7 @@ def engine_of(
         max_epochs: epochs of the run.
         epoch_length: iterations of an epoch.
         accumulation: iterations for each step of each optimizer.
-        amounts: the amount that the loop passes to ``apply`` at each iteration; None if the loop counts events.
+        amounts: the amount that the loop passes to ``apply`` at each iteration; None if the schedulers count events.
 
     Raises:
         TypeError: ``planned`` has another type.

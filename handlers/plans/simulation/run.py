@@ -73,7 +73,8 @@ class SimulatedRun:
         """Fire all events, and record the values of each iteration at its training step.
 
         Args:
-            progress: called with ``PROGRESS_INTERVAL`` after this number of iterations; or None.
+            progress: a function that is called with ``PROGRESS_INTERVAL`` each time after this number of iterations; or
+                None.
 
         Raises:
             Exception: a scheduler raises an error at an event. A note names the iteration.
@@ -95,7 +96,7 @@ class SimulatedRun:
 
     @cached_property
     def calls_user_code(self) -> bool:
-        """Whether a scheduler or a filter of the run is a function of a user, or has one in it."""
+        """Whether a scheduler or a filter of the run is or contains a function of a user."""
         called = *(scheduler.copy for scheduler in self.schedulers), *(one.event_filter for one in self.handlers)
         return calls_user_code(called)
 
@@ -278,7 +279,7 @@ class SimulatedRun:
     def writing_order(self, scheduler: SimulatedScheduler) -> tuple[int, int]:
         """Return the position of a scheduler's last write between two training steps: the event and the handler.
 
-        If several schedulers write the same value, the one with the latest position overrides the others.
+        If several schedulers write the same value, the scheduler with the latest position overrides the others.
         """
         return max((TRAINER_EVENTS.index(one.event), self.handlers.index(one)) for one in scheduler.writing_handlers)
 
@@ -294,6 +295,6 @@ class SimulatedRun:
 
     @cached_property
     def optimizers(self) -> set[int]:
-        """The ids of the trainer's optimizers, which its code refers to or its schedulers write to."""
+        """The ids of the optimizers that the trainer's code refers to, or that its schedulers write to."""
         own = {id(one) for one in self.references if isinstance(one, Optimizer)}
         return own.union(*(optimizers_of(scheduler.original) for scheduler in self.schedulers))

@@ -32,8 +32,8 @@ class SimulatedScheduler:
         handlers: the handlers that call the scheduler.
         locations: the locations that the copy writes, by the names of its histories.
         events_before: the number of the scheduler's events before the simulated run starts.
-        repeated_events: the number of these events that a resumed run fires again.
-        last_events: the number of these events at the very end, which may have come after the checkpoint.
+        repeated_events: how many events before the simulated run a resumed run fires again.
+        last_events: how many events at the very end of the run before may have come after the checkpoint.
         event_iterations: for each event of the simulated run, the iteration of the next training step, from 0.
         observed_iterations: for each metric that a handler passes to the scheduler, the iteration of the next training
             step, from 0.
@@ -80,7 +80,7 @@ class SimulatedScheduler:
 
     @cached_property
     def description(self) -> str:
-        """The type, the parameter and the events of the scheduler in words."""
+        """A text with the type, the parameter and the events of the scheduler."""
         named = [handler for handler in self.handlers if handler.clocked is None or handler.writes]
         events = " | ".join(dict.fromkeys(handler.event_text for handler in named))
         return f"{type_name_of(self.original)} of {self.original.param_name!r} on {events}"
@@ -98,7 +98,7 @@ class WrittenSchedule:
         columns: the columns of ``table`` that the schedule writes.
         table: ``(iterations, groups)``: the values under the name, at each iteration.
         before: ``(groups)``: the values before the run, for the columns of ``table``.
-        distinct: the groups whose values may differ from those of all groups before them.
+        distinct: the groups whose values may differ from the values of all earlier groups.
     """
 
     name: str
@@ -133,7 +133,7 @@ class WrittenSchedule:
 
     @property
     def num_events(self) -> int:
-        """The number of the schedule's events in the whole run; for a clock, its count."""
+        """The number of the schedule's events in the whole run; with a clock, the count of the clock."""
         if self.scheduler.clock is not None:
             return self.scheduler.copy.event_index
         return self.scheduler.first_event + len(self.event_iterations)
@@ -145,7 +145,7 @@ class WrittenSchedule:
 
     @property
     def description(self) -> str:
-        """The name, the scheduler and its events in words."""
+        """A text with the name, the scheduler and its events."""
         return f"{self.name!r}: {self.scheduler.description}"
 
 
@@ -219,7 +219,7 @@ class RecordedValues:
     def table(self, start: int, iterations: int, repeats: Sequence[int]) -> Array:
         """Return the values ``(iterations, groups)``; NaN before ``start``, and for a location without a number.
 
-        It is read-only where all groups have equal values, which are then in memory once.
+        If all groups have equal values, the values are in memory only once, and the array is read-only.
 
         Args:
             start: the first iteration of the run.

@@ -33,10 +33,10 @@ class RunSettings:
         epoch_length: iterations of an epoch.
         iterations: iterations of the whole run; the last epoch may have fewer than the others.
         start: the iteration with which the run starts, counted from 0; more than 0 if the run is resumed.
-        metrics: the values of each metric, evenly spaced over the run. Metrics of whole epochs are known when the
-            epoch completes, other metrics when the iteration completes.
+        metrics: the values of each metric, evenly spaced over the run. If the values belong to whole epochs, a metric
+            gets its value when an epoch completes; otherwise, when an iteration completes.
         accumulation: iterations for each step of each optimizer.
-        amounts: how much each iteration counts for a clock.
+        amounts: the amount that each iteration adds to a clock.
     """
 
     max_epochs: int
@@ -48,7 +48,7 @@ class RunSettings:
     amounts: PlannedAmounts
 
     def interval(self, num_values: int) -> int:
-        """Return the iterations from one value of a metric to the next, from the number of values in the run."""
+        """Return the iterations between two values of a metric that has ``num_values`` values in the run."""
         by_epoch = num_values == self.iterations // self.epoch_length
         return self.epoch_length if by_epoch else self.iterations // num_values
 
@@ -83,8 +83,9 @@ class Timeline:
     """Fires the events of a run, and keeps the state of the engine as ignite would have it at each event.
 
     Args:
-        trainer: the engine of the real run. The timeline only asks which optimizers fire its step events.
-        engine: the empty engine of the simulated run. The timeline counts in its state.
+        trainer: the engine of the real run. The timeline only reads which optimizers fire its step events.
+        engine: the empty engine of the simulated run. The timeline counts iterations and epochs in the state of this
+            engine.
         evaluators: the empty engines of the evaluators, which also get the metrics.
         settings: the length and the metrics of the run.
     """
@@ -119,13 +120,14 @@ class Timeline:
         """Fire the events of the iterations ``first`` to ``last - 1``.
 
         Args:
-            first: the first iteration. If it is within an epoch, the epoch starts again, as in ignite.
+            first: the first iteration. If ``first`` is within an epoch, the epoch starts again, as in ignite.
             last: the iteration after the last iteration.
             callbacks: the callbacks of each event.
-            record: called instead of training steps, with the number of steps since the last call.
+            record: a function to call in place of training steps, with the number of training steps since its last
+                call.
             steps: the number of steps that each optimizer has made; the method counts them here.
-            each_iteration: whether to visit all iterations even if no event calls a function there, because a user's
-                function may look at the state of the engine.
+            each_iteration: whether to visit also iterations at which no event calls a function; needed if a function of
+                a user may look at the state of the engine.
         """
         state, length = self.engine.state, self.settings.epoch_length
         self.begin(first)
@@ -209,7 +211,7 @@ class Timeline:
         state.optimizer = None
 
     def _set_metrics(self, before: int, now: int, series: list[tuple[str, Sequence[float], int]]) -> None:
-        """Give the engines the last values that come after iteration ``before`` and no later than iteration ``now``."""
+        """Set each metric of the engines to its last value after iteration ``before``, up to iteration ``now``."""
         for name, values, interval in series:
             if now // interval > max(before, 0) // interval:
                 for engine in self.engines:

@@ -14,7 +14,7 @@ NO_GROUPS = "which has no param groups yet, or does not say where it writes"
 
 
 def unforeseen_by(run: SimulatedRun) -> list[str]:
-    """Return the schedulers whose events or locations the run cannot predict, in words."""
+    """Return a text for each scheduler whose events or locations the run cannot predict."""
     without_locations = [
         original
         for one in run.schedulers
@@ -49,7 +49,7 @@ def unforeseen_by(run: SimulatedRun) -> list[str]:
 
 
 def _advice(handler: AttachedHandler) -> str:
-    """Return in words what the plan of a scheduler with a clock needs; empty without a clock."""
+    """Return a text that says what the plan of a scheduler with a clock needs; empty without a clock."""
     if handler.clocked is None:
         return ""
     clock = handler.clocked.clock

@@ -41,7 +41,7 @@ def rates_of(groups: Sequence[Group]) -> list[Any]:
 
 
 def numbers_of(schedulers: Sequence[TorchLRScheduler], at: int, group: Group) -> list[Any]:
-    """Return the numbers of one param group; groups with equal numbers always have equal values."""
+    """Return the numbers of one param group. Groups with equal numbers have equal values at every step."""
     numbers = [
         vars(one)[name][at] for one in schedulers for name in (*RATES, *OTHERS) if len(vars(one).get(name, ())) > at
     ]
@@ -58,7 +58,7 @@ def keep_groups(schedulers: Sequence[TorchLRScheduler], count: int) -> None:
 
 
 def factor_of(schedulers: Sequence[TorchLRScheduler], rates: Sequence[Any], rate: Any, group: Group) -> float:
-    """Return the factor of a new group: its learning rate divided by that of the group whose numbers it copies.
+    """Return the factor of a new group: its learning rate divided by the learning rate of the group that it copies.
 
     Args:
         schedulers: the torch scheduler and the schedulers inside it.
@@ -79,12 +79,13 @@ def add_group(schedulers: Sequence[TorchLRScheduler], groups: Sequence[Group], f
 
     Args:
         schedulers: the torch scheduler and the schedulers inside it.
-        groups: the param groups, of which the last is the new one; entries that the new group has do not change.
+        groups: the param groups; the last group is the new group, whose existing entries do not change.
         factor: the factor.
-        rate: the learning rate of the new group; its initial learning rate if the other group's is 0.
+        rate: the learning rate of the new group. If the initial learning rate of the copied group is 0, the new group
+            gets ``rate`` as its initial learning rate.
 
     Raises:
-        ValueError: each of the other groups has its own function; nothing is added.
+        ValueError: each of the other groups has its own function; no numbers are added then.
     """
     known = len(groups) - 1
     at = _reference(schedulers, known)

@@ -24,7 +24,7 @@ from lehr.handlers.schedulers.one_cycle import OneCycleScheduler
 from lehr.handlers.schedulers.triangular_cycles import CyclicScheduler
 from lehr.handlers.targets.param_groups import HasParamGroups
 
-DIGITS = 12  # torch keeps some arguments only as products of them, so that the last digits are rounded
+DIGITS = 12  # torch keeps some arguments only inside products, which rounds the last digits
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Call:
 
     Args:
         scheduler_type: the class.
-        arguments: its arguments after ``optimizer`` and ``param_name``.
+        arguments: the arguments of the call after ``optimizer`` and ``param_name``.
         param_name: the parameter.
 
     Example:
@@ -61,8 +61,8 @@ class ConcatCall:
     """The call of a :class:`ConcatScheduler`.
 
     Args:
-        calls: the calls of the schedulers in it.
-        durations: the durations of all but the last.
+        calls: the calls that construct the schedulers inside it.
+        durations: the durations of all schedulers except the last.
     """
 
     calls: Sequence[Call]
@@ -77,16 +77,16 @@ class ConcatCall:
 
 
 def equal_schedulers(scheduler: TorchLRScheduler) -> list[Call | ConcatCall]:
-    """The schedulers of lehr for the learning rate of a torch scheduler, and for its momentum if it cycles that.
+    """Return the schedulers of lehr for the learning rate of a torch scheduler, and for a momentum that it cycles.
 
-    Values differ by rounding, since torch computes most of them from the ones before. A scheduler of another class,
-    also one that is derived from torch's, has none.
+    The values differ by rounding, since torch computes most values from the value before. A torch scheduler of any
+    other class, also of a class derived from torch's, has no equal scheduler.
 
     Args:
         scheduler: a scheduler that has taken no steps before it was wrapped.
 
     Returns:
-        One call, or two; empty if there are none.
+        A list of one or two calls; empty if there is no equal scheduler.
 
     Example:
         >>> import torch
@@ -183,7 +183,7 @@ def _common(groups: Sequence[Mapping[str, Any]], name: str) -> Any:
 
 
 def _same(values: Sequence[Any]) -> Any:
-    """One value if all are equal, else a list with one for each param group."""
+    """Return one value if all values are equal, else a list with a value for each param group."""
     numbers = [float(value) for value in values]
     return numbers[0] if len(set(numbers)) == 1 else numbers
 

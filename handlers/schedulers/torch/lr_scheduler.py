@@ -30,15 +30,15 @@ class LRScheduler(MetricDrivenScheduler):
     ``scheduler.step()`` once after each optimizer step. It steps the torch scheduler at each event except the first.
     The torch scheduler does not see learning rates that other code writes, so a warm-up can come before it.
 
-    For most of torch's own classes, a step calls only ``get_lr()`` and sets what ``step()`` would set, such as
-    ``last_epoch`` and ``get_last_lr()``, because this takes less time. Your own classes, also those derived from
-    torch's, are stepped by their public ``step()``.
+    For most of torch's own classes, a step calls only ``get_lr()``, because this takes less time than ``step()``. It
+    also sets the attributes that ``step()`` would set, such as ``last_epoch`` and the value of ``get_last_lr()``. A
+    scheduler of your own class, also of a class derived from torch's, takes steps by its public ``step()``.
 
     A ``ReduceLROnPlateau`` receives the latest metric at each event except the first. To reduce the learning rate as
     soon as an evaluator is done, use :class:`ReduceLROnPlateauScheduler`.
 
     Args:
-        lr_scheduler: the torch scheduler. Do not call its ``step()`` yourself.
+        lr_scheduler: the torch scheduler. Do not call ``step()`` of this torch scheduler yourself.
         save_history: whether to record the written values in ``engine.state.param_history``.
         use_legacy: whether to start with the value after the first step. Use it with events after the optimizer's step,
             such as ``Events.ITERATION_COMPLETED``.
@@ -201,8 +201,8 @@ class LRScheduler(MetricDrivenScheduler):
             num_events: the number of events.
             lr_scheduler: the torch scheduler.
             save_history: has no effect.
-            use_legacy: as in the constructor.
-            metric_name: as in the constructor.
+            use_legacy: whether to start with the value after the first step.
+            metric_name: the metric for a ``ReduceLROnPlateau``.
             reduction: as in the constructor.
             param_group_index: has no effect.
 

@@ -43,7 +43,7 @@ no_step._wrapped_by_lr_sched = True  # type: ignore[attr-defined]
 
 
 def has_stepped(optimizer: torch.optim.Optimizer) -> bool:
-    """Return whether torch has seen a step of the optimizer. Before it, torch warns if a scheduler steps.
+    """Return whether torch has seen a step of the optimizer. Until then, torch warns if a scheduler steps.
 
     This warning would be wrong in a simulation, or after a GradScaler has skipped the step.
     """

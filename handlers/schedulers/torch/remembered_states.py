@@ -18,12 +18,12 @@ class TorchProgress:
 
     Args:
         rates: the learning rate of each group that the scheduler knows.
-        momenta: the momentum of each of these groups; empty if the scheduler writes no momentum.
+        momenta: the momentum of each group in ``rates``; empty if the scheduler writes no momentum.
         position: the number of steps.
         lost: whether a step failed half-way.
         added: for each group that was added later, a tuple: the event, the group's learning rate at that event, and its
             factor; see :func:`factor_of`. The scheduler knows the groups that were added up to event ``position``.
-        from_start: whether the scheduler took all these steps itself, and loaded no state.
+        from_start: whether the scheduler took all its steps itself, and loaded no state.
     """
 
     rates: list[Any]

@@ -16,7 +16,7 @@ PLATEAU_COUNTS = ("best", "num_bad_epochs", "cooldown_counter")
 NUMBERS = (*PLATEAU_COUNTS, "T_cur", "T_i")
 # The attributes that change in a run of any of torch's classes. ``lr_lambdas`` contains the state of users' functions.
 PROGRESS = (*COUNTS, *NUMBERS, "lr_lambdas")
-# Other versions of torch have these attributes, too. No value depends on them.
+# Other versions of torch have these attributes, too. No value depends on these attributes.
 OF_OTHER_VERSIONS = (*COUNTS, "verbose")
 
 
@@ -26,7 +26,8 @@ def refuse_other_attributes(scheduler: TorchLRScheduler, saved: Mapping[str, Any
     A user's own class may change any attribute, so its attributes are not compared.
 
     Raises:
-        ValueError: a saved attribute is unknown, has another configuration, or must be a number and is not.
+        ValueError: a saved attribute is unknown, belongs to another configuration, or is not a number although it must
+            be.
     """
     if not type(scheduler).__module__.startswith("torch."):
         return

@@ -1,4 +1,4 @@
-"""The steps of a torch scheduler: by its ``get_lr()`` alone where that is enough, and else by its ``step()``."""
+"""The steps of a torch scheduler: by its ``get_lr()`` alone if this is enough, and otherwise by its ``step()``."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -12,14 +12,15 @@ from lehr.handlers.targets.group_selection import Group
 from .optimizer_values import OtherValues, has_stepped, momentum_of, set_momentum
 from .remembered_states import TorchProgress
 
-STEP, STEP_IN_SEQUENCE = TorchLRScheduler.step, SequentialLR.step  # as they are before any program replaces them
+STEP, STEP_IN_SEQUENCE = TorchLRScheduler.step, SequentialLR.step  # stored on import, before any program replaces them
 
 
 def may_step_by_get_lr(scheduler: TorchLRScheduler) -> bool:
-    """Whether a scheduler is of a class of torch's own whose ``step()`` is that of torch's base class.
+    """Return whether a scheduler has one of torch's own classes, with the ``step()`` of torch's base class.
 
-    That ``step()`` counts, calls ``get_lr()`` and writes what it returns. A user's own class may rely on each of these.
-    The same holds for a ``SequentialLR`` of such schedulers, whose ``step()`` is that of the present one.
+    The ``step()`` of the base class counts the step, calls ``get_lr()``, and writes the learning rates that
+    ``get_lr()`` returns. A user's own class may rely on each of these actions. A ``SequentialLR`` of such schedulers is
+    also allowed, because its ``step()`` is the ``step()`` of the present scheduler.
     """
     cls, own = type(scheduler), vars(scheduler)
     if not cls.__module__.startswith("torch.") or "step" in own or own.get("verbose", False):
@@ -33,15 +34,15 @@ def may_step_by_get_lr(scheduler: TorchLRScheduler) -> bool:
 def step_by_get_lr(scheduler: TorchLRScheduler, progress: TorchProgress) -> bool:
     """Take one step by ``get_lr()`` and the counts of ``step()``, if the optimizer holds the values of the last step.
 
-    The learning rates in the optimizer stay as they are. A momentum is written to it.
+    The step does not change the learning rates in the optimizer, but writes a momentum to it.
 
     Args:
-        scheduler: a scheduler that :func:`may_step_by_get_lr`.
-        progress: its progress, which moves on by one step.
+        scheduler: a scheduler for which :func:`may_step_by_get_lr` returns True.
+        progress: the progress of the scheduler, to which the step is added.
 
     Returns:
-        Whether the step was taken. If not, nothing has changed: another writer has written to the optimizer, a learning
-        rate is a tensor, or the next scheduler of a ``SequentialLR`` begins.
+        Whether the step was taken. The function takes no step and changes nothing if another writer has written to the
+        optimizer, if a learning rate is a tensor, or if the next scheduler of a ``SequentialLR`` begins.
     """
     sequence: Any = None
     if type(scheduler) is SequentialLR:
@@ -55,7 +56,7 @@ def step_by_get_lr(scheduler: TorchLRScheduler, progress: TorchProgress) -> bool
         return False
     at = 0
     for group in groups:
-        # A tensor of the optimizer is never one of the progress.
+        # A tensor of the optimizer is never a tensor of ``progress``.
         if group["lr"] is not rates[at] or (momenta and momentum_of(group) is not momenta[at]):
             return False
         at += 1  # noqa: SIM113 -- enumerate() doubles the time
@@ -89,14 +90,14 @@ def take_steps(
     is_nested: bool,
     cycles_momentum: bool,
 ) -> None:
-    """Call the public ``step()``; the optimizer holds the values of the last step meanwhile, and its own afterwards.
+    """Call the public ``step()`` with the values of the last step in the optimizer, and then restore its values.
 
     Args:
         scheduler: the scheduler.
-        progress: its progress, which moves on.
+        progress: the progress of the scheduler, to which the steps are added.
         times: the number of steps.
-        metric: the arguments of ``step()``.
-        is_nested: whether there are schedulers in the scheduler.
+        metric: the arguments of ``step()``: a metric, or none.
+        is_nested: whether the scheduler contains other schedulers.
         cycles_momentum: whether the scheduler writes the momentum, too.
     """
     optimizer, before = scheduler.optimizer, progress.momenta

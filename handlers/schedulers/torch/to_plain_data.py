@@ -28,7 +28,7 @@ def to_plain(value: Any) -> Any:
     """Convert a value to plain data: a container or tensor becomes a dictionary that names its type.
 
     Finite numbers, strings and None stay as they are; infinity and NaN, which JSON does not have, become a dictionary
-    with their text. A NumPy number becomes a Python number.
+    with a text such as ``"inf"``. A NumPy number becomes a Python number.
 
     Raises:
         TypeError: the value contains something else, such as a function.

@@ -34,9 +34,9 @@ class TorchSteps(StatefulSchedule):
 
     If the scheduler's ``step`` takes a metric, the scheduler steps only when :meth:`observe` passes a metric.
 
-    A param group that is added before event j keeps its own learning rate at event j. Its initial learning rate, and
-    its bounds such as ``max_lrs``, are those of an earlier group times the ratio of the two groups' learning rates.
-    From these numbers, torch's own formula computes the group's learning rates after event j.
+    A param group that is added before event j keeps its own learning rate at event j. The schedule copies the initial
+    learning rate, and bounds such as ``max_lrs``, of an earlier group, multiplied by the ratio of the two groups'
+    learning rates. From these numbers, torch's own formula computes the group's learning rates after event j.
 
     Args:
         wrapped: the torch scheduler.
@@ -87,7 +87,7 @@ class TorchSteps(StatefulSchedule):
         self._begin(rates_of(groups), [copied(momentum_of(group)) for group in groups] if self.cycles_momentum else [])
 
     def _begin(self, rates: list[Any], momenta: list[Any]) -> None:
-        """Take the present state of the scheduler as the initial state, with these values of its first param groups."""
+        """Take the present state of the scheduler as the initial state, with the given values of its first groups."""
         self._set(
             configuration=configuration_of(self.wrapped, len(rates)),
             _initial=(Snapshot(self.wrapped), rates, momenta),
@@ -160,7 +160,7 @@ class TorchSteps(StatefulSchedule):
             self._go_to(index)
 
     def _go_to(self, index: int) -> None:
-        """Step to an event; if the event is earlier than the present one, restore an earlier state first."""
+        """Step to an event; if the event is earlier than the present event, restore an earlier state first."""
         now = self._progress
         went_back = index < now.position or now.lost
         if went_back:
@@ -202,13 +202,13 @@ class TorchSteps(StatefulSchedule):
         now.rates = [*now.rates, copied(rate)]
 
     def _step(self, times: int, *metric: float, went_back: bool = False) -> None:
-        """Call ``step()`` so many times, and write the momenta."""
+        """Call ``step()`` the given number of times, and write the momenta."""
         now, before = self._progress, self._progress.momenta
         take_steps(self.wrapped, now, times, metric, is_nested=self._is_nested, cycles_momentum=self.cycles_momentum)
         if now.position == self._remembered.next_position:
             self._remember()
         if self.cycles_momentum:
-            # Write only a momentum that the step has changed: other code may have written the others.
+            # Write only a momentum that the step has changed: other code may have written the other momenta.
             pairs = zip(now.momenta, before, strict=True)
             changed = now.momenta if went_back else [None if new is old else new for new, old in pairs]
             try:
@@ -218,7 +218,7 @@ class TorchSteps(StatefulSchedule):
                 raise
 
     def _remember(self) -> None:
-        """Remember the present state, if events alone have led to it."""
+        """Remember the present state, if it results from events alone."""
         now = self._progress
         if now.from_start and not self.takes_metric:
             self._remembered.add(self.wrapped, now.rates, now.momenta)
@@ -254,12 +254,13 @@ class TorchSteps(StatefulSchedule):
 
     @contextmanager
     def expecting_added_groups(self, known: Any) -> Iterator[None]:
-        """Treat all param groups after the first ``known`` ones as added later, while a state is loaded and afterwards.
+        """Treat all groups after the first ``known`` groups as added later, while a state is loaded and afterwards.
 
         A resumed run may construct all groups before it loads the state. After an error, the schedule is unchanged.
 
         Args:
-            known: the number of groups; the method does nothing if it is not an int below the present number.
+            known: the number of groups; unless it is an int below the present number of groups, the method does
+                nothing.
         """
         before = self.configuration, self._initial, self.remembered()
         if type(known) is int and 0 < known < len(self._initial[1]):
