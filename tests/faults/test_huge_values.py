@@ -85,7 +85,8 @@ def try_scheduler(name: str, kept: int) -> None:
         for what in given_for(number, kept):
             optimizer, engine = make_optimizer(2), make_trainer()
             engine.state.metrics = {"loss": 1.0}
-            arguments = {**SCHEDULERS[name](optimizer), argument: HUGE[what]}
+            value = HUGE[what][:] if isinstance(HUGE[what], list) else HUGE[what]  # output_simulated_values is filled
+            arguments = {**SCHEDULERS[name](optimizer), argument: value}
             scheduler = short(lambda given=arguments: getattr(handlers, name)(**given))
             if scheduler is not None:
                 use(scheduler, engine)
