@@ -59,7 +59,8 @@ class OptimizerEvents(EventEnum):
     def attach(engine: Engine, *optimizers: Optimizer) -> "StepsHandle":
         """Fire the events of an engine at the steps of one or more optimizers.
 
-        If you attach an optimizer twice, each step fires each event once, until you remove both handles. The engine and
+        If you attach an optimizer twice, each step still fires each event only once. The events stop when you have
+        removed both handles. The engine and
         the optimizers hold only weak references to each other.
 
         Args:

@@ -8,8 +8,8 @@ from .optimizer import CerebrasOptimizer, State, count_of, zeros_like
 class Adafactor(CerebrasOptimizer):
     """Adafactor, which stores the second moment by rows and columns, and may scale a step by the size of the parameter.
 
-    If g is the gradient, p the parameter, t the step, counted from 1, ``beta2`` is ``1 - t**decay_rate`` and ``rms`` is
-    the root mean square, a step computes::
+    A step computes the following. Here g is the gradient, p is the parameter, and t is the number of the step, counted
+    from 1. ``beta2`` is ``1 - t**decay_rate``, and ``rms`` is the root mean square::
 
         v = beta2 * v + (1 - beta2) * (g**2 + eps[0])       if p has fewer than two dimensions
         v = outer(r, c) / mean(r)                           otherwise; r and c are means of v over columns and rows

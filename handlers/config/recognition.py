@@ -1,4 +1,4 @@
-"""Finds the library of entries whose types have no prefix, from their names and arguments."""
+"""Finds out to which library entries belong if their types have no prefix: one that has these types and arguments."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

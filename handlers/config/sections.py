@@ -29,7 +29,7 @@ SECTIONS = [
 
 
 def find_section(where: str, config: Any, section: str | None, dialect: str | None) -> tuple[str, Any, list[Any]]:
-    """Return the path to the schedulers in a config, their value, and the mappings around them from the inside out.
+    """Return the path to a config's schedulers, the value there, and the mappings around it, the innermost first.
 
     Args:
         where: the path to the config, for errors.

@@ -87,7 +87,7 @@ def _finder_ended(engine: Engine) -> None:
 def _finder_failed(engine: Engine, error: BaseException) -> None:
     _finder_ended(engine)
     if Events.EXCEPTION_RAISED not in engine._event_handlers:
-        raise error  # the engine also raises the error if no handler takes it
+        raise error  # as the engine does if EXCEPTION_RAISED has no handlers
 
 
 class Removed:

@@ -11,7 +11,7 @@ from lehr.handlers.schedules.base import Array, Schedule
 from .check_losses import as_floats
 
 LONGEST_WARMUP = 0.5  # a warm-up is at most this part of the run
-MOST_LR = 100.0  # no optimizer trains with a higher learning rate, so a higher one is in another unit
+MOST_LR = 100.0  # a higher learning rate is an error: no optimizer trains with one, so it is probably a percentage
 
 
 def lr_values(name: str, schedule: object, num_events: int, group: int | None = None) -> Array:

@@ -124,7 +124,7 @@ def _diverges_at(lrs: Array, curves: Array, start: float, num_steps: int) -> flo
 
 
 def _noise(losses: Array, curves: Array, num_steps: int) -> float:
-    """Estimate the standard deviation of the median of the smoothed curves from the distances of losses to curves."""
+    """Estimate the noise of the median of the smoothed curves, from the distances of the losses to them."""
     deviations = np.abs(losses - curves)
     of_one = float(np.nanmedian(deviations)) / 0.6745  # if deviations are normal; a few high losses have no effect
     averaged = 2 * np.sqrt(np.pi) * width_of(num_steps) * len(losses)

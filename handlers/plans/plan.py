@@ -32,8 +32,8 @@ class PlanColumn:
     """The values of a plan under one name.
 
     Args:
-        values: ``(iterations, groups)``: the value at each iteration. NaN before the first write to an attribute that
-            did not exist, and before a resumed run starts.
+        values: ``(iterations, groups)``: the value at each iteration. It is NaN at iterations before
+            the first write, if the attribute did not exist before the run, and before the iteration of a resume.
         labels: the name of each group; empty for a value that is in no param group.
         spans: the phases of the schedule.
         event_iterations: ``(events,)``: for each event, the iteration of the next training step, from 0.

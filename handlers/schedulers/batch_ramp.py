@@ -53,7 +53,7 @@ class BatchRamp(ParamGroupScheduler):
     fetched, and after each step.
 
     Args:
-        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        optimizer: a torch optimizer, or any object that has ``param_groups``.
         dataloader: a ``DataLoader`` that was constructed with a ``batch_size``.
         sizes: pairs of a threshold and the batch size from this threshold on; or a text such as ``"0 tokens: 32, 1M:
             64, 4M: 128"``. A threshold is a number of events, or an amount with a unit. A threshold without a unit has

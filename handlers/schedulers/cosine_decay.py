@@ -17,7 +17,7 @@ class CosineDecayScheduler(DecayScheduler):
     ``value(i) = start_value + (end_value - start_value) * (1 - cos(pi * min(i / duration, 1))) / 2``
 
     Args:
-        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
         duration: the number of events from ``start_value`` to ``end_value``, at least 0.
         end_value: value at event ``duration``; a number, or a list with one per param group.
@@ -76,7 +76,7 @@ class CosineRestartScheduler(DecayScheduler):
     last cycle the value is ``end_value``.
 
     Args:
-        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
         T_0: the number of events in the first cycle; it must be more than 0.
         T_mult: the ratio of one cycle's length to the previous cycle's length, at least 1.

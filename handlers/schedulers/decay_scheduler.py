@@ -40,7 +40,7 @@ class DecayScheduler(ParamScheduler):
     again.
 
     Args:
-        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
         schedule_type: a class or function that takes ``values`` and returns the schedule.
         options: the keyword arguments of every decay:

@@ -27,7 +27,7 @@ class ConstantScheduler(DecayScheduler):
     ``value(i) = value``
 
     Args:
-        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
         value: the value; a number, or a list with one per param group.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
@@ -49,7 +49,7 @@ class PiecewiseConstantScheduler(DecayScheduler):
     """Writes constants one after another: ``value(i) = constants[number of milestones that are <= i]``.
 
     Args:
-        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
         constants: the values, whose number is one more than the number of milestones. A value is a number, or a list
             with one per param group.
@@ -83,7 +83,7 @@ class LinearScheduler(DecayScheduler):
     ``value(i) = start_value + (end_value - start_value) * min(i / duration, 1)``
 
     Args:
-        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
         duration: the number of events from ``start_value`` to ``end_value``, at least 0.
         start_value: value at event 0; a number, or a list with one per param group. None means each group's present
@@ -120,7 +120,7 @@ class PolynomialScheduler(DecayScheduler):
     ``duration`` becomes ``duration * max(ceil(i / duration), 1)``, as in Keras.
 
     Args:
-        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
         duration: the number of events until ``end_value``, at least 0.
         end_value: value at event ``duration``; a number, or a list with one per param group.
@@ -166,7 +166,7 @@ class StepScheduler(DecayScheduler):
     ``value(i) = initial_value * gamma ** floor(i / step_size)``
 
     Args:
-        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
         step_size: the number of events between two steps; it must be more than 0.
         gamma: the factor of each step.
@@ -202,7 +202,7 @@ class MultiStepScheduler(DecayScheduler):
     ``value(i) = initial_value * gamma ** (number of milestones that are <= i)``
 
     Args:
-        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
         milestones: event indices at which the factor applies, in rising order; a repeated milestone counts twice.
         gamma: the factor of each milestone.
@@ -247,7 +247,7 @@ class ExponentialScheduler(DecayScheduler):
     ``floor(i / decay_events)``.
 
     Args:
-        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
         gamma: the factor per ``decay_events`` events.
         decay_events: the number of events in which the value decays by ``gamma``; it must be more than 0. If
@@ -296,7 +296,7 @@ class InverseSquareRootScheduler(DecayScheduler):
     ``value(i) = initial_value / sqrt(1 + i / timescale)``. To add a warm-up, use a :class:`ConcatScheduler`.
 
     Args:
-        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
         timescale: the number of events until the value is the initial value times ``1 / sqrt(2)``; it must be more than
             0.
@@ -334,7 +334,7 @@ class InverseTimeDecayScheduler(DecayScheduler):
     ``floor(i ** exponent / decay_events)`` replaces ``i ** exponent / decay_events``.
 
     Args:
-        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
         decay_rate: the rate of the decay per ``decay_events`` events, at least 0.
         decay_events: the number of events that ``decay_rate`` refers to; it must be more than 0. If ``epoch_length`` is

@@ -59,7 +59,7 @@ class LambdaScheduler(DecayScheduler):
     ``value(i) = initial_value * factor_fn(i)``
 
     Args:
-        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
         factor_fn: a function that takes the event index and returns a float; or a list with one function per param
             group. A function is called at the event, never in advance.
@@ -103,7 +103,7 @@ class MultiplicativeScheduler(DecayScheduler):
     calls the function once per event. Seeking to event i takes up to i calls.
 
     Args:
-        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
         factor_fn: a function that takes the event index and returns a float; or a list with one function per param
             group. A function is called at the event, never in advance.

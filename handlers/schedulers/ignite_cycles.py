@@ -27,7 +27,7 @@ class CyclicalScheduler(ParamScheduler):
     Outside of ``get_param``, ``event_index`` counts all events.
 
     Args:
-        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
         start_value: value at the start of the first cycle.
         end_value: value at the end of the first cycle.
@@ -117,7 +117,7 @@ class LinearCyclicalScheduler(CyclicalScheduler):
         value = start_value + (end_value - start_value) * j / c                 if monotonic
 
     Args:
-        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
         start_value: value at the start of the first cycle.
         end_value: value at the middle of the first cycle; if ``monotonic``, at its end.
@@ -196,7 +196,7 @@ class CosineAnnealingScheduler(CyclicalScheduler):
         value = start_value + (end_value - start_value) * (1 - cos(pi * j / c)) / 2
 
     Args:
-        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
         start_value: value at the start of the first cycle.
         end_value: value at the end of the first cycle.

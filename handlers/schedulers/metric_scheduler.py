@@ -26,7 +26,7 @@ class MetricScheduler(MetricDrivenScheduler):
     as torch and timm do.
 
     Args:
-        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
         metric_name: name of the metric in the ``state.metrics`` of the engine that fires the event.
         schedule: a schedule that contains a :class:`~lehr.handlers.schedules.Plateau` or a

@@ -22,7 +22,7 @@ class OneCycleScheduler(ParamScheduler):
         inverse:       max_value instead of initial and final, base_value instead of max_value
 
     Args:
-        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
         max_value: the highest value; a number, or a list with one per param group.
         total_steps: N, the number of events in the cycle, at least 1.

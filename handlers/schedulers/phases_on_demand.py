@@ -31,7 +31,7 @@ class PhaseScheduler(SchedulerWithMetric):
     began.
 
     Args:
-        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
         phases: two or more schedules, one for each phase.
         save_history: whether to record the written values in ``engine.state.param_history``.

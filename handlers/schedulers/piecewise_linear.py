@@ -17,7 +17,7 @@ class PiecewiseLinear(ParamScheduler):
         value = v_k + (v_{k+1} - v_k) * (i - m_k) / (m_{k+1} - m_k)
 
     Args:
-        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
         milestones_values: one or more pairs ``(event index, value)``. The event indices are ints and must increase. A
             value is a number, or a list with one per param group.

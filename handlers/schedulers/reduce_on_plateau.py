@@ -42,7 +42,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
     instead of the present value.
 
     Args:
-        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
         metric_name: name of the metric in the ``state.metrics`` of the engine that fires the event.
         mode: ``"min"`` if a smaller metric is better, or ``"max"`` if a larger metric is better.
@@ -313,7 +313,7 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
         lr = max(lr * factor, min_lr)    if this is less than the present lr by more than eps
 
     Args:
-        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        optimizer: a torch optimizer, or any object that has ``param_groups``.
         metric_name: name of the metric in the ``state.metrics`` of the engine that fires the event.
         trainer: the engine whose state records the values; None for the engine that fires the event.
         save_history: whether to record the written values in ``param_history``.

@@ -23,7 +23,7 @@ class CyclicScheduler(ParamScheduler):
     ``"exp_range"``. If ``scale_fn`` is given, the scale is ``scale_fn(k)`` or ``scale_fn(i)``.
 
     Args:
-        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
         base_value: the lower bound; a number, or a list with one per param group.
         max_value: the upper bound of the first cycle, like ``base_value``.

@@ -22,7 +22,7 @@ class WarmupStableDecayScheduler(DecayScheduler):
         value(i) = end_value                                                         after
 
     Args:
-        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
         num_warmup_events: the number of events of the warm-up, at least 0.
         num_stable_events: the number of events between warm-up and decay, at least 0.

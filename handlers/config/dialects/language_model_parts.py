@@ -90,7 +90,7 @@ def needed_steps(context: ConfigContext, key: str, given: Any, why: str) -> Any:
     """Return the steps of the run from an argument, or else from the context.
 
     Raises:
-        ValueError: both are unknown, or they differ; ``why`` is the reason in the error.
+        ValueError: neither the argument nor the context gives the steps, for the reason ``why``; or they differ.
     """
     steps = steps_of_run(context, key, given)
     if steps is None:

@@ -210,7 +210,7 @@ def _made(where: str, value: Any) -> Any:
 
 
 def _in_events(name: str, values: dict[str, Any], epoch_length: int, run: RunLength) -> dict[str, Any]:
-    """Return the arguments of a scheduler in events, converted from epochs."""
+    """Return the arguments of a scheduler with its durations converted from epochs to events."""
     row = SCHEDULERS[name]
     if issubclass(class_of(name), DecayScheduler):
         if values.get("epoch_length") is not None:

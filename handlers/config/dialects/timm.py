@@ -193,7 +193,7 @@ def _row(
 
 def _on_plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     value, scales = context.initial_value, _scales(context)
-    # timm's plateau compares `lr_min` and `eps` with scaled values. Divided by a scale, they are for unscaled values.
+    # timm's plateau applies `lr_min` and `eps` to the value times `lr_scale`. `Plateau` has no scale: divide by it.
     floor, eps = (
         one if scales is None else [one / scale if scale > 0 else 0.0 for scale in scales] for one in (a.lr_min, 1e-8)
     )

@@ -28,7 +28,7 @@ from .torch_nested_tree import NESTED, Node, nodes_of, refuse_later_failures
 
 
 def chain_of(context: ConfigContext, entries: Sequence[Entry]) -> EntrySchedule:
-    """Return the schedule of several entries that torch would step one after another at each event."""
+    """Return the schedule of several entries that torch would all step at each event, as ``ChainedScheduler`` does."""
     where, (inner, left) = entries[0].where, nodes_of(context, entries)
     return replace(_chain(context, Node("ChainedScheduler", {}, inner, where=where, left=left)), where=where)
 

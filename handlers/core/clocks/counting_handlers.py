@@ -23,7 +23,7 @@ class Clocked:
         scheduler: the scheduler.
         clock: the clock.
         event: the event, with its filter.
-        optimizer: the optimizer whose steps call the scheduler; None if all events call it.
+        optimizer: the optimizer if only its steps call the scheduler; otherwise None.
     """
 
     calls_scheduler = True

@@ -68,7 +68,7 @@ class ClockedAttachment(NamedTuple):
         method: the method that the engine calls to count, or to end the run; None if the engine calls the handler
             itself.
         event: the event of the scheduler, with its filter.
-        optimizer: the optimizer whose steps call the scheduler; None if all events call it.
+        optimizer: the optimizer if only its steps call the scheduler; otherwise None.
     """
 
     handler: Clocked

@@ -103,7 +103,7 @@ class SimulateValues:
 
     @classmethod
     def _simulated_rows(cls, num_events: int | str, scheduler_kwargs: dict[str, Any]) -> list[list[float]]:
-        """Return the rows of ``simulate_values``, for a subclass whose method takes other arguments."""
+        """Return the rows of ``simulate_values``; subclasses that override it with other arguments call this."""
         scheduler, table = cls._simulated(_in_events(num_events, scheduler_kwargs), scheduler_kwargs)
         return rows_of(table, scheduler._number_type)
 

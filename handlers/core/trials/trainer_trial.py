@@ -101,7 +101,7 @@ class Trial:
             self._snapshot.restore()
 
     def _end_run(self) -> None:
-        """End a run that was interrupted, since its generator would change the trainer when Python deletes it."""
+        """End an interrupted trial run: its generator would change the trainer when Python deletes the generator."""
         run: Any = self._trainer._internal_run_generator
         if run is not None and run is not self._run_before and run.gi_frame is not None:
             self._trainer.terminate(skip_completed=True)

@@ -7,7 +7,9 @@ MOST_CHARACTERS = 60
 
 
 def plain(text: str, most: int = MOST_CHARACTERS) -> str:
-    """Return a text in one line without tags. It has at most ``most`` characters before it is escaped.
+    """Return a text in one line without tags.
+
+    The text is cut to ``most`` characters before it is escaped, so the result may be longer.
 
     >>> plain("<b>lr</b>"), len(plain("x" * 100))
     ('&lt;b&gt;lr&lt;/b&gt;', 60)

@@ -59,7 +59,7 @@ class Callback(NamedTuple):
     Args:
         handler: the handler that the function replaces.
         event_filter: the filter; None for no filter.
-        optimizer: the optimizer; None for the steps of any optimizer.
+        optimizer: the optimizer at whose steps the function is called; None to call it at every event that passes.
         function: the function.
     """
 

@@ -114,6 +114,6 @@ def add_group(schedulers: Sequence[TorchLRScheduler], groups: Sequence[Group], f
 
 
 def _reference(schedulers: Sequence[TorchLRScheduler], known: int) -> int:
-    """Return the index of the last known group whose initial learning rate is not 0, or of the last known group."""
+    """Return the last known group whose initial learning rate is not 0, by index; the last group if all are 0."""
     bases = next((one.base_lrs for one in schedulers if hasattr(one, "base_lrs")), [])
     return max((at for at, base in enumerate(bases[:known]) if base != 0), default=known - 1)

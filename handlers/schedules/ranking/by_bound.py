@@ -46,7 +46,8 @@ def rank_by_bound(
     Args:
         schedules: a dict from names to pure schedules with one value for all groups, or to arrays of ``num_events``
             values; or a list of schedules, whose names are their reprs. Values are at least 0, and not all are 0.
-        num_events: T, the number of events of the run, at least 1; zeros at the end of a schedule are left out.
+        num_events: T, the number of events of the run, at least 1; for a schedule that ends with zeros, T
+            is the number of events up to its last value above 0.
         distance: D, a number above 0 with the unit of a value times a gradient norm; None to rank each schedule at its
             best gamma.
             If you know the best peak p of one schedule, pass ``p / rank_by_bound(schedules, num_events)[name].peak``.
