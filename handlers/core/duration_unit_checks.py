@@ -90,8 +90,8 @@ def refuse_other_clock(scheduler: Any, clock: Any, event: Any) -> None:
         event: the event that the scheduler is attached to.
 
     Raises:
-        ValueError: ``counts`` of the scheduler's run is not the unit of the clock or, without a clock, a unit of the
-            event.
+        ValueError: durations were converted to another unit than the clock counts; or, without a clock, to a unit that
+            the event does not count.
     """
     word = EVENTS if clock is None else UNITS_OF_CLOCKS.get(clock.unit, clock.unit)
     expected: tuple[str, ...] = (word,)

@@ -141,8 +141,8 @@ class SchedulerCallback(Callback):
         for config in trainer.lr_scheduler_configs:
             if any(config.scheduler.optimizer is optimizer for _, optimizer in pairs):
                 raise ValueError(
-                    "configure_optimizers must return the optimizer alone, since SchedulerCallback schedules it, "
-                    f"given the scheduler {arguments.shown(config.scheduler)}, too"
+                    "configure_optimizers must return the optimizer alone, given also the scheduler "
+                    f"{arguments.shown(config.scheduler)}: SchedulerCallback schedules this optimizer"
                 )
         run = _planned_run(trainer) if self._check_length else None
         self._scheduled = [ScheduledOptimizer(make, one, self._metric_name, run) for make, one in pairs]

@@ -182,8 +182,8 @@ def _refuse_other_schedules(args: TrainingArguments) -> None:
             )
     if getattr(args, "restore_callback_states_from_checkpoint", False):
         raise ValueError(
-            "restore_callback_states_from_checkpoint must be False, given True: it makes new callbacks without their "
-            "functions; SchedulerCallback resumes from a checkpoint without it"
+            "restore_callback_states_from_checkpoint must be False, given True: the Trainer would replace "
+            "SchedulerCallback by one without its function; SchedulerCallback restores its own state from a checkpoint"
         )
 
 

@@ -106,7 +106,7 @@ REFUSED = [
     (Anneal(0.1, 0, 100), Constant(0.1), 40, "must be 'keep_step' for a schedule without a known end"),
     (Constant(0.1), Anneal(0.1, 0, 100), 40, "where the saved schedule has no known end"),
     (Anneal(0.1, 0, 30), Anneal(0.1, 0, 100), 40, "where the saved run is past the end of its schedule, 30 events"),
-    (Anneal(0.1, 0, 100), Anneal(0.1, 0, 40), 40, "at event 40 of a schedule whose length is 40"),
+    (Anneal(0.1, 0, 100), Anneal(0.1, 0, 40), 40, "at event 40, since the schedule has ended after 40 events"),
     (Anneal(0.1, 0, 100), lambda event: 0.5, 40, "for a schedule that depends on what happens in training"),
 ]
 

@@ -512,7 +512,12 @@ def everything(scheduler):
         (Anneal(0.1, 0, 100), Constant(0.1), "keep_fraction", "must be 'keep_step' for a schedule without a known end"),
         (Constant(0.1), Anneal(0.1, 0, 100), "keep_fraction", "where the saved schedule has no known end"),
         (Anneal(0.1, 0, 100), Constant(0.1), "keep_value", "must be 'keep_step' for a schedule without a known end"),
-        (Anneal(0.1, 0, 100), Anneal(0.1, 0, 30), "keep_value", "at event 40 of a schedule whose length is 30"),
+        (
+            Anneal(0.1, 0, 100),
+            Anneal(0.1, 0, 30),
+            "keep_value",
+            "since the schedule has ended after 30 events",
+        ),
         (
             Anneal(0.1, 0, 100),
             lambda event: 0.5,

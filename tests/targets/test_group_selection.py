@@ -302,7 +302,7 @@ def test_two_writers_are_found_by_their_names_too():
         {"type": "ConstantScheduler", "value": 0.5, "param_group_index": "body"},
         {"type": "ConstantScheduler", "value": 0.5, "param_group_index": 2},
     ]
-    with pytest.raises(ValueError, match="must write another parameter or group than that at 0, given 'lr' of group 2"):
+    with pytest.raises(ValueError, match="must write another parameter or another group than the scheduler at 0"):
         configure_scheduler(optimizer, {"type": "ParamGroupScheduler", "schedulers": members})
 
 

@@ -160,7 +160,7 @@ def _range_test(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 def _entry(context: ConfigContext, schedule: Callable[[Number], Schedule], duration: int | None) -> EntrySchedule:
     if context.epoch_length not in (None, context.run.epoch_length):
-        raise ValueError("['lightning'] must be left out, since DeepSpeed's engine steps after each iteration")
+        raise ValueError("['lightning'] must be left out, since DeepSpeed steps its scheduler after each iteration")
     return EntrySchedule(context, schedule, duration=duration)
 
 

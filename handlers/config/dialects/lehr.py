@@ -166,14 +166,16 @@ def lehr_scheduler(context: ConfigContext, entry: Entry, nested: Nested) -> Base
 def _refuse_same_target(where: str, schedulers: list[Any]) -> None:
     """Raise an error if two schedulers write the same parameter of the same group: only the last value would stay."""
     writers: dict[tuple[Any, ...], int] = {}
-    for at, writer in enumerate(one for one in schedulers if isinstance(one, ParamScheduler)):
+    for at, writer in enumerate(schedulers):
+        if not isinstance(writer, ParamScheduler):
+            continue
         slot = ParamGroups(writer.optimizer, writer.param_name, writer.param_group_index)
         chosen = set(map(id, slot.groups()))
         for group in [number for number, one in enumerate(slot.optimizer.param_groups) if id(one) in chosen]:
             if (first := writers.setdefault((slot.key, slot.item, group), at)) != at:
                 raise ValueError(
-                    f"{where}['schedulers'][{at}] must write another parameter or group than that at {first}, "
-                    f"given {shown(writer.param_name)} of group {group} for both"
+                    f"{where}['schedulers'][{at}] must write another parameter or another group than the scheduler "
+                    f"at {first}, given {shown(writer.param_name)} of group {group} for both"
                 )
 
 

@@ -132,7 +132,9 @@ def _metric_every(context: ConfigContext, a: SimpleNamespace, length: int | None
 
 def _schedule(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     if context.epoch_length not in (None, context.run.epoch_length):
-        raise ValueError("['lightning'] must be left out, since the Trainer steps after each step of the optimizer")
+        raise ValueError(
+            "['lightning'] must be left out, since the Trainer steps its scheduler after each optimizer step"
+        )
     length, rate = _length(context, a), a.learning_rate
     base = None if rate is None else (rate,) * len(context.slot.groups())
     context = replace(context, epoch_length=None, base=base)

@@ -151,8 +151,8 @@ def _fraction(state: Mapping[str, Any], saved: Adjustment, policy: str) -> float
 def _refuse_end(policy: str, position: float, length: float, description: Any) -> None:
     if position >= length:
         raise ValueError(
-            f"resume_policy must not be {policy!r} at event {position} of a schedule whose length is "
-            f"{length:g}, given {_text(description)}"
+            f"resume_policy must not be {policy!r} at event {position}, since the schedule has ended after "
+            f"{length:g} events: {_text(description)}"
         )
 
 
