@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from lehr.engine.loaded_types import is_engine
+from lehr.engine.type_checks_without_import import is_engine
 from lehr.handlers.schedules import LiveSchedule, RunLength, Schedule, Shift, arguments
 from lehr.handlers.schedules.durations_to_events import resolved
 from lehr.handlers.targets.engine_attribute import EngineAttribute

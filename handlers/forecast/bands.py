@@ -9,7 +9,7 @@ from lehr.handlers.schedules.base import Array
 
 from .fit import TOLERANCE, Fitted, Points, fit_points
 from .multi_power_law import NUM_FITTED, log_losses
-from .same_lr_events import schedule_numbers, shared_by_pairs, told_up_to
+from .runs_with_shared_lrs import schedule_numbers, shared_by_pairs, told_up_to
 
 DRAWS = 2000
 BLOCKS = 4  # the errors of a block of a run are resampled together, because errors of neighbouring steps are alike

@@ -10,7 +10,7 @@ from lehr.handlers.schedules.base import Array
 
 from .lr_values import warmup_of
 from .runs import Run
-from .same_lr_events import follow_one_schedule, shared_by_pairs
+from .runs_with_shared_lrs import follow_one_schedule, shared_by_pairs
 
 FEWEST_LOSSES = 10  # the runs need at least this many losses in all, because the law has seven parameters
 DECAYED = 0.9  # a learning rate that stays above this part of its peak has not decayed

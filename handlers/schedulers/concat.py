@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from lehr.engine.loaded_types import is_tensor
+from lehr.engine.type_checks_without_import import is_tensor
 from lehr.handlers.core.base_values import combined
 from lehr.handlers.core.illegal_values import warn_in_table
 from lehr.handlers.core.param_group_scheduler import ParamGroupScheduler

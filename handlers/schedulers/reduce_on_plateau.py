@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from lehr.engine.loaded_types import is_engine
+from lehr.engine.type_checks_without_import import is_engine
 from lehr.handlers.core.base_values import read_base_values
 from lehr.handlers.core.metrics.metric_driven_scheduler import MetricDrivenScheduler
 from lehr.handlers.core.metrics.metric_feed import MetricFeed

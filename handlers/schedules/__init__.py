@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # type checkers read these imports
     from .anneal import Anneal
     from .base import Schedule
+    from .bounded import Bounded
     from .chainable_rules import Addition, Approach, Assignment, Scaling
     from .concatenation import Concatenation
     from .constant import Constant, PiecewiseConstant
-    from .cooldown import Bounded, Cooldown
+    from .cooldown import Cooldown
     from .cumulative_product import CumulativeProduct
     from .curves import (
         Cosine,
@@ -46,10 +47,11 @@ if TYPE_CHECKING:  # type checkers read these imports
     from .shift import Shift
     from .side_by_side import SideBySide
     from .stateful import FunctionSchedule, LiveSchedule, StatefulSchedule
+    from .stretch import Stretch
     from .triangular_cycles import Cyclic
     from .value_reduced_on_plateau import Plateau
     from .warmup_stable_decay import WarmupStableDecay
-    from .window import Stretch, Window
+    from .window import Window
 else:  # if type checkers saw this ``__getattr__``, they would accept misspelt names
     from lehr.lazy_exports import lazy_exports
 
@@ -62,7 +64,8 @@ else:  # if type checkers saw this ``__getattr__``, they would accept misspelt n
             "ranking.table": ("BoundRanking", "RankedSchedule"),
             "concatenation": ("Concatenation",),
             "constant": ("Constant", "PiecewiseConstant"),
-            "cooldown": ("Bounded", "Cooldown"),
+            "bounded": ("Bounded",),
+            "cooldown": ("Cooldown",),
             "cumulative_product": ("CumulativeProduct",),
             "curves": (
                 "Cosine",
@@ -99,7 +102,8 @@ else:  # if type checkers saw this ``__getattr__``, they would accept misspelt n
             "stateful": ("FunctionSchedule", "LiveSchedule", "StatefulSchedule"),
             "triangular_cycles": ("Cyclic",),
             "warmup_stable_decay": ("WarmupStableDecay",),
-            "window": ("Stretch", "Window"),
+            "stretch": ("Stretch",),
+            "window": ("Window",),
         },
     )
 

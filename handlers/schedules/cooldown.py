@@ -1,4 +1,4 @@
-"""Schedules that change another schedule: :class:`Cooldown` ends it early, and :class:`Bounded` limits its values."""
+"""``Cooldown``: a schedule that ends another schedule early, with a last decay."""
 
 from dataclasses import dataclass
 
@@ -59,38 +59,3 @@ class Cooldown(Wrapper):
         fraction = self.curve(np.clip((indices - self.begin) / self.duration, 0, 1))
         values = with_group_axis(values, end.ndim == 1)
         return blend(values, end, with_group_axis(fraction, values.ndim == 2))
-
-
-@dataclass(frozen=True)
-class Bounded(Wrapper):
-    """A schedule that limits the values of another schedule: ``value(i) = min(max(schedule(i), at_least), at_most)``.
-
-    Args:
-        schedule: the other schedule.
-        at_least: the lower bound; None for no bound.
-        at_most: the upper bound, at least the lower bound; None for no bound.
-
-    Shapes: the result has the shape of ``schedule``.
-
-    Raises:
-        TypeError, ValueError: a bound is not a finite number; the upper bound is below the lower bound.
-
-    Example:
-        >>> from lehr.handlers.schedules import ExponentialDecay
-        >>> Bounded(ExponentialDecay(8.0, gamma=0.5), at_least=1.5)([0, 1, 2, 3]).tolist()
-        [8.0, 4.0, 2.0, 1.5]
-    """
-
-    at_least: float | None = fields.number(None)
-    at_most: float | None = fields.number(None)
-
-    def __post_init__(self) -> None:
-        """Check the bounds."""
-        super().__post_init__()
-        if self.at_least is not None and self.at_most is not None and self.at_most < self.at_least:
-            raise ValueError(f"at_most must be at least at_least={self.at_least}, given {self.at_most}")
-
-    def _changed(self, values: Array, indices: Array) -> Array:
-        """Return the values, limited by the bounds."""
-        low = -np.inf if self.at_least is None else self.at_least
-        return np.asarray(np.clip(values, low, np.inf if self.at_most is None else self.at_most))

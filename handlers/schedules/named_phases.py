@@ -18,8 +18,9 @@ from .handover import Handover
 from .one_cycle import OneCycle
 from .phases_on_demand import Phases
 from .shift import Shift
+from .stretch import Stretch
 from .warmup_stable_decay import WarmupStableDecay
-from .window import Stretch, Window
+from .window import Window
 
 
 class NamedPhase(NamedTuple):

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Protocol
 
-from lehr.engine.loaded_types import is_tensor, tensor_type
+from lehr.engine.type_checks_without_import import is_tensor, tensor_type
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.arguments import shown
 

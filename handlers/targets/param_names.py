@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Sequence
 from typing import Any
 
-from lehr.engine.loaded_types import is_tensor
+from lehr.engine.type_checks_without_import import is_tensor
 from lehr.handlers.schedules import arguments
 
 from .group_selection import Group

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lehr.engine.loaded_types import is_tensor
+from lehr.engine.type_checks_without_import import is_tensor
 
 from .legal_values import LegalRange
 

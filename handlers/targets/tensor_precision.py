@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lehr.engine.loaded_types import tensor_type
+from lehr.engine.type_checks_without_import import tensor_type
 from lehr.handlers.schedules.base import Array
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lehr.engine.loaded_types import loaded_types
+from lehr.engine.type_checks_without_import import loaded_types
 from lehr.handlers.schedules import Schedule
 
 from .private_copies import PLAIN, reachable_from

@@ -7,7 +7,7 @@ from functools import partial
 from types import MethodType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lehr.engine.loaded_types import is_tensor, loaded_types, tensor_type
+from lehr.engine.type_checks_without_import import is_tensor, loaded_types, tensor_type
 from lehr.handlers.schedules.arguments import shortened, shown
 
 if TYPE_CHECKING:
