@@ -126,7 +126,7 @@ def test_restarts_begin_where_exact_arithmetic_says():
         cycle = Fraction(event) // Fraction(period)
         position = float(Fraction(event) - cycle * Fraction(period))
         expected = (1 + math.cos(math.pi * position / period)) / 2
-        assert Restarts(1.0, 0.0, period)(event) == pytest.approx(expected, abs=1e-6)
+        assert Restarts(1.0, 0.0, period)(event) == pytest.approx(expected, abs=1e-12)
 
 
 def test_restarts_are_at_whole_boundaries():
