@@ -7,7 +7,7 @@ from functools import partial
 from types import MethodType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lehr.engine.type_checks_without_import import is_tensor, loaded_types, tensor_type
+from lehr.engine.type_checks_without_import import loaded_types, tensor_type
 from lehr.handlers.schedules.arguments import shortened, shown
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ def private_copy(thing: T, kept: Iterable[object] = (), replaced: Sequence[tuple
     memo: dict[int, Any] = {id(part): part for part in kept} | {id(part): instead for part, instead in replaced}
     reached = [part for part in reachable_from(thing, memo) if id(part) not in memo]
     shared, optimizers, tensor = _shared_types(), loaded_types("torch.optim.Optimizer"), tensor_type()
-    memo |= {id(part): part for part in reached if _is_shared(part, shared)}
+    memo |= {id(part): part for part in reached if _is_shared(part, shared, tensor)}
     # clone() copies only the numbers of a view; deepcopy copies all memory of its base tensor.
-    memo |= {id(part): part.clone() for part in reached if isinstance(part, tensor) and not _is_shared(part, shared)}
+    memo |= {id(part): part.clone() for part in reached if isinstance(part, tensor) and id(part) not in memo}
     try:
         for part in reached:
             if isinstance(part, optimizers):
@@ -55,7 +55,7 @@ def _stand_in_for(optimizer: "torch.optim.Optimizer", memo: dict[int, Any]) -> A
 
     groups = []
     for group in optimizer.param_groups:
-        tensors = [value for key, value in group.items() if key != "params" and is_tensor(value)]
+        tensors = [value for key, value in group.items() if key != "params" and isinstance(value, torch.Tensor)]
         own = {id(tensor): tensor.detach().clone() for tensor in tensors if memo.get(id(tensor), tensor) is tensor}
         memo |= own
         params = [torch.empty_like(param, device="meta") for param in group["params"]]
@@ -74,13 +74,13 @@ def _shared_types() -> tuple[type[Any], ...]:
     return loaded_types("ignite.engine.Engine", "torch.nn.Module", "torch.utils.data.DataLoader")
 
 
-def _is_shared(thing: object, types: tuple[type[Any], ...]) -> bool:
-    return thing.requires_grad or thing.numel() > LARGEST if is_tensor(thing) else isinstance(thing, types)
+def _is_shared(thing: Any, types: tuple[type[Any], ...], tensor: Any) -> bool:
+    return thing.requires_grad or thing.numel() > LARGEST if isinstance(thing, tensor) else isinstance(thing, types)
 
 
 def reachable_from(whole: object, kept: Container[int] = ()) -> Iterable[object]:
     """Return the objects that a deep copy reaches, except plain values and contents of shared objects or optimizers."""
-    shared, optimizers = _shared_types(), loaded_types("torch.optim.Optimizer")
+    shared, optimizers, tensor = _shared_types(), loaded_types("torch.optim.Optimizer"), tensor_type()
     seen: dict[int, object] = {}
     waiting = [whole]
     while waiting:
@@ -89,7 +89,7 @@ def reachable_from(whole: object, kept: Container[int] = ()) -> Iterable[object]
             seen[id(thing)] = thing
             # Lists come first: there may be many.
             is_list = type(thing) in (tuple, list) and id(thing) not in kept
-            if is_list or not (id(thing) in kept or _is_shared(thing, shared) or isinstance(thing, optimizers)):
+            if is_list or not (id(thing) in kept or _is_shared(thing, shared, tensor) or isinstance(thing, optimizers)):
                 parts = thing if is_list else _parts_of(thing)
                 waiting.extend([part for part in parts if type(part) not in PLAIN])
     return seen.values()
