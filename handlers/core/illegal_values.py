@@ -42,17 +42,6 @@ def read_in_block(scheduler: Any, index: int) -> Any:
     return value
 
 
-def read_get_param(scheduler: Any, index: int) -> Any:
-    """Return the value of a scheduler's ``get_param`` at an event."""
-    value, legal = scheduler.get_param(), scheduler._target.legal
-    if legal is not None and type(value) is float and legal[1] <= value <= legal[2]:
-        return value  # a legal value is also finite
-    value = arguments.value_at(index, value, scheduler._named)
-    if legal is not None:
-        warn_if_illegal(scheduler, index, value)
-    return value
-
-
 def warn_if_illegal(scheduler: Any, index: int, value: Any) -> None:
     """Warn if a value, or one of a list, is not legal."""
     _, lowest, highest = scheduler._target.legal

@@ -213,7 +213,7 @@ class EventReader:
         if schedule.is_pure:
             reader = BlockReader(schedule).read
         elif isinstance(schedule, LiveSchedule):
-            reader = schedule.checked
+            reader = schedule.reader()
         self._known.append(schedule)
         self._readers[id(schedule)] = reader
         return reader

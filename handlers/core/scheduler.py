@@ -19,7 +19,7 @@ from lehr.handlers.targets.target import Location, Target, Value
 from . import as_config, saving
 from .clocks.stepping_by_amounts import apply_amount
 from .duration_unit_checks import checked_reader
-from .illegal_values import limits_of, read_get_param, read_in_block, warn_if_illegal
+from .illegal_values import limits_of, read_in_block, warn_if_illegal
 from .notebook import html_of
 from .overridden_get_param import GetParam, value_of_schedule
 from .schedule_reading import BlockReader, EventReader, read_values
@@ -224,11 +224,17 @@ class BaseParamScheduler(SimulateValues, ABC):
     def _read(self, index: int) -> Any:
         """Return the value of the schedule, or of ``get_param``, at an event."""
         if self._asks_get_param:
-            return read_get_param(self, index)
-        if self._is_pure:
+            value = self.get_param()
+        elif self._is_pure:
             return read_in_block(self, index)
-        value = self._event_reader.read(self._schedule, index)  # type: ignore[arg-type]
-        if (legal := self._target.legal) is not None and not (type(value) is float and legal[1] <= value <= legal[2]):
+        else:
+            value = self._event_reader.read(self._schedule, index)  # type: ignore[arg-type]
+        legal = self._target.legal
+        if legal is not None and type(value) is float and legal[1] <= value <= legal[2]:
+            return value  # a legal value is also finite
+        if self._asks_get_param:
+            value = arguments.value_at(index, value, self._named)
+        if legal is not None:
             warn_if_illegal(self, index, value)
         return value
 

@@ -90,20 +90,27 @@ class CumulativeProduct(StatefulSchedule):
         event = last["event_index"]
         if event > index:
             event, product = remembered.before(index)
+        function = self.function
         while event < index:
             event += 1
-            factor = self.function(event)
-            if type(factor) is not float or not isfinite(factor):
-                factor = arguments.number(
-                    f"the value of {text_of(description_of(self.function))} at event {event}", factor
-                )
+            factor = function(event)
+            if type(factor) is not float:
+                factor = self._checked(factor, event)
             product *= factor
+            if not isfinite(product):
+                self._checked(factor, event)
+                raise ValueError(f"the product at event {event} must be finite, given {product}")
             if event == remembered.next_event:
                 remembered.add(product)
-        if not isfinite(product):
-            raise ValueError(f"the product at event {event} must be finite, given {product}")
         last["event_index"], last["product"] = event, product
         return product
+
+    def _checked(self, factor: object, event: int) -> float:
+        return arguments.number(f"the value of {text_of(description_of(self.function))} at event {event}", factor)
+
+    def reader(self) -> Callable[[int], float | list[float]]:
+        """Return :meth:`value`, which checks each product itself."""
+        return self.value
 
     def state_dict(self) -> dict[str, Any]:
         """Return the last event, and the product at this event."""

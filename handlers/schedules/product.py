@@ -42,9 +42,12 @@ class Product(Schedule):
 
     def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
         """Return the product of the values at one event."""
-        product: Value = 1.0
-        for value in [read(schedule, index) for schedule in self.schedules]:
-            if isinstance(product, list) and isinstance(value, list):
+        product = read(self.schedules[0], index)
+        for schedule in self.schedules[1:]:
+            value = read(schedule, index)
+            if type(product) is float and type(value) is float:
+                product *= value
+            elif isinstance(product, list) and isinstance(value, list):
                 product = [mine * theirs for mine, theirs in zip(product, value, strict=True)]
             elif isinstance(product, list):
                 product = [mine * value for mine in product]  # type: ignore[operator]

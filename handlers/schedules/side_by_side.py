@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -48,11 +49,17 @@ class SideBySide(Schedule):
 
     def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
         """Return the values of all schedules at one event in one list."""
+        values = [read(schedule, index) for schedule in self.schedules]
+        if set(map(type, values)) == {float} and self._have_one_column:
+            return values  # type: ignore[return-value]
         row: list[float] = []
-        for schedule in self.schedules:
-            value = read(schedule, index)
+        for schedule, value in zip(self.schedules, values, strict=True):
             row += value if isinstance(value, list) else [value] * (schedule.groups or 1)
         return row
+
+    @cached_property
+    def _have_one_column(self) -> bool:
+        return all((schedule.groups or 1) == 1 for schedule in self.schedules)
 
     def values(self, indices: Array) -> Array:
         """Return the values of all schedules, column by column."""

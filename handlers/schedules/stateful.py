@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field  # noqa: F401 -- field is for the example
+from math import isfinite
 from typing import Any, ClassVar
 
 import numpy as np
@@ -58,6 +59,10 @@ class LiveSchedule(Schedule):
         """
         return arguments.value_at(index, self.value(index), self.named)
 
+    def reader(self) -> Callable[[int], float | list[float]]:
+        """Return a function from an event index to the checked value; a scheduler calls it at each event."""
+        return self.checked
+
     def named(self, index: int) -> str:
         """Return the name of the value at an event, for an error text."""
         return f"the value of {arguments.shown(self)} at event {index}"
@@ -100,6 +105,19 @@ class FunctionSchedule(LiveSchedule):
     def value(self, index: int) -> float | list[float]:
         """Call the function."""
         return self.function(index)
+
+    def reader(self) -> Callable[[int], float | list[float]]:
+        """Return a function from an event index to the checked value."""
+        own = type(self)
+        if own.value is not FunctionSchedule.value or own.checked is not LiveSchedule.checked:
+            return self.checked
+        function, named = self.function, self.named
+
+        def read(index: int) -> float | list[float]:
+            value = function(index)
+            return value if type(value) is float and isfinite(value) else arguments.value_at(index, value, named)
+
+        return read
 
     def named(self, index: int) -> str:
         """Return the name of the value at an event, for an error text that shows the function."""

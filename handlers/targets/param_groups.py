@@ -253,7 +253,10 @@ class ParamGroups(Target):
         is_known = all_groups is self._float_groups and len(all_groups) == self._num_looked_up
         if is_known and type(groups[0].get(self.key)) is float:
             if type(value) is float:
-                return _put_float(groups, self.key, value)
+                key = self.key
+                for group in groups:
+                    group[key] = value
+                return
             if len(value) == len(groups):  # type: ignore[arg-type]
                 return _put_floats(groups, self.key, value)  # type: ignore[arg-type]
         return self.check(value, engine)()
