@@ -42,14 +42,23 @@ def read_in_block(scheduler: Any, index: int) -> Any:
     return value
 
 
-def warn_if_illegal(scheduler: Any, index: int, value: Any) -> None:
-    """Warn if a value, or one of a list, is not legal."""
+def checked_value(scheduler: Any, index: int, value: Any) -> Any:
+    """Return the value at an event as a float or a list of floats, and warn if it is not legal.
+
+    Raises:
+        TypeError, ValueError: ``get_param`` did not return finite numbers.
+    """
+    if scheduler._asks_get_param:
+        value = arguments.value_at(index, value, scheduler._named)
+    if scheduler._target.legal is None:
+        return value
     _, lowest, highest = scheduler._target.legal
     values = value if type(value) is list else [value]
     if values and (min(values) < lowest or (highest < LARGEST and max(values) > highest)):
         _warn(scheduler, index, next(one for one in values if not lowest <= one <= highest), 0)
     elif isinstance(scheduler._schedule, Plateau):
         forget_legal_values(scheduler)  # a plateau only reduces a value that was legal
+    return value
 
 
 def warn_in_table(scheduler: Any, table: Any) -> None:

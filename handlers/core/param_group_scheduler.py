@@ -18,7 +18,6 @@ from lehr.handlers.targets.group_selection import Group
 from lehr.handlers.targets.several import Several
 from lehr.handlers.targets.target import Location
 
-from .common_optimizer import common_optimizer
 from .illegal_values import read_in_block
 from .member_states import (
     groups_state,
@@ -33,6 +32,7 @@ from .param_scheduler import ParamScheduler
 from .resuming.adjustment import Adjustment
 from .scheduler import BaseParamScheduler
 from .state_param_scheduler import StateParamScheduler
+from .stepping_optimizer import common_optimizer
 
 if TYPE_CHECKING:
     from ignite.engine import Engine

@@ -21,17 +21,15 @@ from .base_values import BaseValues
 from .late_groups import JoinedGroup, joined_groups
 from .resuming.adjustment import Adjustment
 from .saving import check_plateau_values, finite_values
-from .scheduler import NOTHING_READ, BaseParamScheduler
+from .scheduler import BaseParamScheduler
+from .stepping_optimizer import torch_optimizer
+from .usual_event import UsualEvent, usual_event_of
 
 if TYPE_CHECKING:
     from ignite.engine import Engine
     from torch.optim import Optimizer
 
 FEW_VALUES = 64  # a list of so few values takes as little time as a view of them
-# The data of the usual event. One tuple takes less time to read than attributes, and is replaced as a whole. The first
-# six items are the fields of FloatGroups. Then come the values of a block of events, the index of its first event, the
-# section of the history to which the event appends, and the function that appends (both None without a history).
-UsualEvent = tuple[Any, list[Group], int, str, int, Any, Any, int, Any, Callable[[Any], None] | None]
 
 
 class ParamScheduler(BaseParamScheduler):
@@ -147,19 +145,25 @@ class ParamScheduler(BaseParamScheduler):
             name: name of the history; None for ``param_name``.
             amount: the amount that the event adds to ``event_index``; see :class:`BaseParamScheduler`.
         """
-        usual = self._usual
+        value, usual = None, self._usual
         if usual is not None:
-            # The usual event writes a float from a block of values to groups that have floats. Any other event calls
-            # the method of the base class.
+            # The usual event writes a float to groups that have floats.
             index = self._event_index
             optimizer, known, length, key, first_index, indices, values, first_event, run, append = usual
+            if values is None:  # read the value before the groups, because a user's function may change the groups
+                if self._admits:
+                    self._admit_groups()
+                value = self._read(index)
+                if type(value) is not float:
+                    return self._write_value(value, engine, name, amount)
             groups = optimizer.param_groups
             try:
                 first = groups[first_index]
                 # load_state_dict replaces the list of groups, and add_param_group extends it. A check of every group
                 # would take as much time as writing, so only the first group is checked.
                 if groups is known and len(groups) == length and type(first[key]) is float:
-                    value = values[index - first_event]
+                    if values is not None:
+                        value = values[index - first_event]
                     if append is None or engine.state.param_history.columns[name or self.param_name].section is run:  # type: ignore[union-attr]
                         first[key] = value
                         if indices is not None:  # None means that there is one group
@@ -170,14 +174,17 @@ class ParamScheduler(BaseParamScheduler):
                         self._event_index = index + amount
                         if append is not None:
                             append(value)
-                        return
+                        return None
             except (LookupError, AttributeError):  # the block has no more values, or the history was deleted
                 pass
-        if self._admits:
-            self._admit_groups()
-        BaseParamScheduler.__call__(self, engine, name, amount)
-        if self._block_reader is not NOTHING_READ:
-            self._usual = self._next_usual()
+        if value is not None:
+            self._write_value(value, engine, name, amount)
+        else:
+            if self._admits:
+                self._admit_groups()
+            BaseParamScheduler.__call__(self, engine, name, amount)
+        self._usual = usual_event_of(self)
+        return None
 
     def _admit_groups(self) -> bool:
         """Let groups that were added continue from their own values; return whether groups were added."""
@@ -204,13 +211,6 @@ class ParamScheduler(BaseParamScheduler):
         if schedule is not None and self._base is not None:
             schedule = self._base.for_all_groups(schedule, self._joined)
         super()._follow(schedule)
-
-    def _next_usual(self) -> UsualEvent | None:
-        groups, (values, first_event) = self._target.float_groups(), self._block_reader.by_index
-        if groups is None or not values or self._schedule.groups is not None:  # type: ignore[union-attr]
-            return None
-        section, append = (self._recorder.section, self._recorder.append) if self._save_history else (None, None)
-        return (*groups, values, first_event, section, append)
 
     def _forget(self) -> None:
         super()._forget()
@@ -280,12 +280,7 @@ class ParamScheduler(BaseParamScheduler):
         return super()._holders(engine) if self._is_pure else self.optimizer.param_groups
 
     def _stepping_optimizer(self) -> "Optimizer | None":
-        from torch.optim import Optimizer
-
-        from lehr.engine.optimizer_events import wrapped_optimizer
-
-        optimizer = wrapped_optimizer(self.optimizer)
-        return optimizer if isinstance(optimizer, Optimizer) else None
+        return torch_optimizer(self.optimizer)
 
     def _last_value(self) -> Any:
         if (self._is_pure and not self._asks_get_param) or self._event_index == self._loaded_at:

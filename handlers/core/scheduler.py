@@ -19,7 +19,7 @@ from lehr.handlers.targets.target import Location, Target, Value
 from . import as_config, saving
 from .clocks.stepping_by_amounts import apply_amount
 from .duration_unit_checks import checked_reader
-from .illegal_values import limits_of, read_in_block, warn_if_illegal
+from .illegal_values import checked_value, limits_of, read_in_block
 from .notebook import html_of
 from .overridden_get_param import GetParam, value_of_schedule
 from .schedule_reading import BlockReader, EventReader, read_values
@@ -149,12 +149,14 @@ class BaseParamScheduler(SimulateValues, ABC):
             name: name of the history; None for ``param_name``.
             amount: the amount that the event adds to ``event_index``: 1, or the amount of a :class:`Clock`.
         """
-        index, record, block = self._event_index, None, self._block_reader
-        at = index - block.first_event
-        if 0 <= at < len(block.values):
-            value = block.values[at]
-        else:
-            value = (self._read if self._counted else checked_reader(self))(index)
+        index, block = self._event_index, self._block_reader
+        values, at = block.values, index - block.first_event
+        value = values[at] if 0 <= at < len(values) else (self._read if self._counted else checked_reader(self))(index)
+        self._write_value(value, engine, name, amount)
+
+    def _write_value(self, value: Any, engine: "Engine | None", name: str | None, amount: int) -> None:
+        """Write a value to the target, record it, and count the event."""
+        index, record = self._event_index, None
         if type(value) is not float:
             value = self._row(value)
         if self._save_history and (engine is not None or self._plain_loop is not None):
@@ -223,20 +225,13 @@ class BaseParamScheduler(SimulateValues, ABC):
 
     def _read(self, index: int) -> Any:
         """Return the value of the schedule, or of ``get_param``, at an event."""
-        if self._asks_get_param:
-            value = self.get_param()
-        elif self._is_pure:
+        if self._block_reader is not NOTHING_READ:
             return read_in_block(self, index)
-        else:
-            value = self._event_reader.read(self._schedule, index)  # type: ignore[arg-type]
+        value = self.get_param() if self._asks_get_param else self._event_reader.read(self._schedule, index)  # type: ignore[arg-type]
         legal = self._target.legal
         if legal is not None and type(value) is float and legal[1] <= value <= legal[2]:
             return value  # a legal value is also finite
-        if self._asks_get_param:
-            value = arguments.value_at(index, value, self._named)
-        if legal is not None:
-            warn_if_illegal(self, index, value)
-        return value
+        return checked_value(self, index, value)
 
     def _row(self, value: Any) -> Any:
         """Return a value other than a float, as plain data to write."""

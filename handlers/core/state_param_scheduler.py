@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Mapping
 from functools import wraps
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from lehr.engine.type_checks_without_import import is_engine
@@ -174,6 +175,8 @@ class StateParamScheduler(BaseParamScheduler):
             value, named = self._schedule.value(index), self._schedule.named
         else:
             return super()._read(index)
+        if type(value) is float and isfinite(value):
+            return value
         if type(value) is not bool:
             arguments.value_at(index, value, named)  # only a check: the value is written unchanged
         return list(value) if isinstance(value, tuple) else value

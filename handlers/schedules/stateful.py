@@ -108,9 +108,8 @@ class FunctionSchedule(LiveSchedule):
 
     def reader(self) -> Callable[[int], float | list[float]]:
         """Return a function from an event index to the checked value."""
-        own = type(self)
-        if own.value is not FunctionSchedule.value or own.checked is not LiveSchedule.checked:
-            return self.checked
+        if (type(self).value, type(self).checked) != CALL_AND_CHECK:
+            return self.checked  # a subclass overrides one of the methods
         function, named = self.function, self.named
 
         def read(index: int) -> float | list[float]:
@@ -122,6 +121,9 @@ class FunctionSchedule(LiveSchedule):
     def named(self, index: int) -> str:
         """Return the name of the value at an event, for an error text that shows the function."""
         return f"the value of {arguments.shown_text(text_of(description_of(self.function)))} at event {index}"
+
+
+CALL_AND_CHECK = FunctionSchedule.value, LiveSchedule.checked
 
 
 @dataclass(frozen=True, repr=False)

@@ -62,8 +62,10 @@ class EngineAttribute(Target):
         """
         if engine is None:
             self.check(value, engine)
-        self.last = int(value) if self.number_type is int else value
-        setattr(engine.state, self.name, self.last)  # type: ignore[union-attr]
+        if self.number_type is int:
+            value = int(value)
+        self.last = value
+        setattr(engine.state, self.name, value)  # type: ignore[union-attr]
 
     def read(self) -> Any:
         """Return the last value that was written."""

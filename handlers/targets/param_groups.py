@@ -256,7 +256,7 @@ class ParamGroups(Target):
                 key = self.key
                 for group in groups:
                     group[key] = value
-                return
+                return None
             if len(value) == len(groups):  # type: ignore[arg-type]
                 return _put_floats(groups, self.key, value)  # type: ignore[arg-type]
         return self.check(value, engine)()

@@ -1,10 +1,20 @@
-"""The optimizer that several schedulers have in common."""
+"""The torch optimizer of a scheduler, or of several schedulers."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
+
+
+def torch_optimizer(optimizer: Any) -> "Optimizer | None":
+    """Return the torch optimizer that an object is or wraps; None if there is none."""
+    from torch.optim import Optimizer
+
+    from lehr.engine.optimizer_events import wrapped_optimizer
+
+    optimizer = wrapped_optimizer(optimizer)
+    return optimizer if isinstance(optimizer, Optimizer) else None
 
 
 def common_optimizer(members: Sequence[Any]) -> "Optimizer | None":
