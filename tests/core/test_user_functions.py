@@ -1,0 +1,137 @@
+"""Functions and ``get_param`` methods of users at events in mid-run, when most events only write a float."""
+
+import warnings
+
+import pytest
+import torch
+from ignite.engine import Engine
+from optimizers import make_optimizer, values_of
+
+from lehr.handlers import ParamScheduler
+
+WAYS = pytest.mark.parametrize("way", ["function", "get_param"])
+
+
+def scheduler_of(way, optimizer, function, **more):
+    """A scheduler that calls a function at each event, through its schedule or through an overridden ``get_param``."""
+    if way == "function":
+        return ParamScheduler(optimizer, "lr", schedule=function, **more)
+
+    class Own(ParamScheduler):
+        def get_param(self):
+            return function(self.event_index)
+
+    return Own(optimizer, "lr", **more)
+
+
+def after(events, scheduler, engine=None):
+    for _ in range(events):
+        scheduler(engine)
+    return scheduler
+
+
+@WAYS
+@pytest.mark.parametrize("error", [KeyError, IndexError, AttributeError, ValueError])
+def test_an_error_in_the_function_changes_nothing_and_the_event_can_be_repeated(way, error):
+    calls, optimizer = [], make_optimizer()
+
+    def function(event):
+        calls.append(event)
+        if calls.count(3) == 1 and event == 3:
+            raise error("the function's own")
+        return 0.1 * (event + 1)
+
+    scheduler = after(3, scheduler_of(way, optimizer, function))
+    with pytest.raises(error, match="the function's own"):
+        scheduler(None)
+    assert (calls, scheduler.event_index, values_of(optimizer)) == ([0, 1, 2, 3], 3, [0.1 * 3])
+    scheduler(None)
+    assert (calls, scheduler.event_index, values_of(optimizer)) == ([0, 1, 2, 3, 3], 4, [0.1 * 4])
+
+
+@WAYS
+def test_a_group_that_the_function_adds_has_the_value_of_the_event(way):
+    optimizer = make_optimizer()
+
+    def function(event):
+        if event == 3:
+            optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 5.0})
+        return 0.1 * (event + 1)
+
+    scheduler = after(4, scheduler_of(way, optimizer, function))
+    assert values_of(optimizer) == [0.4, 0.4]
+    after(1, scheduler)
+    assert values_of(optimizer) == [0.5, 0.5]
+
+
+@WAYS
+def test_a_function_may_load_a_state_of_the_optimizer(way):
+    optimizer = make_optimizer(2)
+    saved = optimizer.state_dict()
+
+    def function(event):
+        if event == 3:
+            optimizer.load_state_dict(saved)
+        return 0.1 * (event + 1)
+
+    after(4, scheduler_of(way, optimizer, function))
+    assert values_of(optimizer) == [0.4, 0.4]
+
+
+@WAYS
+def test_a_function_may_return_a_float_at_one_event_and_another_number_or_a_list_at_the_next(way):
+    optimizer, values = make_optimizer(2), [0.5, 0.25, 1, [0.1, 0.2], 0.75, (0.3, 0.4), 0.5]
+    scheduler, written = scheduler_of(way, optimizer, lambda event: values[event]), []
+    for _ in values:
+        scheduler(None)
+        written.append(values_of(optimizer))
+    assert written == [[0.5] * 2, [0.25] * 2, [1.0] * 2, [0.1, 0.2], [0.75] * 2, [0.3, 0.4], [0.5] * 2]
+    assert all(type(value) is float for value in written[2])
+
+
+@WAYS
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), "0.1", None, [0.1, 0.2, 0.3]])
+def test_a_wrong_value_in_mid_run_is_an_error_and_is_not_written(way, bad):
+    optimizer = make_optimizer(2)
+    scheduler = after(3, scheduler_of(way, optimizer, lambda event: bad if event == 3 else 0.5))
+    with pytest.raises((TypeError, ValueError)):
+        scheduler(None)
+    assert (values_of(optimizer), scheduler.event_index) == ([0.5, 0.5], 3)
+
+
+@WAYS
+def test_an_illegal_value_in_mid_run_warns_once(way):
+    scheduler = after(3, scheduler_of(way, make_optimizer(), lambda event: 0.5 if event < 3 else -0.5))
+    with pytest.warns(UserWarning, match=r"writes -0\.5 at event 3"):
+        scheduler(None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scheduler(None)
+
+
+@WAYS
+def test_a_history_that_is_deleted_in_mid_run_begins_again_and_the_function_is_called_once(way):
+    engine, calls = Engine(lambda engine, batch: None), []
+
+    def function(event):
+        calls.append(event)
+        return 0.1 * event
+
+    scheduler = after(3, scheduler_of(way, make_optimizer(), function, save_history=True), engine)
+    assert [list(row) for row in engine.state.param_history["lr"]] == [[0.0], [0.1], [0.2]]
+    del engine.state.param_history["lr"]
+    after(2, scheduler, engine)
+    assert calls == [0, 1, 2, 3, 4]
+    assert [list(row) for row in engine.state.param_history["lr"]] == [[0.1 * 3], [0.4]]
+
+
+@WAYS
+def test_a_parameter_that_becomes_a_tensor_in_mid_run_stays_this_tensor(way):
+    optimizer = make_optimizer(2)
+    scheduler = after(3, scheduler_of(way, optimizer, lambda event: 0.5**event))
+    tensors = [torch.tensor(1.0) for _ in optimizer.param_groups]
+    for group, tensor in zip(optimizer.param_groups, tensors, strict=True):
+        group["lr"] = tensor
+    after(2, scheduler)
+    assert [group["lr"] is tensor for group, tensor in zip(optimizer.param_groups, tensors, strict=True)] == [True] * 2
+    assert values_of(optimizer) == [0.5**4] * 2
