@@ -121,5 +121,5 @@ def write_last_event_again(scheduler: AnyScheduler) -> None:
     if value is None:
         value = scheduler._value_of(private_copy(scheduler.schedule), scheduler.event_index - 1)
     if isinstance(scheduler, ParamGroupScheduler):
-        value = scheduler._values_in(value)
+        value = scheduler._row(value)
     scheduler._target.write(value, None)

@@ -8,8 +8,6 @@ from operator import call
 from types import BuiltinFunctionType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from lehr.engine.history_recorder import Recorder, num_recorded, remove_last_events
 from lehr.handlers.schedules import SideBySide
 from lehr.handlers.schedules.arguments import shown
@@ -111,13 +109,11 @@ class ParamGroupScheduler(BaseParamScheduler):
     def _common_target(self) -> Several:
         return Several([member._target for member in self._members])
 
-    def __call__(self, engine: "Engine | None", name: str | None = None, amount: int = 1) -> None:
-        """Write the values of this event, record them, and count the event; see :meth:`BaseParamScheduler.__call__`."""
-        if self._admits:
-            have_joined = [member._admit_groups() for member in self._at_event(self._param_schedulers())]
-            if any(have_joined):
-                self._follow(SideBySide([member.schedule for member in self._members]))
-        super().__call__(engine, name, amount)
+    def _admit_groups(self) -> bool:
+        have_joined = [member._admit_groups() for member in self._at_event(self._param_schedulers())]
+        if is_new := any(have_joined):
+            self._follow(SideBySide([member.schedule for member in self._members]))
+        return is_new
 
     def _at_event(self, members: list[Any]) -> list[Any]:
         """Move members to the event of this scheduler, since an overridden ``get_param`` reads the event index."""
@@ -140,6 +136,7 @@ class ParamGroupScheduler(BaseParamScheduler):
             start if count is None else slice(start, start + count)
             for start, count in zip(starts, groups, strict=False)
         ]
+        self._has_a_value_each = set(groups) == {None}  # whether each scheduler has one value for all its groups
         self._recorders: dict[str, Recorder] = {}
         for member in self._members:
             member._event_reader = self._event_reader
@@ -157,28 +154,30 @@ class ParamGroupScheduler(BaseParamScheduler):
     def _param_schedulers(self) -> list[ParamScheduler]:
         return [member for member in self._members if isinstance(member, ParamScheduler)]
 
-    def _read(self, index: int) -> list[Any]:
-        """Return the value of each scheduler."""
+    def _read(self, index: int) -> Any:
+        """Return a row of all values; if they are read event by event, a tuple with the value of each scheduler."""
         if self._is_pure:
-            return self._values_in(read_in_block(self, index))
+            return read_in_block(self, index)
         self._at_event(self._members)
         with self._event_reader.one_event():
-            values = [member._read(index) for member in self._members]
-        return [
-            value if type(value) is float else member._row(value)
-            for member, value in zip(self._members, values, strict=True)
-        ]
+            return self._rows_of_members([member._read(index) for member in self._members])
 
     def _row(self, value: Any) -> Any:
-        return self._values_in(value.tolist()) if isinstance(value, np.ndarray) else value
+        """Return the value of each scheduler, from a value that :meth:`_read` returned."""
+        if type(value) is tuple:
+            return value
+        row = value if type(value) is list else value.tolist()
+        if self._has_a_value_each:
+            return row
+        return self._rows_of_members([row[columns] for columns in self._columns])
 
-    def _values_in(self, row: Any) -> list[Any]:
-        """Return the value of each scheduler, from a row of all values."""
-        values = [row[columns] for columns in self._columns]
-        return [
-            value if type(value) is float else member._row(value)
-            for member, value in zip(self._members, values, strict=True)
-        ]
+    def _rows_of_members(self, values: list[Any]) -> tuple[Any, ...]:
+        return tuple(
+            [
+                value if type(value) is float else member._row(value)
+                for member, value in zip(self._members, values, strict=True)
+            ]
+        )
 
     def _recording(self, engine: "Engine", name: str | None, value: Any) -> tuple[Callable[[Any], Any], Any]:
         rows: dict[str, list[float]] = {}
@@ -295,10 +294,6 @@ class ParamGroupScheduler(BaseParamScheduler):
             for member, end in zip(self._members, accumulate(widths), strict=True):
                 if not member._target.is_saved:
                     member._target.last = values[end - 1]
-
-    def _write_again(self, engine: "Engine") -> None:
-        for member in self._members:
-            member._write_again(engine)
 
     def _adjust(self, adjustment: Adjustment) -> None:
         for member, its_own in zip(self._members, split_adjustment(adjustment, self._members), strict=True):

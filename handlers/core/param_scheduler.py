@@ -133,7 +133,6 @@ class ParamScheduler(BaseParamScheduler):
     _base: BaseValues | None = None
     _joined: Sequence[JoinedGroup] = ()
     _began_trained = False  # whether the optimizer had trained when the scheduler was constructed
-    _admits = False  # whether groups that are added continue from their own values
     _usual: UsualEvent | None = None
     _caches = BaseParamScheduler._caches | {"_usual"}
 
@@ -180,8 +179,6 @@ class ParamScheduler(BaseParamScheduler):
         if value is not None:
             self._write_value(value, engine, name, amount)
         else:
-            if self._admits:
-                self._admit_groups()
             BaseParamScheduler.__call__(self, engine, name, amount)
         self._usual = usual_event_of(self)
         return None

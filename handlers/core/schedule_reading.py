@@ -18,6 +18,7 @@ from lehr.handlers.targets.legal_values import LARGEST
 from .simulation.keep_random_state import random_state_kept
 
 BLOCK_SIZE, BLOCK_VALUES = 8192, 2**17  # the most events in a block, and the most values of all groups together
+FEW_GROUPS = 16
 Limits = tuple[Any, Any]  # the lowest and the highest legal value: numbers, or an array with one for each column
 FIRST_BLOCK_SIZE, GROWTH = 64, 8  # the events of a first block; the blocks that follow grow by this factor
 
@@ -104,8 +105,8 @@ def check_shape(schedule: Schedule, values: NDArray[Any], size: int) -> None:
 class BlockReader:
     """Reads a pure schedule in blocks, and keeps the last block.
 
-    A block is a list of floats, which Python reads fastest. If each group has its own value, a block is an array, since
-    lists would take four times the memory.
+    A block is a list of floats, or of lists with a float for each group: Python reads lists fastest. For more than
+    :data:`FEW_GROUPS` groups, a block is an array, since lists take four times the memory.
 
     Args:
         schedule: the schedule.
@@ -134,8 +135,8 @@ class BlockReader:
         at = index - self.first_event
         if not 0 <= at < len(self.values):
             at = self._read_block(index)
-        value = self.values[at]
-        return value if type(value) is float else value.tolist()
+        value: Value = self.values[at]
+        return value.tolist() if isinstance(value, np.ndarray) else value
 
     def _read_block(self, index: int) -> int:
         follows = index == self.first_event + len(self.values)
@@ -145,7 +146,8 @@ class BlockReader:
         if self.limits is not None:
             values = self._legal_part(values, first, index)
         # Copy the array, since the schedule may change it later.
-        self.first_event, self.values = first, values.tolist() if values.ndim == 1 else values.copy()
+        is_list = values.ndim == 1 or values.shape[1] <= FEW_GROUPS
+        self.first_event, self.values = first, values.tolist() if is_list else values.copy()
         return index - first
 
     def _legal_part(self, values: Array, first: int, index: int) -> Array:

@@ -72,6 +72,8 @@ class BaseParamScheduler(SimulateValues, ABC):
 
     _resume_policy: saving.ResumePolicy = "keep_step"
     _adjustment = saving.Adjustment()
+    _admits = False  # whether param groups that are added continue from their own values
+    _admit_groups: Callable[[], bool]
     _sought = False  # whether seek() was called since the last run
     _reads_metric = False  # whether a metric is read at the scheduler's own events
     _is_called_by_another = False  # whether another object writes its values
@@ -149,6 +151,8 @@ class BaseParamScheduler(SimulateValues, ABC):
             name: name of the history; None for ``param_name``.
             amount: the amount that the event adds to ``event_index``: 1, or the amount of a :class:`Clock`.
         """
+        if self._admits:
+            self._admit_groups()
         index, block = self._event_index, self._block_reader
         values, at = block.values, index - block.first_event
         value = values[at] if 0 <= at < len(values) else (self._read if self._counted else checked_reader(self))(index)
@@ -499,11 +503,6 @@ class BaseParamScheduler(SimulateValues, ABC):
     def _last_value(self) -> Any:
         """Return the last value that was written, as plain data; None if it is unknown."""
         return saving.last_value(self)
-
-    def _write_again(self, engine: "Engine") -> None:
-        """Write the last value again if no checkpoint contains it."""
-        if not self._target.is_saved and self._target.last is not None:
-            self._target.write(self._target.last, engine)
 
     def __repr__(self) -> str:
         return saving.repr_of(self)

@@ -34,11 +34,11 @@ class StridedReader(BlockReader):
         Raises:
             ValueError: as :func:`.read_block`.
         """
-        value = self.strided.get(index)
+        value: Any = self.strided.get(index)
         if value is None:
             at = index - self.first_event
             value = self.values[at] if 0 <= at < len(self.values) else self._read_anew(index)
-        return value if type(value) is float else value.tolist()
+        return value.tolist() if isinstance(value, np.ndarray) else value  # type: ignore[no-any-return]
 
     def _read_anew(self, index: int) -> Any:
         """Return the value at an index that was not read in advance; read values at later indices in advance."""

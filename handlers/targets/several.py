@@ -4,11 +4,16 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .float_groups import FloatGroups
-from .group_selection import Group
 from .target import Location, Target
 
 if TYPE_CHECKING:
     from ignite.engine import Engine
+
+
+def float_groups_of(targets: Sequence[Target]) -> list[FloatGroups] | None:
+    """Return the groups of each target if the parameter is a float in all groups; otherwise None."""
+    known = [target.float_groups() for target in targets]
+    return None if None in known else known
 
 
 class Several(Target):
@@ -22,45 +27,37 @@ class Several(Target):
 
     def __init__(self, targets: Sequence[Target]) -> None:
         self.targets = list(targets)
-        self._float_groups: list[FloatGroups | None] = []
+        self._float_groups: list[FloatGroups] | None = None
         self.is_saved = all(target.is_saved for target in targets)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_float_groups": []}  # the copy must look up the groups of its own optimizers
+        return {**vars(self), "_float_groups": None}  # the copy must look up the groups of its own optimizers
 
     def write(self, value: Any, engine: "Engine | None") -> None:
         """Check the value of each target, and then write all of them."""
-        writes = self._float_writes(value)
-        if writes is None:
-            self.check(value, engine)()
-            self._float_groups = [target.float_groups() for target in self.targets]
-            return
-        for groups, key, own in writes:
-            for group in groups:
-                group[key] = own
+        known = self._float_groups
+        if known is not None:
+            # Only the first group of each target is checked, as a check of every group takes as long as the writing.
+            for (optimizer, all_groups, length, key, first, _), own in zip(known, value):  # noqa: B905 -- strict is slow
+                groups = optimizer.param_groups
+                is_known = groups is all_groups and len(groups) == length
+                if not is_known or type(groups[first].get(key)) is not float or type(own) is not float:
+                    break
+            else:
+                for (_, groups, length, key, first, indices), own in zip(known, value):  # noqa: B905
+                    if indices is None:
+                        groups[first][key] = own
+                    else:
+                        for group in groups if len(indices) == length else [groups[at] for at in indices]:
+                            group[key] = own
+                return
+        self.check(value, engine)()
+        self._float_groups = float_groups_of(self.targets)
 
-    def _float_writes(self, value: Sequence[Any]) -> list[tuple[list[Group], str, float]] | None:
-        """Return the groups, the key and the value of each target if all values and all parameters are floats.
-
-        This is the fast path of :meth:`write`. It returns None if a value or a parameter is not a float, or if the
-        groups have changed since the last event.
-        """
-        writes = []
-        for known, own in zip(self._float_groups, value):  # noqa: B905 -- strict is slower, and the lengths are equal
-            if known is None or type(own) is not float:
-                return None
-            optimizer, all_groups, length, key, first, indices = known
-            groups = optimizer.param_groups
-            if groups is not all_groups or len(groups) != length:
-                return None
-            if indices is None:
-                groups = [groups[first]]
-            elif len(indices) < length:
-                groups = [groups[at] for at in indices]
-            if type(groups[0].get(key)) is not float or type(groups[-1].get(key)) is not float:
-                return None
-            writes.append((groups, key, own))
-        return writes or None
+    def write_last_again(self, engine: "Engine | None") -> None:
+        """Write the last value of each target again if no checkpoint contains it."""
+        for target in self.targets:
+            target.write_last_again(engine)
 
     def check(self, value: Any, engine: "Engine | None") -> Callable[[], None]:
         """Check the value of each target, and return a function that writes all values."""

@@ -96,6 +96,11 @@ class Target(ABC):
         """
         self.check(value, engine)()
 
+    def write_last_again(self, engine: "Engine | None") -> None:
+        """Write the last value again if no checkpoint contains it."""
+        if not self.is_saved and self.last is not None:
+            self.write(self.last, engine)
+
     def float_groups(self) -> Any:
         """Return the written groups as ``FloatGroups`` if their parameter is a float; otherwise None."""
         return None

@@ -78,7 +78,7 @@ class AtLanding(Clocked):
         now = self._planned(now, self._clock._left_at(engine, now.used, microseconds))
         self._progress.now = now.progress
         if now.progress > 0:
-            if hasattr(scheduler, "_admit_groups"):
+            if scheduler._admits:
                 scheduler._admit_groups()  # this changes the trunk
             self._follow()
         scheduler(engine, **kwargs)

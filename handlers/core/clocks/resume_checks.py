@@ -21,7 +21,7 @@ def resume_with_clock(clock: Clock, engine: Engine, scheduler: Any, warns: bool)
     nothing.
     """
     if scheduler.event_index == scheduler._loaded_at:
-        scheduler._write_again(engine)
+        scheduler._target.write_last_again(engine)
     if warns and scheduler.event_index == 0 and scheduler._loaded_at < 0 and not scheduler._sought:
         warnings.warn(
             f"{arguments.shown(scheduler)} has counted nothing, but the engine resumes after iteration "

@@ -204,7 +204,7 @@ class ResumeCheck:
     def _call_for_missed_events(self, engine: Engine, scheduler: Any, expected: int | None) -> None:
         """Write values that no checkpoint has, and call the scheduler for the events that ignite skips."""
         if scheduler.event_index == scheduler._loaded_at:
-            scheduler._write_again(engine)
+            scheduler._target.write_last_again(engine)
         if expected is None or scheduler._reads_metric:
             return
         may_be_missed = [

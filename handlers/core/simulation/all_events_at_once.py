@@ -15,7 +15,7 @@ from lehr.handlers.targets.engine_attribute import EngineAttribute
 from lehr.handlers.targets.target import Location
 
 MOST_BLOCKS = 16  # a schedule is read in at most 16 blocks: more blocks take more calls, fewer take more memory
-WRITE_BY_INDEX = BaseParamScheduler.__call__, ParamScheduler.__call__, ParamGroupScheduler.__call__
+WRITE_BY_INDEX = BaseParamScheduler.__call__, ParamScheduler.__call__
 
 
 def can_write_at_once(scheduler: BaseParamScheduler) -> bool:
