@@ -215,7 +215,7 @@ class EventReader:
         if schedule.is_pure:
             reader = BlockReader(schedule).read
         elif isinstance(schedule, LiveSchedule):
-            reader = schedule.reader()
+            reader = schedule._reader()
         self._known.append(schedule)
         self._readers[id(schedule)] = reader
         return reader

@@ -108,7 +108,7 @@ class CumulativeProduct(StatefulSchedule):
     def _checked(self, factor: object, event: int) -> float:
         return arguments.number(f"the value of {text_of(description_of(self.function))} at event {event}", factor)
 
-    def reader(self) -> Callable[[int], float | list[float]]:
+    def _reader(self) -> Callable[[int], float | list[float]]:
         """Return :meth:`value`, which checks each product itself."""
         return self.value
 

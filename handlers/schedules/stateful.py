@@ -59,7 +59,7 @@ class LiveSchedule(Schedule):
         """
         return arguments.value_at(index, self.value(index), self.named)
 
-    def reader(self) -> Callable[[int], float | list[float]]:
+    def _reader(self) -> Callable[[int], float | list[float]]:
         """Return a function from an event index to the checked value; a scheduler calls it at each event."""
         return self.checked
 
@@ -106,7 +106,7 @@ class FunctionSchedule(LiveSchedule):
         """Call the function."""
         return self.function(index)
 
-    def reader(self) -> Callable[[int], float | list[float]]:
+    def _reader(self) -> Callable[[int], float | list[float]]:
         """Return a function from an event index to the checked value."""
         if (type(self).value, type(self).checked) != CALL_AND_CHECK:
             return self.checked  # a subclass overrides one of the methods
