@@ -41,7 +41,7 @@ from lehr.handlers import (
     paused,
 )
 from lehr.handlers.core.clocks.clock import amount_of
-from lehr.handlers.core.sparse_reading import StridedReader, read_strided
+from lehr.handlers.core.strided_reading import StridedReader, read_strided
 from lehr.handlers.schedules import Anneal, Constant, LinearInterpolation, Plateau, Product
 from lehr.handlers.schedules.base import Schedule
 

@@ -4,7 +4,7 @@ import inspect
 from typing import Any
 
 from lehr.handlers.core.duration_unit_checks import refuse_in_plain_loop
-from lehr.handlers.core.sparse_reading import StridedReader
+from lehr.handlers.core.strided_reading import StridedReader
 from lehr.handlers.schedules import Schedule, arguments
 from lehr.handlers.schedules.duration_texts import EVENTS
 
