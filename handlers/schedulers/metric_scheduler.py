@@ -91,10 +91,11 @@ class MetricScheduler(MetricDrivenScheduler):
     def _reads_metric_at(self, index: int) -> bool:
         return index % self.every == 0 and (index > 0 or self.every == 1)
 
-    def _give_metric(self, engine: "Engine") -> None:
+    def _give_metric(self, engine: "Engine") -> bool:
         metric = self._feed.read(engine, is_required=self._event_index > 0)
         if metric is not None:
             self.observe(metric)
+        return True
 
     def _schedule_state(self) -> list[dict[str, Any]]:
         return [part.state_dict() for part in self._metric_parts]

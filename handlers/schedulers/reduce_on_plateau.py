@@ -138,6 +138,8 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         elif initial_value is None:
             raise ValueError("initial_value must be given without an optimizer, given None")
 
+    _written: list[float] | None = None  # the plateau's values at the last event with a metric
+
     def __call__(self, engine: "Engine | None", name: str | None = None, amount: int = 1) -> None:
         """Observe the metric of this event, write and record the value, and count the event.
 
@@ -146,9 +148,11 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
             name: name of the history; None for ``param_name``.
             amount: the amount that the event adds to ``event_index``; see :class:`BaseParamScheduler`.
         """
-        if engine is not None and not self._repeats and self._goes_on_from_groups:
-            self._plateau.go_on_from(self._target.read())
-        super().__call__(engine, name, amount)
+        if self._goes_on_from_groups and engine is not None and not self._repeats:
+            present = self._target.read()
+            if present != self._plateau.present_values:
+                self._plateau.go_on_from(present)
+        MetricDrivenScheduler.__call__(self, engine, name, amount)
         self._goes_on_from_groups = True
 
     def _admit_groups(self) -> bool:
@@ -158,22 +162,26 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         """
         if not self._admits or len(self.optimizer.param_groups) == self._num_groups_seen:
             return False
-        values, present = self._plateau.remembered().values, self._target.read()
+        values, present = self._plateau.state_dict()["values"], self._target.read()
         self._num_groups_seen = len(self.optimizer.param_groups)
         if is_new := 0 < len(values) < len(present):
             ratio = values[0] / present[0] if present[0] else 1.0
             self._plateau.go_on_from([*values, *(value * ratio for value in present[len(values) :])])
         return is_new
 
-    def _give_metric(self, engine: "Engine") -> None:
+    def _give_metric(self, engine: "Engine") -> bool:
         self.observe(engine)
+        before, self._written = self._written, self._plateau.present_values
+        # Without a reduction, the param groups have the values that the event before wrote, and checked.
+        writes_other = self._schedule is not self._plateau or self._asks_get_param
+        return before is not self._written or writes_other or self._save_history
 
     def _schedule_state(self) -> Any:
         return self._plateau.remembered()
 
     def _restore_schedule(self, state: Any) -> None:
         self._plateau.put_back(state)
-        self._goes_on_from_groups = False  # the groups may have the next value already
+        self._goes_on_from_groups, self._written = False, None  # the groups may have the next value already
 
     def _recording_engine(self, engine: "Engine") -> "Engine":
         return engine if self.trainer is None else self.trainer
