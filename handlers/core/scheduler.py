@@ -223,10 +223,10 @@ class BaseParamScheduler(SimulateValues, ABC):
 
     def _read(self, index: int) -> Any:
         """Return the value of the schedule, or of ``get_param``, at an event."""
+        if self._block_reader is not NOTHING_READ:
+            return read_in_block(self, index)
         if self._asks_get_param:
             return read_get_param(self, index)
-        if self._is_pure:
-            return read_in_block(self, index)
         value = self._event_reader.read(self._schedule, index)  # type: ignore[arg-type]
         if (legal := self._target.legal) is not None and not (type(value) is float and legal[1] <= value <= legal[2]):
             warn_if_illegal(self, index, value)

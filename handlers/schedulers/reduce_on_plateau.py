@@ -130,6 +130,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         self.trainer = trainer
         self.missing_policy = arguments.one_of("missing_policy", missing_policy, ("raise", "ignore"))
         super().__init__(optimizer, param_name, save_history, param_group_index, schedule=self._plateau)
+        self._written: list[float] | None = None  # the plateau's values at the last event with a metric
         self._target.refuse_groups_to_come(type(self).__name__)
         self._admits = initial_value is None and self._target.selection.added in (None, "own")
         self._goes_on_from_groups = initial_value is None and not isinstance(optimizer, PlaceholderOptimizer)
@@ -137,8 +138,6 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
             self._plateau.go_on_from(self._target.read())
         elif initial_value is None:
             raise ValueError("initial_value must be given without an optimizer, given None")
-
-    _written: list[float] | None = None  # the plateau's values at the last event with a metric
 
     def __call__(self, engine: "Engine | None", name: str | None = None, amount: int = 1) -> None:
         """Observe the metric of this event, write and record the value, and count the event.

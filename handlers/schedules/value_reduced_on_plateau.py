@@ -174,8 +174,10 @@ class Plateau(StatefulSchedule):
         Raises:
             ValueError: ``min_value`` or ``eps`` is a list with another number of values.
         """
-        is_listed = type(values) is list or isinstance(values, Sequence)
-        own = list(values) if is_listed else [values] * (self._own_groups() or 1)  # type: ignore[arg-type, list-item]
+        if type(values) is list or isinstance(values, Sequence):  # the usual type comes first, since it is faster
+            own = list(values)
+        else:
+            own = [values] * (self._own_groups() or 1)
         if len(own) != len(self._progress.values):
             self._check_groups(len(own))
         self._progress.values = own

@@ -14,7 +14,7 @@ from lehr.handlers.schedules.arguments import shown
 from .float_groups import FloatGroups
 from .group_selection import Group, Selection, as_groups
 from .legal_values import legal_range
-from .param_names import find_entry
+from .param_names import find_entry, numbers_of
 from .target import Location, Target, Value
 from .tensor_precision import as_held
 
@@ -353,13 +353,7 @@ class ParamGroups(Target):
                 )
 
     def _numbers_of(self, groups: Iterable[Group]) -> list[Any]:
-        """Return the number or tensor that each group holds as its parameter."""
-        try:
-            if self.item is None:
-                return [group[self.key] for group in groups]
-            return [group[self.key][self.item] for group in groups]
-        except KeyError as missing:
-            raise ValueError(f"every param group must have {missing}, given a group without it") from None
+        return numbers_of(groups, self.key, self.item)
 
 
 def _put_float(groups: list[Group], key: str, value: float) -> None:

@@ -144,7 +144,8 @@ class MetricFeed:
         if self._saved is not None:
             engine.state.metrics.setdefault(self.name, self._saved)
             self._saved = None
-        metric, ranks = _present(engine, self.name), []
+        metric: float | None = _present(engine, self.name)
+        ranks: list[int] = []
         if self.reduction != "none" and not _is_alone():
             metric, ranks = _reduced(metric, self.reduction)
         if metric is None and is_required and not self.may_be_missing:
