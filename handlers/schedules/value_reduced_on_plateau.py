@@ -271,7 +271,7 @@ class Plateau(StatefulSchedule):
         Raises:
             TypeError, ValueError: ``state_dict`` is not the state of a :class:`Plateau`. Nothing is loaded then.
         """
-        state = arguments.state_of("a plateau", state_dict, self.state_dict())
+        state = arguments.state_of("a plateau", state_dict, self._progress.state_dict())
         best, values = arguments.loaded_float(state["best"]), state["values"]
         if not (best is None or (type(best) is float and not math.isnan(best))) or not isinstance(values, list):
             raise TypeError(
