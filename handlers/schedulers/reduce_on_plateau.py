@@ -30,9 +30,10 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
     """Multiplies a parameter by a factor when a metric has not improved for more than ``patience`` events.
 
     Attach it to the event at which the metric is ready: ``scheduler.attach(evaluator, Events.COMPLETED)``. At each
-    event it reads the metric from ``engine.state.metrics`` and writes the parameter. After ``patience`` events in a row
-    without an improvement, the next event without an improvement reduces the present value of each param group, as
-    torch's ``ReduceLROnPlateau`` does. :class:`~lehr.handlers.schedules.Plateau` defines an improvement::
+    event it reads the metric from ``engine.state.metrics``, and writes the parameter if its value changes. After
+    ``patience`` events in a row without an improvement, the next event without an improvement reduces the present value
+    of each param group, as torch's ``ReduceLROnPlateau`` does. :class:`~lehr.handlers.schedules.Plateau` defines an
+    improvement::
 
         value = max(value * factor, min_value)    if this is less than the present value by more than eps
 
@@ -199,7 +200,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
                 self._plateau.go_on_from(self._target.read())
             self._plateau.observe(engine)
             return
-        metric = self._feed.read(engine, is_required=self.missing_policy == "raise")
+        metric = self._feed.read(engine, self.missing_policy == "raise")
         if metric is not None:
             self._plateau.observe(metric)
 

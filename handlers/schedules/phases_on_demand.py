@@ -151,37 +151,12 @@ class Phases(StatefulSchedule):
         starts, phase = (0, *now.starts), self._phase_at(index)
         first = index - (index - starts[phase]) % BLOCK_SIZE
         try:
-            values = self.values_of(phase, now.starts, np.arange(first, first + BLOCK_SIZE, dtype=np.float64))
+            values = _values_of(self, phase, now.starts, np.arange(first, first + BLOCK_SIZE, dtype=np.float64))
         except Exception:  # the error may come from a later event of the block, so compute only the event itself
             first = index
-            values = self.values_of(phase, now.starts, np.array([index], dtype=np.float64))
+            values = _values_of(self, phase, now.starts, np.array([index], dtype=np.float64))
         end = starts[phase + 1] if phase + 1 < len(starts) else None
         now.first_read, now.read = first, values[: None if end is None else end - first].tolist()
-
-    def values_of(self, phase: int, begun: Sequence[int], indices: Array) -> Array:
-        """Return the values of a phase at event indices.
-
-        Args:
-            phase: the index of the phase.
-            begun: the events at which the later phases began.
-            indices: the event indices, at or after the start of the phase.
-        """
-        starts = (0, *begun)
-        values = self._without_factors(phase, starts, indices - starts[phase])
-        for before in range(phase if self.relative else 0):
-            length = np.array([starts[before + 1] - starts[before]], dtype=np.float64)
-            factor = self._without_factors(before, starts, length)[0]
-            values = with_group_axis(values, np.ndim(factor) > 0) * factor
-        return values
-
-    def _without_factors(self, phase: int, starts: Sequence[int], inner: Array) -> Array:
-        schedule = self.phases[phase]
-        if self.end is not None and phase == len(self.phases) - 1 == len(starts) - 1:
-            available = self.end - starts[-1]
-            passed = np.minimum(inner / available, 1.0) if available > 0 else np.ones_like(inner)
-            inner = (schedule.length or 0.0) * passed
-        with np.errstate(all="ignore"):
-            return np.asarray(schedule.values(inner), dtype=np.float64)
 
     def begin_next(self, event_index: int | None = None) -> None:
         """Start the next phase at an event.
@@ -285,10 +260,31 @@ class BegunPhases(Schedule):
             inside = (begin <= indices) & (indices < end)
             if inside.any():
                 # A whole array is computed, in which each value has the same bits as in any other block.
-                own = self.phases.values_of(phase, self.begun, np.clip(indices, begin, end - 1))
+                own = _values_of(self.phases, phase, self.begun, np.clip(indices, begin, end - 1))
                 values[inside] = with_group_axis(own, self.groups is not None)[inside]
         return values
 
     def __repr__(self) -> str:
         """Return the constructor call of the phases."""
         return repr(self.phases)
+
+
+def _values_of(phases: Phases, phase: int, begun: Sequence[int], indices: Array) -> Array:
+    """Return the values of a phase at event indices, which are at or after its start."""
+    starts = (0, *begun)
+    values = _without_factors(phases, phase, starts, indices - starts[phase])
+    for before in range(phase if phases.relative else 0):
+        length = np.array([starts[before + 1] - starts[before]], dtype=np.float64)
+        factor = _without_factors(phases, before, starts, length)[0]
+        values = with_group_axis(values, np.ndim(factor) > 0) * factor
+    return values
+
+
+def _without_factors(phases: Phases, phase: int, starts: Sequence[int], inner: Array) -> Array:
+    schedule = phases.phases[phase]
+    if phases.end is not None and phase == len(phases.phases) - 1 == len(starts) - 1:
+        available = phases.end - starts[-1]
+        passed = np.minimum(inner / available, 1.0) if available > 0 else np.ones_like(inner)
+        inner = (schedule.length or 0.0) * passed
+    with np.errstate(all="ignore"):
+        return np.asarray(schedule.values(inner), dtype=np.float64)
