@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from lehr.handlers.core.metrics.metric_driven_scheduler import SchedulerWithMetric
 from lehr.handlers.core.metrics.metric_feed import MetricFeed
+from lehr.handlers.core.metrics.phased_scheduler import PhasedScheduler
 from lehr.handlers.schedules import Phases, Plateau, RunLength, Schedule, arguments
 from lehr.handlers.schedules.durations_to_events import resolved
 from lehr.handlers.schedules.value_reduced_on_plateau import checked_metric
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ignite.engine import Engine
 
 
-class PhaseScheduler(SchedulerWithMetric):
+class PhaseScheduler(PhasedScheduler):
     """Writes phases one after another; you decide during training when the next phase begins.
 
     - By a call: call ``scheduler.next_phase()``, and the next event is the first event of the next phase.
@@ -96,7 +96,7 @@ class PhaseScheduler(SchedulerWithMetric):
     ) -> None:
         arguments.flag("relative_to_base", relative_to_base)
         self._feed = MetricFeed(metric_name, reduction)
-        self._phases: Phases = resolved(Phases(phases, relative, end, starts, flat), run)
+        self._phases = resolved(Phases(phases, relative, end, starts, flat), run)
         super().__init__(
             optimizer,
             param_name,
@@ -111,10 +111,6 @@ class PhaseScheduler(SchedulerWithMetric):
     def phase(self) -> int:
         """The index of the phase to which the next event belongs."""
         return self._phases.phase
-
-    def _go_to(self, event_index: int) -> None:
-        super()._go_to(event_index)
-        self._phases.go_to(event_index)
 
     def next_phase(self, engine: "Engine | None" = None) -> None:
         """Let the next phase begin with the next event.
@@ -145,11 +141,6 @@ class PhaseScheduler(SchedulerWithMetric):
         metric = checked_metric(self._feed.read(engine))
         self._follow_count()
         self._phases.observe(metric)
-
-    def _follow_count(self) -> None:
-        """Move the phases to the event index, which a clock may have increased by more than 1."""
-        if self._written_at is not None:
-            self._phases.go_to(self._event_index)
 
     @classmethod
     def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> Any:

@@ -30,9 +30,10 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
     """Multiplies a parameter by a factor when a metric has not improved for more than ``patience`` events.
 
     Attach it to the event at which the metric is ready: ``scheduler.attach(evaluator, Events.COMPLETED)``. At each
-    event it reads the metric from ``engine.state.metrics`` and writes the parameter. After ``patience`` events in a row
-    without an improvement, the next event without an improvement reduces the present value of each param group, as
-    torch's ``ReduceLROnPlateau`` does. :class:`~lehr.handlers.schedules.Plateau` defines an improvement::
+    event it reads the metric from ``engine.state.metrics``, and writes the parameter if its value changes. After
+    ``patience`` events in a row without an improvement, the next event without an improvement reduces the present value
+    of each param group, as torch's ``ReduceLROnPlateau`` does. :class:`~lehr.handlers.schedules.Plateau` defines an
+    improvement::
 
         value = max(value * factor, min_value)    if this is less than the present value by more than eps
 
@@ -130,6 +131,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         self.trainer = trainer
         self.missing_policy = arguments.one_of("missing_policy", missing_policy, ("raise", "ignore"))
         super().__init__(optimizer, param_name, save_history, param_group_index, schedule=self._plateau)
+        self._written: list[float] | None = None  # the plateau's values at the last event with a metric
         self._target.refuse_groups_to_come(type(self).__name__)
         self._admits = initial_value is None and self._target.selection.added in (None, "own")
         self._goes_on_from_groups = initial_value is None and not isinstance(optimizer, PlaceholderOptimizer)
@@ -146,9 +148,11 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
             name: name of the history; None for ``param_name``.
             amount: the amount that the event adds to ``event_index``; see :class:`BaseParamScheduler`.
         """
-        if engine is not None and not self._repeats and self._goes_on_from_groups:
-            self._plateau.go_on_from(self._target.read())
-        super().__call__(engine, name, amount)
+        if self._goes_on_from_groups and engine is not None and not self._repeats:
+            present = self._target.read()
+            if present != self._plateau.present_values:
+                self._plateau.go_on_from(present)
+        MetricDrivenScheduler.__call__(self, engine, name, amount)
         self._goes_on_from_groups = True
 
     def _admit_groups(self) -> bool:
@@ -158,22 +162,26 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         """
         if not self._admits or len(self.optimizer.param_groups) == self._num_groups_seen:
             return False
-        values, present = self._plateau.remembered().values, self._target.read()
+        values, present = self._plateau.state_dict()["values"], self._target.read()
         self._num_groups_seen = len(self.optimizer.param_groups)
         if is_new := 0 < len(values) < len(present):
             ratio = values[0] / present[0] if present[0] else 1.0
             self._plateau.go_on_from([*values, *(value * ratio for value in present[len(values) :])])
         return is_new
 
-    def _give_metric(self, engine: "Engine") -> None:
+    def _give_metric(self, engine: "Engine") -> bool:
         self.observe(engine)
+        before, self._written = self._written, self._plateau.present_values
+        # Without a reduction, the param groups have the values that the event before wrote, and checked.
+        writes_other = self._schedule is not self._plateau or self._asks_get_param
+        return before is not self._written or writes_other or self._save_history
 
     def _schedule_state(self) -> Any:
         return self._plateau.remembered()
 
     def _restore_schedule(self, state: Any) -> None:
         self._plateau.put_back(state)
-        self._goes_on_from_groups = False  # the groups may have the next value already
+        self._goes_on_from_groups, self._written = False, None  # the groups may have the next value already
 
     def _recording_engine(self, engine: "Engine") -> "Engine":
         return engine if self.trainer is None else self.trainer
@@ -192,7 +200,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
                 self._plateau.go_on_from(self._target.read())
             self._plateau.observe(engine)
             return
-        metric = self._feed.read(engine, is_required=self.missing_policy == "raise")
+        metric = self._feed.read(engine, self.missing_policy == "raise")
         if metric is not None:
             self._plateau.observe(metric)
 

@@ -1,7 +1,7 @@
 """The schedule :class:`Greedy`, whose value rises while a metric improves, and falls while the metric does not."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from . import arguments, fields
@@ -169,6 +169,15 @@ class Greedy(StatefulSchedule):
 
     def _start_again(self) -> None:
         self._set(_progress=GreedyProgress(values=list(self._each(self.initial_value))))
+
+    def remembered(self) -> GreedyProgress:
+        """Return a copy of the state, to pass to :meth:`put_back` later."""
+        now = self._progress
+        return replace(now, values=list(now.values), window=list(now.window))
+
+    def put_back(self, remembered: GreedyProgress) -> None:
+        """Restore a state that :meth:`remembered` returned."""
+        self._set(_progress=remembered)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the values, the best metric (None before the first metric), the counts and the last metrics."""

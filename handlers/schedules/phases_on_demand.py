@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import arguments, fields
-from .base import Array, Schedule, common_groups, schedules_field
+from .base import Array, Schedule, common_groups, schedules_field, with_group_axis
 from .duration_annotations import ListedEvents, OptionalEvents
 from .stateful import StatefulSchedule
 from .value_reduced_on_plateau import Plateau
@@ -130,6 +130,11 @@ class Phases(StatefulSchedule):
         """Continue at an event: the event before it now counts as the last event that was read."""
         self._progress.event_index = event_index - 1
 
+    @property
+    def begun(self) -> list[int]:
+        """The events at which the later phases began. This list is replaced when another phase begins."""
+        return self._progress.starts
+
     def value(self, index: int) -> float | list[float]:
         """Return the value at an event by the formula of the class docstring, and remember the event."""
         now = self._progress
@@ -146,25 +151,12 @@ class Phases(StatefulSchedule):
         starts, phase = (0, *now.starts), self._phase_at(index)
         first = index - (index - starts[phase]) % BLOCK_SIZE
         try:
-            values = self._values_of(phase, np.arange(first, first + BLOCK_SIZE, dtype=np.float64) - starts[phase])
+            values = _values_of(self, phase, now.starts, np.arange(first, first + BLOCK_SIZE, dtype=np.float64))
         except Exception:  # the error may come from a later event of the block, so compute only the event itself
             first = index
-            values = self._values_of(phase, np.array([index - starts[phase]], dtype=np.float64))
-        for before in range(phase if self.relative else 0):
-            length = np.array([starts[before + 1] - starts[before]], dtype=np.float64)
-            factor = self._values_of(before, length)[0]
-            values = (values[:, None] if np.ndim(factor) and values.ndim == 1 else values) * factor
+            values = _values_of(self, phase, now.starts, np.array([index], dtype=np.float64))
         end = starts[phase + 1] if phase + 1 < len(starts) else None
         now.first_read, now.read = first, values[: None if end is None else end - first].tolist()
-
-    def _values_of(self, phase: int, inner: Array) -> Array:
-        schedule = self.phases[phase]
-        if self.end is not None and phase == len(self.phases) - 1 and len(self._progress.starts) == phase:
-            available = self.end - self._progress.starts[-1]
-            passed = np.minimum(inner / available, 1.0) if available > 0 else np.ones_like(inner)
-            inner = (schedule.length or 0.0) * passed
-        with np.errstate(all="ignore"):
-            return np.asarray(schedule.values(inner), dtype=np.float64)
 
     def begin_next(self, event_index: int | None = None) -> None:
         """Start the next phase at an event.
@@ -235,3 +227,64 @@ class Phases(StatefulSchedule):
         if self.flat is not None:
             self.flat.load_state_dict(state["flat"])
         self._set(_progress=PhasesProgress(starts, event_index))
+
+
+@dataclass(frozen=True, repr=False)
+class BegunPhases(Schedule):
+    """Phases that begin at given events: a pure schedule, which a scheduler reads until another phase begins.
+
+    Args:
+        phases: the phases.
+        begun: the events at which the second phase, the third phase and so on began.
+
+    Shapes: the result is ``(n,)``, or ``(n, G)`` if one of the phases has values for G groups.
+    """
+
+    phases: Phases
+    begun: Sequence[int]
+
+    @property
+    def is_pure(self) -> bool:
+        """True, since the events are given."""
+        return True
+
+    @property
+    def groups(self) -> int | None:
+        """The number of groups for which the phases have values."""
+        return self.phases.groups
+
+    def values(self, indices: Array) -> Array:
+        """Return the values by the formula of :class:`Phases`."""
+        values = np.empty((len(indices), *(() if self.groups is None else (self.groups,))))
+        for phase, (begin, end) in enumerate(zip((0, *self.begun), (*self.begun, np.inf), strict=True)):
+            inside = (begin <= indices) & (indices < end)
+            if inside.any():
+                # A whole array is computed, in which each value has the same bits as in any other block.
+                own = _values_of(self.phases, phase, self.begun, np.clip(indices, begin, end - 1))
+                values[inside] = with_group_axis(own, self.groups is not None)[inside]
+        return values
+
+    def __repr__(self) -> str:
+        """Return the constructor call of the phases."""
+        return repr(self.phases)
+
+
+def _values_of(phases: Phases, phase: int, begun: Sequence[int], indices: Array) -> Array:
+    """Return the values of a phase at event indices, which are at or after its start."""
+    starts = (0, *begun)
+    values = _without_factors(phases, phase, starts, indices - starts[phase])
+    for before in range(phase if phases.relative else 0):
+        length = np.array([starts[before + 1] - starts[before]], dtype=np.float64)
+        factor = _without_factors(phases, before, starts, length)[0]
+        values = with_group_axis(values, np.ndim(factor) > 0) * factor
+    return values
+
+
+def _without_factors(phases: Phases, phase: int, starts: Sequence[int], inner: Array) -> Array:
+    schedule = phases.phases[phase]
+    if phases.end is not None and phase == len(phases.phases) - 1 == len(starts) - 1:
+        available = phases.end - starts[-1]
+        passed = np.minimum(inner / available, 1.0) if available > 0 else np.ones_like(inner)
+        inner = (schedule.length or 0.0) * passed
+    with np.errstate(all="ignore"):
+        return np.asarray(schedule.values(inner), dtype=np.float64)

@@ -37,9 +37,9 @@ def improves(metric: float, best: float | None, mode: str, threshold: float, thr
     return metric < bound if mode == "min" else metric > bound
 
 
-@dataclass
+@dataclass(slots=True)
 class PlateauProgress:
-    """The state of a :class:`Plateau`."""
+    """The state of a :class:`Plateau`. The list of values is replaced, and never changed in place."""
 
     values: list[float] = field(default_factory=list)  # a value for each group, or one value for all groups
     best: float | None = None
@@ -49,7 +49,13 @@ class PlateauProgress:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state as plain data."""
-        return {**vars(self), "values": list(self.values), "best": arguments.saved_float(self.best)}
+        return {
+            "values": list(self.values),
+            "best": arguments.saved_float(self.best),
+            "num_bad_epochs": self.num_bad_epochs,
+            "cooldown_counter": self.cooldown_counter,
+            "num_metrics": self.num_metrics,
+        }
 
 
 def _checked_initial_value(name: str, value: object) -> Number | None:
@@ -157,15 +163,24 @@ class Plateau(StatefulSchedule):
         values = self._progress.values
         return values[0] if len(values) == 1 else list(values)
 
+    @property
+    def present_values(self) -> list[float]:
+        """The present values. A reduction replaces this list, which you must not change."""
+        return self._progress.values
+
     def go_on_from(self, values: Number) -> None:
         """Replace the present values.
 
         Raises:
             ValueError: ``min_value`` or ``eps`` is a list with another number of values.
         """
-        own = tuple(values) if isinstance(values, Sequence) else (values,) * (self._own_groups() or 1)
-        self._check_groups(len(own))
-        self._progress.values = list(own)
+        if type(values) is list or isinstance(values, Sequence):  # the usual type comes first, since it is faster
+            own = list(values)
+        else:
+            own = [values] * (self._own_groups() or 1)
+        if len(own) != len(self._progress.values):
+            self._check_groups(len(own))
+        self._progress.values = own
 
     def observe(self, metric: float) -> None:
         """Count a metric, and reduce the value after too many metrics without an improvement.
@@ -177,14 +192,14 @@ class Plateau(StatefulSchedule):
             TypeError: the metric is not a number.
             ValueError: the metric is NaN, and ``nan_policy`` is ``"raise"``.
         """
-        metric = checked_metric(metric)
-        if math.isnan(metric) and self.nan_policy != "worse":
+        metric = metric if type(metric) is float else checked_metric(metric)
+        if metric != metric and self.nan_policy != "worse":  # NaN alone differs from itself
             if self.nan_policy == "ignore":
                 return
             raise ValueError("the metric must not be NaN if nan_policy is 'raise', given nan")
         now = self._progress
         now.num_metrics += 1
-        if not self.begin < now.num_metrics <= (math.inf if self.end is None else self.end):
+        if now.num_metrics <= self.begin or (self.end is not None and now.num_metrics > self.end):
             return
         best = self.initial_best if now.best is None else now.best
         if improves(metric, best, self.mode, self.threshold, self.threshold_mode):
@@ -237,13 +252,14 @@ class Plateau(StatefulSchedule):
     def _own_groups(self) -> int | None:
         return arguments.groups_of(self.min_value, self.eps)
 
-    def remembered(self) -> PlateauProgress:
-        """Return a copy of the state, to pass to :meth:`put_back` later."""
-        return PlateauProgress(**self._progress.state_dict())
+    def remembered(self) -> tuple[Any, ...]:
+        """Return the state, to pass to :meth:`put_back` later."""
+        now = self._progress
+        return now.values, now.best, now.num_bad_epochs, now.cooldown_counter, now.num_metrics
 
-    def put_back(self, remembered: PlateauProgress) -> None:
+    def put_back(self, remembered: tuple[Any, ...]) -> None:
         """Restore a state that :meth:`remembered` returned."""
-        self._set(_progress=remembered)
+        self._set(_progress=PlateauProgress(*remembered))
 
     def state_dict(self) -> dict[str, Any]:
         """Return the values, the best metric (None before the first metric), and the counts of metrics."""
@@ -255,7 +271,7 @@ class Plateau(StatefulSchedule):
         Raises:
             TypeError, ValueError: ``state_dict`` is not the state of a :class:`Plateau`. Nothing is loaded then.
         """
-        state = arguments.state_of("a plateau", state_dict, vars(self._progress))
+        state = arguments.state_of("a plateau", state_dict, self._progress.state_dict())
         best, values = arguments.loaded_float(state["best"]), state["values"]
         if not (best is None or (type(best) is float and not math.isnan(best))) or not isinstance(values, list):
             raise TypeError(

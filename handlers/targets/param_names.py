@@ -1,7 +1,7 @@
 """Functions that find a parameter by its name, such as ``"lr"`` or ``"betas[0]"``, in param groups."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lehr.engine.type_checks_without_import import is_tensor
@@ -76,3 +76,17 @@ def _is_number(value: object) -> bool:
     if is_tensor(value):
         return value.is_floating_point() and value.numel() == 1
     return isinstance(value, arguments.REAL) and not isinstance(value, bool)
+
+
+def numbers_of(groups: Iterable[Group], key: str, item: int | None) -> list[Any]:
+    """Return the number or tensor that each group holds in an entry, or in an item of this entry.
+
+    Raises:
+        ValueError: a group does not have the entry.
+    """
+    try:
+        if item is None:
+            return [group[key] for group in groups]
+        return [group[key][item] for group in groups]
+    except KeyError as missing:
+        raise ValueError(f"every param group must have {missing}, given a group without it") from None

@@ -292,6 +292,17 @@ def driven_events() -> Iterator[Row]:
         },
         5.0,
     )
+    for groups in SIZES:
+        yield Row(
+            f"LRScheduler(ReduceLROnPlateau), {counted(groups)}",
+            lambda groups=groups: {
+                "lehr": Timed(
+                    lehr.LRScheduler(in_torch.ReduceLROnPlateau(optimizer_of(groups), patience=patience)),
+                    (engine_with_loss(),),
+                ),
+                "torch": torch_plateau(groups),
+            },
+        )
     for make in (
         lambda optimizer: in_torch.StepLR(optimizer, 10**6),
         lambda optimizer: in_torch.CosineAnnealingLR(optimizer, 10**6),

@@ -66,9 +66,7 @@ OF_ITS_OWN = {
     },
     "LambdaStateScheduler": {"get_param"},
     "ReduceLROnPlateauScheduler": {"simulate_values", "plot_values", "_simulated"},
-    "PhaseScheduler": {
-        "metric_name", "reduction", "_go_to", "phase", "next_phase", "observe", "_simulated", "_follow_count",
-    },
+    "PhaseScheduler": {"metric_name", "reduction", "phase", "next_phase", "observe", "_simulated"},
     "ReduceOnPlateauScheduler": {
         *METRIC, "__call__", "_recording_engine", "observe", "state_dict", "load_state_dict",
         "simulate", "simulate_values", "plot_values", "_simulated", "_admit_groups",

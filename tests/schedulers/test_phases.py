@@ -66,6 +66,65 @@ def test_a_decay_that_begins_on_demand_has_the_values_of_a_planned_cooldown(star
         np.testing.assert_allclose(values[:, 0], planned(np.arange(30)), rtol=0, atol=1e-15)
 
 
+@given(starts=st.lists(st.integers(0, 700), min_size=2, max_size=2).map(sorted), end=st.none() | st.integers(0, 900))
+def test_each_event_has_the_bits_of_an_event_that_is_read_alone(starts, end):
+    phases = [Anneal(0.1, 0.7, duration=300, curve=Cosine()), LinearInterpolation([(0, 1.0), (99, 0.3)]), DECAY]
+    scheduler = PhaseScheduler(make_optimizer(), "lr", phases, end=end)
+    for event in range(800):
+        for start in starts:
+            if event == start:
+                scheduler.next_phase()
+        scheduler(None)
+        if event % 7 == 0 or event in (*starts, *(start - 1 for start in starts)):
+            alone = Phases(phases, end=end, starts=[start for start in starts if start <= event])
+            assert values_of(scheduler.optimizer) == [alone.value(event)], event
+        assert scheduler.schedule.state_dict()["event_index"] == event
+
+
+@for_each("begun", [0, 1, 40, 63, 64, 200])
+def test_a_phase_begins_with_the_next_event_however_it_is_begun(begun):
+    decay = [0.5 * DECAY(i) for i in range(8)]
+    for begin in (
+        lambda scheduler: scheduler.next_phase(),
+        lambda scheduler: scheduler.schedule.begin_next(),
+        lambda scheduler: scheduler.schedule.begin_next(begun),
+        lambda scheduler: scheduler.load_state_dict(
+            {**(state := scheduler.state_dict()), "progress": [{**state["progress"][0], "starts": [begun]}]}
+        ),
+    ):
+        scheduler = PhaseScheduler(make_optimizer(), "lr", [Constant(0.5), DECAY])
+        for _ in range(begun):
+            scheduler(None)
+        copied = copy.deepcopy(scheduler)
+        begin(scheduler)
+        assert scheduler.phase == 1
+        assert written(scheduler, 8)[:, 0].tolist() == decay
+        assert written(copied, 8)[:, 0].tolist() == [0.5] * 8
+
+
+def test_a_failed_event_is_not_the_last_event_of_a_phase():
+    scheduler = PhaseScheduler(make_optimizer(), "lr", [Constant(0.5), DECAY])
+    written(scheduler, 5)
+    groups, state = scheduler.optimizer.param_groups, scheduler.state_dict()
+    scheduler.optimizer.param_groups = [{"params": []}]
+    with pytest.raises(ValueError, match="every param group must have 'lr'"):
+        scheduler(None)
+    scheduler.optimizer.param_groups = groups
+    assert scheduler.state_dict() == state
+    scheduler.next_phase()
+    assert scheduler.schedule.state_dict()["starts"] == [5]
+    assert written(scheduler, 4)[:, 0].tolist() == [0.5 * DECAY(i) for i in range(4)]
+
+
+def test_an_illegal_value_of_a_phase_warns_at_its_event():
+    scheduler = PhaseScheduler(make_optimizer(), "lr", [Constant(0.5), Anneal(1.0, -1.0, duration=8)])
+    written(scheduler, 3)
+    scheduler.next_phase()
+    assert written(scheduler, 5)[:, 0].tolist() == [0.5, 0.375, 0.25, 0.125, 0.0]  # a warning would be an error
+    with pytest.warns(UserWarning, match="'lr' must be at least 0, but PhaseScheduler writes -0.125 at event 8"):
+        assert written(scheduler, 1).tolist() == [[-0.125]]
+
+
 @given(start=st.integers(5, 40), end=st.integers(41, 90))
 def test_the_last_phase_ends_at_the_given_event_however_late_it_begins(start, end):
     scheduler = make(end=end)

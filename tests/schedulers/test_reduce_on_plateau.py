@@ -131,6 +131,78 @@ def test_it_reduces_the_present_values_of_the_groups_as_torch_does():
     assert values_of(plain) == [2.0]
 
 
+class Counted(dict):
+    """A param group that counts how often it is written."""
+
+    writes = 0
+
+    def __setitem__(self, key, value):
+        self.writes += 1
+        super().__setitem__(key, value)
+
+
+@for_each("groups", [1, 2, 70])
+def test_only_an_event_that_changes_the_values_writes_them(groups):
+    optimizer, engine = make_optimizer(groups, lr=1.0), make_trainer()
+    optimizer.param_groups = counted = [Counted(group) for group in optimizer.param_groups]
+    scheduler = ReduceOnPlateauScheduler(optimizer, "lr", "loss", factor=0.5, patience=1)
+    expected = [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]
+    writes = [1, 1, 2, 2, 3, 3]
+    for event in range(6):
+        events_of(scheduler, engine, "loss", [1.0], list)
+        assert values_of(optimizer) == [expected[event]] * groups
+        assert [group.writes for group in counted] == [writes[event]] * groups
+    assert scheduler.event_index == 6
+    assert scheduler.state_dict()["progress"][0]["values"] == [0.25] * groups
+
+
+@for_each(
+    ("spoil", "match"),
+    [
+        (lambda group: group.update(lr=math.nan), "must be finite, given nan"),
+        (lambda group: group.pop("lr"), "every param group must have 'lr'"),
+    ],
+)
+def test_what_other_code_does_to_the_groups_is_checked_at_the_next_event(spoil, match):
+    optimizer, engine = make_optimizer(2, lr=1.0), make_trainer()
+    scheduler = ReduceOnPlateauScheduler(optimizer, "lr", "loss", factor=0.5, patience=9)
+    events_of(scheduler, engine, "loss", [1.0, 1.0], list)
+    spoil(optimizer.param_groups[1])
+    for _ in range(2):
+        with pytest.raises(ValueError, match=match):
+            events_of(scheduler, engine, "loss", [1.0], list)
+    assert scheduler.event_index == scheduler.schedule.state_dict()["num_metrics"] == 2
+
+
+def test_other_ranks_are_asked_as_soon_as_there_may_be_any(tmp_path, monkeypatch):
+    optimizer, engine, asked = make_optimizer(1, lr=1.0), make_trainer(), []
+    scheduler = ReduceOnPlateauScheduler(optimizer, "lr", "loss")
+    events_of(scheduler, engine, "loss", [1.0, 1.0], list)
+    monkeypatch.setattr("ignite.distributed.get_world_size", lambda: asked.append(scheduler.event_index) or 1)
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/ranks", rank=0, world_size=1)
+    try:
+        events_of(scheduler, engine, "loss", [1.0, 1.0], list)
+    finally:
+        torch.distributed.destroy_process_group()
+    events_of(scheduler, engine, "loss", [1.0], list)
+    assert asked == [2, 3]
+
+
+def test_the_get_param_of_a_subclass_is_written_at_each_event():
+    class Halved(ReduceOnPlateauScheduler):
+        def get_param(self):
+            return super().get_param() / (1 + self.event_index)
+
+    optimizer, engine = make_optimizer(1, lr=1.0), make_trainer()
+    scheduler = Halved(optimizer, "lr", "loss", initial_value=1.0, patience=9)
+    written = []
+    for event in range(3):
+        optimizer.param_groups[0]["lr"] = 1.0
+        written += events_of(scheduler, engine, "loss", [1.0], lambda: values_of(optimizer))
+        assert scheduler.event_index == event + 1
+    assert written == [[1.0], [1 / 2], [1 / 3]]
+
+
 def test_a_group_that_was_added_is_reduced_too():
     optimizer, engine = make_optimizer(2), make_trainer()
     scheduler = ReduceOnPlateauScheduler(optimizer, "lr", "loss", factor=0.5, patience=0)

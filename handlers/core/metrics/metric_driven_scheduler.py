@@ -64,15 +64,17 @@ class MetricDrivenScheduler(SchedulerWithMetric):
             ParamScheduler.__call__(self, engine, name, amount)
             return
         if engine is None:
-            super().__call__(self._recording_engine(engine), name, amount)  # type: ignore[arg-type]
+            ParamScheduler.__call__(self, self._recording_engine(engine), name, amount)  # type: ignore[arg-type]
             return
-        index, is_new = self._event_index, not take_repeat(self)
+        index, is_new = self._event_index, not (self._repeats and take_repeat(self))
         before = self._schedule_state()
         try:
-            self._feed.follow(engine)
-            if is_new and self._reads_metric_at(index):
-                self._give_metric(engine)
-            super().__call__(self._recording_engine(engine), name, amount)
+            if not is_new or not self._reads_metric_at(index):
+                self._feed.follow(engine)
+            elif not self._give_metric(engine):
+                self._event_index = index + amount
+                return
+            ParamScheduler.__call__(self, self._recording_engine(engine), name, amount)
         except BaseException:
             if self._event_index == index:
                 self._restore_schedule(before)
@@ -83,8 +85,11 @@ class MetricDrivenScheduler(SchedulerWithMetric):
         return True
 
     @abstractmethod
-    def _give_metric(self, engine: "Engine") -> None:
-        """Read the metric and pass it to the schedule."""
+    def _give_metric(self, engine: "Engine") -> bool:
+        """Read the metric and pass it to the schedule; return False if the target has the value of the event already.
+
+        Such an event only counts.
+        """
 
     @abstractmethod
     def _schedule_state(self) -> Any:

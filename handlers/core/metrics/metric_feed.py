@@ -27,23 +27,41 @@ def metric_of(engine: "Engine", metric_name: str, reduction: str = "none") -> fl
     Raises:
         TypeError: the metric of one of several ranks is not a number. All ranks raise this error.
     """
-    metric: float | None = _metric_of(engine, metric_name, reduction)[0]
-    return metric
+    return reduced_metric(_present(engine, metric_name), reduction)
 
 
-def reduced_metric(metric: float, reduction: str) -> float | None:
+def reduced_metric(metric: float | None, reduction: str) -> float | None:
     """Return a metric combined over all ranks, in the way of :func:`metric_of`; None if it is missing on a rank."""
     return metric if reduction == "none" or _is_alone() else _reduced(metric, reduction)[0]
 
 
-def _metric_of(engine: "Engine", metric_name: str, reduction: str) -> tuple[float | None, list[int]]:
-    """Return the value of a metric, and the ranks on which it is missing if several ranks are combined."""
-    metric: Any = (getattr(engine.state, "metrics", None) or {}).get(metric_name)
-    return (metric, []) if reduction == "none" or _is_alone() else _reduced(metric, reduction)
+def _present(engine: "Engine", metric_name: str) -> Any:
+    """Return the value of a metric on this rank; None if it is missing."""
+    try:
+        return engine.state.metrics.get(metric_name)
+    except AttributeError:  # the state may have no metrics
+        return None
 
 
 def _is_alone() -> bool:
-    return bool(_distributed().get_world_size() == 1)
+    """Return whether this is the only process.
+
+    The number of processes may change at any event. ``get_world_size`` of ignite asks each of its backends, which takes
+    longer than the rest of an event, so torch's backend is asked first.
+    """
+    is_initialized = _only_backend()
+    return (is_initialized is not None and not is_initialized()) or _distributed().get_world_size() == 1
+
+
+@cache
+def _only_backend() -> Callable[[], bool] | None:
+    """Return a function that returns whether torch's process group exists; None if there are other backends, too."""
+    idist = _distributed()
+    if idist.has_xla_support or idist.has_hvd_support or not idist.has_native_dist_support:
+        return None
+    import torch
+
+    return torch.distributed.is_initialized
 
 
 @cache
@@ -112,8 +130,7 @@ class MetricFeed:
 
     def follow(self, engine: "Engine") -> None:
         """Remember the engine whose metric :meth:`state` saves."""
-        if self._engine() is not engine:
-            self._engine = weakref.ref(engine)
+        self._engine = weakref.ref(engine)
 
     def read(self, engine: "Engine", is_required: bool = True) -> float | None:
         """Return the metric of an event; None if it is missing and not required.
@@ -122,11 +139,15 @@ class MetricFeed:
             TypeError: with several ranks, the metric is not a number.
             ValueError: the metric is required, and missing on a rank.
         """
-        self.follow(engine)
+        if self._engine() is not engine:
+            self.follow(engine)
         if self._saved is not None:
             engine.state.metrics.setdefault(self.name, self._saved)
             self._saved = None
-        metric, ranks = _metric_of(engine, self.name, self.reduction)
+        metric: float | None = _present(engine, self.name)
+        ranks: list[int] = []
+        if self.reduction != "none" and not _is_alone():
+            metric, ranks = _reduced(metric, self.reduction)
         if metric is None and is_required and not self.may_be_missing:
             raise ValueError(
                 f"metric_name must be one of the metrics of the engine that fires the event, "
@@ -138,7 +159,7 @@ class MetricFeed:
     def state(self) -> list[Any]:
         """Return a list with the metric that the next event will read; empty if there is none."""
         engine = self._engine()
-        metric: Any = None if engine is None else metric_of(engine, self.name)
+        metric = None if engine is None else _present(engine, self.name)
         metric = self._saved if metric is None else metric
         try:
             return [] if metric is None else [arguments.saved_float(checked_metric(metric))]

@@ -10,6 +10,7 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from lehr.handlers.core.simulation.private_copies import PLAIN
 from lehr.handlers.schedules.description_as_data import description_of, text_of
 
 # Torch's schedulers change these attributes at each step, so the attributes are not configuration.
@@ -51,8 +52,8 @@ def schedulers_in(scheduler: TorchLRScheduler) -> list[TorchLRScheduler]:
             if depth > MAX_DEPTH:
                 raise ValueError(f"lr_scheduler must be nested at most {MAX_DEPTH} deep, given more")
             found[id(thing)] = thing
-            queue.extend((item, depth + 1) for item in vars(thing).values())
-        elif isinstance(thing, list | tuple):
+            queue.extend((item, depth + 1) for item in vars(thing).values() if type(item) not in PLAIN)
+        elif isinstance(thing, list | tuple) and not PLAIN.issuperset(map(type, thing)):
             queue.extend((item, depth) for item in thing if isinstance(item, TorchLRScheduler | list | tuple))
     return list(found.values())
 

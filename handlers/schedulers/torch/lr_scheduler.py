@@ -134,8 +134,9 @@ class LRScheduler(MetricDrivenScheduler):
     def _reads_metric_at(self, index: int) -> bool:
         return index > 0 or self._legacy
 
-    def _give_metric(self, engine: Engine) -> None:
+    def _give_metric(self, engine: Engine) -> bool:
         self.observe(engine)
+        return True
 
     def _schedule_state(self) -> Any:
         return self._steps.remembered() if self._reads_metric else None

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from lehr.handlers.core.simulation.private_copies import PLAIN
 from lehr.handlers.targets.group_selection import Group
 
 
@@ -33,6 +34,11 @@ def write_momentum(group: Group, momentum: Any) -> None:
 def copied(value: Any) -> Any:
     """Return a number unchanged, and a tensor as a copy."""
     return value.detach().clone() if isinstance(value, torch.Tensor) else value
+
+
+def all_copied(values: Sequence[Any]) -> list[Any]:
+    """Return a list of numbers unchanged, and of tensors as copies."""
+    return list(values) if PLAIN.issuperset(map(type, values)) else list(map(copied, values))
 
 
 def no_step() -> None:

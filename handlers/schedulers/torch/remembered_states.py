@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Self
 
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
-from .optimizer_values import copied
+from .optimizer_values import all_copied
 from .snapshot import Snapshot
 
 # The steps between two copied states. The distance doubles when there are more than MOST_STATES copies.
@@ -60,7 +60,7 @@ class Remembered:
         """Copy the state of the scheduler, which has taken ``next_position`` steps."""
         snapshot = Snapshot(scheduler)
         if snapshot.is_complete:
-            self._states.append(State(self.next_position, snapshot, list(map(copied, rates)), list(momenta)))
+            self._states.append(State(self.next_position, snapshot, all_copied(rates), list(momenta)))
             if len(self._states) > MOST_STATES:
                 self._states, self._distance = self._states[1::2], 2 * self._distance
             self.next_position = (len(self._states) + 1) * self._distance

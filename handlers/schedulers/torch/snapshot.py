@@ -5,7 +5,7 @@ from typing import Any
 
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
-from lehr.handlers.core.simulation.private_copies import private_copy
+from lehr.handlers.core.simulation.private_copies import PLAIN, private_copy
 
 from .inspection import schedulers_in
 
@@ -17,10 +17,11 @@ class Snapshot:
 
     Args:
         scheduler: the torch scheduler.
+        is_nested: whether the scheduler may contain other schedulers.
     """
 
-    def __init__(self, scheduler: TorchLRScheduler) -> None:
-        self._schedulers = schedulers_in(scheduler)
+    def __init__(self, scheduler: TorchLRScheduler, is_nested: bool = True) -> None:
+        self._schedulers = schedulers_in(scheduler) if is_nested else [scheduler]
         self._attributes: list[dict[str, Any]] | None = None
         self._error: TypeError | None = None
         try:
@@ -52,10 +53,26 @@ class Snapshot:
                 raise
 
     def _copied(self, attributes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if len(attributes) == 1 and (copied := self._copied_if_flat(attributes[0])) is not None:
+            return [copied]
         values = [value for own in attributes for value in own.values()]
         values += [item for value in values if isinstance(value, list | tuple) for item in value]
         owners = [value.__self__ for value in values if isinstance(value, MethodType)]  # objects of users' methods
         return private_copy(attributes, kept=[*self._schedulers, self._schedulers[0].optimizer, *owners])
+
+    def _copied_if_flat(self, attributes: dict[str, Any]) -> dict[str, Any] | None:
+        """Return a copy of attributes that are plain values and lists of these; None if there are others.
+
+        This is much faster than a deep copy, and enough for a ``ReduceLROnPlateau``, which is copied at each event.
+        """
+        copied, lists, optimizer = attributes.copy(), [], self._schedulers[0].optimizer
+        for name, value in attributes.items():
+            if type(value) is list and PLAIN.issuperset(map(type, value)):
+                lists.append(id(value))
+                copied[name] = value.copy()
+            elif type(value) not in PLAIN and value is not optimizer:
+                return None
+        return copied if len(set(lists)) == len(lists) else None  # two names of one list stay so in a deep copy
 
 
 def _put(attributes: dict[str, Any], scheduler: TorchLRScheduler) -> None:

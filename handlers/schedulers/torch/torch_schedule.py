@@ -14,7 +14,7 @@ from lehr.handlers.targets.param_groups import ParamGroups
 
 from .inspection import COUNTS, configuration_of, schedulers_in, takes_metric
 from .late_groups import add_group, factor_of, keep_groups, known_groups, rates_of
-from .optimizer_values import copied, momentum_of, write_momentum
+from .optimizer_values import all_copied, copied, momentum_of, write_momentum
 from .remembered_states import Remembered, State, TorchProgress
 from .saved_state_checks import PLATEAU_COUNTS, checked_saved, refuse_other_attributes
 from .snapshot import Snapshot
@@ -91,7 +91,7 @@ class TorchSteps(StatefulSchedule):
         self._set(
             configuration=configuration_of(self.wrapped, len(rates)),
             _initial=(Snapshot(self.wrapped), rates, momenta),
-            _progress=TorchProgress(list(map(copied, rates)), list(momenta)),
+            _progress=TorchProgress(all_copied(rates), list(momenta)),
             _remembered=Remembered(),
         )
 
@@ -140,7 +140,8 @@ class TorchSteps(StatefulSchedule):
 
     def remembered(self) -> tuple[Snapshot, TorchProgress]:
         """Return a copy of the present state, for :meth:`put_back`."""
-        return Snapshot(self.wrapped), replace(self._progress, rates=list(map(copied, self._progress.rates)))
+        progress = replace(self._progress, rates=all_copied(self._progress.rates))
+        return Snapshot(self.wrapped, self._is_nested), progress
 
     def put_back(self, remembered: tuple[Snapshot, TorchProgress]) -> None:
         """Restore a state from :meth:`remembered`; do nothing if the scheduler's attributes could not be copied."""
@@ -236,7 +237,7 @@ class TorchSteps(StatefulSchedule):
         if now.position or now.lost or now.added:
             position, snapshot, rates, momenta = self._remembered.before(index) or State(0, *self._initial)
             snapshot.restore()
-            self._set(_progress=TorchProgress(list(map(copied, rates)), list(momenta), position, added=now.added))
+            self._set(_progress=TorchProgress(all_copied(rates), list(momenta), position, added=now.added))
 
     def state_dict(self) -> dict[str, Any]:
         """Return the number of steps, the attributes of the torch scheduler, and its values in the param groups.
