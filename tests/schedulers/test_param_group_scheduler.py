@@ -22,7 +22,7 @@ from lehr.handlers import (
     PiecewiseLinear,
     ResumeWarning,
 )
-from lehr.handlers.schedules import FunctionSchedule
+from lehr.handlers.schedules import FunctionSchedule, LinearInterpolation
 
 
 def constant(optimizer, value, index=None, param_name="lr"):
@@ -422,3 +422,26 @@ def test_with_a_copy_the_original_still_calls_a_function_once_per_event():
     copy.copy(scheduler)
     scheduler(None)
     assert asked == [0, 1]
+
+
+@pytest.mark.parametrize("change", ["a group is added", "a state is loaded", "a group gets a tensor"])
+def test_groups_that_change_in_mid_run_are_written(change):
+    optimizer = make_optimizer(2)
+    members = [
+        ParamScheduler(optimizer, name, schedule=LinearInterpolation([(0, 0.0), (10, 1.0)]), param_group_index=index)
+        for name, index in (("lr", None), ("momentum", 1))
+    ]
+    scheduler = ParamGroupScheduler(members)
+    for _ in range(3):
+        scheduler(None)
+    if change == "a group is added":
+        optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 5.0})
+    elif change == "a state is loaded":
+        optimizer.load_state_dict(optimizer.state_dict())
+    else:
+        optimizer.param_groups[0]["lr"] = tensor = torch.tensor(5.0, dtype=torch.float64)
+    scheduler(None)
+    rates = [float(group["lr"]) for group in optimizer.param_groups]
+    assert rates == [0.3] * len(optimizer.param_groups)
+    assert optimizer.param_groups[1]["momentum"] == 0.3
+    assert change != "a group gets a tensor" or optimizer.param_groups[0]["lr"] is tensor
