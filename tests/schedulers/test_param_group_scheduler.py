@@ -428,7 +428,7 @@ def test_with_a_copy_the_original_still_calls_a_function_once_per_event():
 def test_groups_that_change_in_mid_run_are_written(change):
     optimizer = make_optimizer(2)
     members = [
-        ParamScheduler(optimizer, name, schedule=LinearInterpolation([(0, 0.0), (10, 1.0)]), param_group_index=index)
+        ParamScheduler(optimizer, name, schedule=LinearInterpolation([(0, 0.0), (8, 1.0)]), param_group_index=index)
         for name, index in (("lr", None), ("momentum", 1))
     ]
     scheduler = ParamGroupScheduler(members)
@@ -442,6 +442,6 @@ def test_groups_that_change_in_mid_run_are_written(change):
         optimizer.param_groups[0]["lr"] = tensor = torch.tensor(5.0, dtype=torch.float64)
     scheduler(None)
     rates = [float(group["lr"]) for group in optimizer.param_groups]
-    assert rates == [0.3] * len(optimizer.param_groups)
-    assert optimizer.param_groups[1]["momentum"] == 0.3
+    assert rates == [0.375] * len(optimizer.param_groups)
+    assert optimizer.param_groups[1]["momentum"] == 0.375
     assert change != "a group gets a tensor" or optimizer.param_groups[0]["lr"] is tensor
