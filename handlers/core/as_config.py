@@ -16,6 +16,13 @@ CONTAINERS = {list, tuple, dict}
 MAX_DEPTH = 50  # lists and dicts in arguments are copied down to this depth
 
 
+def kept_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments of a constructor; lists, tuples and dicts, which may change later, are copied."""
+    if CONTAINERS.isdisjoint(map(type, args)) and CONTAINERS.isdisjoint(map(type, kwargs.values())):
+        return args, kwargs
+    return copied(args), copied(kwargs)
+
+
 def copied(arguments: Any, copies: dict[int, Any] | None = None, depth: int = 0) -> Any:
     """Return copies of the lists, tuples and dicts in arguments; later changes to the originals do not affect them.
 
