@@ -198,8 +198,8 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
             f"state_dict['version'] must be a whole number from 0 to {VERSION}, given {arguments.shown(version)}; "
             "a later version of lehr saved this state"
         )
-    missing = [key for key in own if key not in state and key not in LATER_ENTRIES]
-    if missing or any(key not in own and key not in RARE_ENTRIES for key in state):
+    missing, unknown = own.keys() - state.keys() - LATER_ENTRIES.keys(), state.keys() - own.keys() - RARE_ENTRIES
+    if missing or unknown:
         given = arguments.shown(sorted(map(str, state)))
         raise ValueError(
             f"state_dict must have the entries {sorted(own)}, given {given}; to set only the event index, "
