@@ -1,6 +1,7 @@
 """Functions that find the unit of a scheduler's durations, and refuse a unit that the scheduler does not count."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from lehr.handlers.schedules import RunLength
@@ -16,7 +17,6 @@ from lehr.handlers.schedules.duration_texts import (
     quantity,
     shown_part,
 )
-from lehr.handlers.schedules.durations_to_events import NUMBERS
 from lehr.handlers.schedules.run_length import COUNTS
 
 UNITS_OF_CLOCKS = {"ms": MILLISECONDS}  # names of clocks' units, and RunLength's names for these units
@@ -177,8 +177,15 @@ def _units_in(value: Any, run: RunLength | None, depth: int) -> Iterator[GivenUn
     elif depth and isinstance(value, InUnits | Mapping):
         inner = (value.given if isinstance(value, InUnits) else value).values()
     for one in inner:
-        if type(one) not in NUMBERS:
+        if _may_have_units(one.__class__):
             yield from _units_in(one, run, depth - 1)
+
+
+@lru_cache(maxsize=256)
+def _may_have_units(class_: Any) -> bool:
+    """Return whether objects of a class may be, or may contain, durations; numbers and optimizers may not."""
+    is_scheduler = hasattr(class_, "run_length")
+    return is_scheduler or issubclass(class_, str | list | tuple | Mapping | InUnits)
 
 
 def _unit_of(text: str) -> str | None:
