@@ -125,7 +125,8 @@ def _load_checked(scheduler: Any, state: Mapping[str, Any], description: Any, po
         from .resuming.metrics_after_save import checked
 
         left = checked(state["unfinished"], parts)
-    _load_progress(parts, state.get("progress", []))
+    if parts:
+        _load_progress(parts, state.get("progress", []))
     try:
         for at, event in left.phases if left else ():
             with suppress(ValueError):  # there is no further phase
