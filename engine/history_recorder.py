@@ -13,11 +13,10 @@ if TYPE_CHECKING:
 class Recorder:
     """An object that records the values of one scheduler. At most events, it only appends a value to an array."""
 
-    def __init__(self) -> None:
-        self.section: Any = None  # the section of the column that ``append`` extends
-        self._groups = -1
-        self._type: type = float
-        self.append: Callable[[Any], None] = list[Any]().append
+    section: Any = None  # the section of the column that ``append`` extends
+    append: Callable[[Any], Any] = id  # a placeholder that is never called
+    _groups = -1
+    _type: type = float
 
     def appender(
         self, engine: "Engine", name: str, scheduler: object, value: float | list[float], groups: int

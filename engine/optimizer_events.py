@@ -109,7 +109,8 @@ def _has_hooks(optimizer: object) -> bool:
 
 def is_step_event(event: object) -> bool:
     """Return whether an event, with or without a filter, is one of :class:`OptimizerEvents`."""
-    return event == OptimizerEvents.STEP_STARTED or event == OptimizerEvents.STEP_COMPLETED
+    # Events are equal if their names are; ``==`` would look up the names of both.
+    return getattr(event, "name", event) in ("STEP_STARTED", "STEP_COMPLETED")
 
 
 def steps_of(engine: Engine, optimizer: Optimizer) -> int | None:

@@ -12,7 +12,15 @@ from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.awaiting_run_length import InUnits
 from lehr.handlers.schedules.chainable_rules import Rule
 
+CONTAINERS = {list, tuple, dict}
 MAX_DEPTH = 50  # lists and dicts in arguments are copied down to this depth
+
+
+def kept_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments of a constructor; lists, tuples and dicts, which may change later, are copied."""
+    if CONTAINERS.isdisjoint(map(type, args)) and CONTAINERS.isdisjoint(map(type, kwargs.values())):
+        return args, kwargs
+    return copied(args), copied(kwargs)
 
 
 def copied(arguments: Any, copies: dict[int, Any] | None = None, depth: int = 0) -> Any:
@@ -24,15 +32,17 @@ def copied(arguments: Any, copies: dict[int, Any] | None = None, depth: int = 0)
         depth: the depth of ``arguments`` in the outermost object; objects deeper than :data:`MAX_DEPTH` are not copied.
     """
     kind = type(arguments)
-    if kind not in (list, tuple, dict) or depth > MAX_DEPTH:
+    if kind not in CONTAINERS or depth > MAX_DEPTH:
         return arguments
     copies = {} if copies is None else copies
     if id(arguments) not in copies:
         copies[id(arguments)] = arguments  # ends the recursion for a list that contains itself
-        if kind is dict:
-            copies[id(arguments)] = {key: copied(one, copies, depth + 1) for key, one in arguments.items()}
-        else:
-            copies[id(arguments)] = kind([copied(one, copies, depth + 1) for one in arguments])
+        # Only containers need a call: most arguments, and most items of a long list, are numbers.
+        items = [
+            copied(one, copies, depth + 1) if type(one) in CONTAINERS else one
+            for one in (arguments.values() if kind is dict else arguments)
+        ]
+        copies[id(arguments)] = dict(zip(arguments, items, strict=True)) if kind is dict else kind(items)
     return copies[id(arguments)]
 
 

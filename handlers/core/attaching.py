@@ -129,14 +129,18 @@ def attached(scheduler: Any, engine: Engine, event: Any, name: str | None, given
     for history_name in names:
         check_name_is_free(recording, history_name, scheduler)
     events = list(event) if isinstance(event, EventsList) else [event]
+    known: list[Any] = []
+    unknown: list[Any] = []
     for one in events:
-        if not is_step_event(one) and not engine.has_registered_events(one):
+        (known if engine.has_registered_events(one) else unknown).append(one)
+    for one in unknown:
+        if not is_step_event(one):
             raise ValueError(f"event must be one of the engine's events, given {shown(one)}")
     others: list[Any] = []
     kwargs: Any = {} if name is None else {"name": name}
     try:
         # Unknown events come first: they raise an error before anything is attached.
-        for one in sorted(events, key=engine.has_registered_events):
+        for one in unknown + known:
             bare, handler = _bare(engine, one, scheduler, others, clock)
             if handler is scheduler:
                 _warn_of_conflicts(engine, bare, scheduler)
@@ -165,9 +169,12 @@ def _warn_of_conflicts(engine: Engine, event: Any, scheduler: Any) -> None:
     ``check_plan`` finds conflicts that depend on filters, or on the events at which schedules begin and end.
     """
     name = getattr(event, "name", event)  # a user's own event may be a string
+    handlers = unfiltered_handlers(engine, event)
+    if not handlers:
+        return
     own = locations_of(scheduler, engine)
     holders = holders_of(own)
-    for handler in unfiltered_handlers(engine, event):
+    for handler in handlers:
         if handler is scheduler:
             engine.logger.warning("%s is attached to %s twice, and so counts each event twice", shown(scheduler), name)
         elif may_share(holders, handler, engine) and (shared := shared_locations(own, locations_of(handler, engine))):

@@ -1,6 +1,7 @@
 """Functions that find the unit of a scheduler's durations, and refuse a unit that the scheduler does not count."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from lehr.handlers.schedules import RunLength
@@ -16,7 +17,6 @@ from lehr.handlers.schedules.duration_texts import (
     quantity,
     shown_part,
 )
-from lehr.handlers.schedules.durations_to_events import NUMBERS
 from lehr.handlers.schedules.run_length import COUNTS
 
 UNITS_OF_CLOCKS = {"ms": MILLISECONDS}  # names of clocks' units, and RunLength's names for these units
@@ -93,6 +93,9 @@ def refuse_other_clock(scheduler: Any, clock: Any, event: Any) -> None:
         ValueError: durations were converted to another unit than the clock counts; or, without a clock, to a unit that
             the event does not count.
     """
+    given = counts_of(scheduler)
+    if not given:
+        return
     word = EVENTS if clock is None else UNITS_OF_CLOCKS.get(clock.unit, clock.unit)
     expected: tuple[str, ...] = (word,)
     place = f"is attached with a clock of {word}"
@@ -100,7 +103,7 @@ def refuse_other_clock(scheduler: Any, clock: Any, event: Any) -> None:
         expected, place = _counts_at(event)
     elif word not in COUNTS:
         return
-    for counts in counts_of(scheduler):
+    for counts in given:
         if counts not in expected:
             if word == EVENTS and counts not in EVENTS_OF_RUN:
                 place = "counts events"
@@ -162,22 +165,32 @@ def _counts_at(event: Any) -> tuple[tuple[str, ...], str]:
 
 
 def _units_in(value: Any, run: RunLength | None, depth: int) -> Iterator[GivenUnit]:
-    if depth and hasattr(value, "_given"):  # a scheduler
-        args, kwargs = value._given
-        own = getattr(value, "run_length", None)
-        for one in (*args, *kwargs.values()):
-            if type(one) not in NUMBERS:
-                yield from _units_in(one, own, depth - 1)
-    elif depth and isinstance(value, list | tuple):
-        for one in value:
-            yield from _units_in(one, run, depth - 1)
-    elif depth and isinstance(value, InUnits | Mapping):
-        for one in (value.given if isinstance(value, InUnits) else value).values():
-            yield from _units_in(one, run, depth - 1)
-    elif run is not None and has_unit(value):
-        try:
-            unit = quantity("duration", value).unit
-        except ValueError:  # another text, such as a name
-            return
-        if unit != EVENTS:
+    inner: Iterable[Any] = ()
+    if isinstance(value, str):
+        if run is not None and (unit := _unit_of(value)) not in (None, EVENTS):
             yield GivenUnit(run, unit)
+    elif depth and hasattr(value, "_given"):  # a scheduler
+        args, kwargs = value._given
+        run, inner = getattr(value, "run_length", None), (*args, *kwargs.values())
+    elif depth and isinstance(value, list | tuple):
+        inner = value
+    elif depth and isinstance(value, InUnits | Mapping):
+        inner = (value.given if isinstance(value, InUnits) else value).values()
+    for one in inner:
+        if _may_have_units(one.__class__):
+            yield from _units_in(one, run, depth - 1)
+
+
+@lru_cache(maxsize=256)
+def _may_have_units(class_: Any) -> bool:
+    """Return whether objects of a class may be, or may contain, durations; numbers and optimizers may not."""
+    is_scheduler = hasattr(class_, "run_length")
+    return is_scheduler or issubclass(class_, str | list | tuple | Mapping | InUnits)
+
+
+def _unit_of(text: str) -> str | None:
+    """Return the unit of a duration; None for another text, such as a name."""
+    try:
+        return quantity("duration", text).unit if has_unit(text) else None
+    except ValueError:
+        return None

@@ -71,7 +71,9 @@ def take_base_values_of(scheduler: Any, state: Mapping[str, Any]) -> Callable[[]
     planned: list[Any] = [
         member._planned if isinstance(member, ParamScheduler) else member.schedule for member in members
     ]
-    scheduler._planned = SideBySide(planned)
+    # Without new base values, the schedule remains the same object, so that it is not described again.
+    if any(one is not before for one, before in zip(planned, scheduler._planned.schedules, strict=True)):
+        scheduler._planned = SideBySide(planned)
     return take_back
 
 

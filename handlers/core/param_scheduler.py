@@ -298,7 +298,8 @@ class ParamScheduler(BaseParamScheduler):
         return {"param_groups": self._target.known_groups, "base_values": values, "joined": joined}
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
-        check_plateau_values(self._planned, state, self._num_groups(), self._admits)
+        if "progress" in state:
+            check_plateau_values(self._planned, state, self._num_groups(), self._admits)
 
     def _take_base_values(self, state: Mapping[str, Any]) -> Callable[[], None]:
         return base_values.take_base_values(self, state)

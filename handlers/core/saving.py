@@ -46,10 +46,8 @@ RARE_ENTRIES = {"stretch", "cooldown", "unfinished", "readings", "landing", "cou
 
 def state_of(scheduler: Any) -> dict[str, Any]:
     """Return the state of a scheduler as plain data."""
-    from .resuming import metrics_after_save
-
     planned = scheduler._planned
-    length = None if planned is None else planned.length
+    length, parts = None if planned is None else planned.length, stateful_parts(planned)
     state = {
         "version": VERSION,
         **scheduler._identity(),
@@ -59,8 +57,11 @@ def state_of(scheduler: Any) -> dict[str, Any]:
         "value": scheduler._last_value() if scheduler._event_index or scheduler._written_at is not None else None,
         **scheduler._adjustment.state_dict(),
     }
-    if (left := metrics_after_save.unfinished_of(scheduler)) is not None:
-        state["unfinished"] = left._asdict()
+    if parts:
+        from .resuming.metrics_after_save import unfinished_of
+
+        if (left := unfinished_of(scheduler)) is not None:
+            state["unfinished"] = left._asdict()
     if (counted := counted_unit(scheduler)) is not None:
         state["counts"] = counted
     if scheduler._readings:
@@ -69,7 +70,6 @@ def state_of(scheduler: Any) -> dict[str, Any]:
         state["readings"] = [amount_of(clock_of(scheduler), reading) for reading in scheduler._readings]
     if scheduler._landing is not None:
         state["landing"] = scheduler._landing.state_dict()
-    parts = stateful_parts(planned)
     return {**state, "progress": [part.state_dict() for part in parts]} if parts else state
 
 
@@ -111,8 +111,6 @@ def load_state(scheduler: Any, state_dict: Mapping[str, Any], policy: ResumePoli
 
 
 def _load_checked(scheduler: Any, state: Mapping[str, Any], description: Any, policy: ResumePolicy) -> None:
-    from .resuming import metrics_after_save
-
     planned = scheduler._planned
     is_same = is_same_schedule(state["schedule"], description)
     # A schedule under an overridden get_param cannot be adjusted.
@@ -122,8 +120,13 @@ def _load_checked(scheduler: Any, state: Mapping[str, Any], description: Any, po
     adjustment = adjusted(scheduler, state, adjustable, description, policy, is_same)
     parts = stateful_parts(planned)
     before = [part.state_dict() for part in parts]
-    left = None if state["unfinished"] is None else metrics_after_save.checked(state["unfinished"], parts)
-    _load_progress(parts, state.get("progress", []))
+    left = None
+    if state["unfinished"] is not None:
+        from .resuming.metrics_after_save import checked
+
+        left = checked(state["unfinished"], parts)
+    if parts:
+        _load_progress(parts, state.get("progress", []))
     try:
         for at, event in left.phases if left else ():
             with suppress(ValueError):  # there is no further phase
@@ -151,7 +154,10 @@ def last_value(scheduler: Any) -> Any:
         return scheduler._loaded_value
     if not scheduler._is_pure or scheduler._asks_get_param:
         return None
-    return scheduler._value_of(scheduler.schedule, last)
+    written = scheduler._block_reader.known(last)
+    if written is None:
+        return scheduler._value_of(scheduler.schedule, last)
+    return written if type(written) is list else scheduler._number_type(written)
 
 
 def follow_adjusted(scheduler: Any, adjustment: Adjustment) -> None:
@@ -160,10 +166,10 @@ def follow_adjusted(scheduler: Any, adjustment: Adjustment) -> None:
     Raises:
         ValueError: the adjusted schedule is for another number of param groups.
     """
-    planned, groups = scheduler._planned, scheduler._num_groups()
+    planned = scheduler._planned
     if planned is not None and not stateful_parts(planned):
         schedule = adjustment.applied_to(planned)
-        if schedule.groups not in (None, planned.groups, groups):
+        if schedule is not planned and schedule.groups not in (None, planned.groups, groups := scheduler._num_groups()):
             raise ValueError(
                 f"resume_policy must be 'keep_step' where the number of param groups has changed, from "
                 f"{schedule.groups} to {groups}"
@@ -193,7 +199,7 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
             f"state_dict['version'] must be a whole number from 0 to {VERSION}, given {arguments.shown(version)}; "
             "a later version of lehr saved this state"
         )
-    missing, unknown = (set(own) - set(LATER_ENTRIES)) - set(state), set(state) - set(own) - RARE_ENTRIES
+    missing, unknown = own.keys() - state.keys() - LATER_ENTRIES.keys(), state.keys() - own.keys() - RARE_ENTRIES
     if missing or unknown:
         given = arguments.shown(sorted(map(str, state)))
         raise ValueError(
@@ -252,8 +258,8 @@ def is_same_schedule(saved: Any, own: Any) -> bool:
         ValueError: ``saved`` is not the description of a schedule.
     """
     try:
-        if not isinstance(saved, str):
-            text_of(saved)
+        if not isinstance(saved, str) and saved != own:
+            text_of(saved)  # this raises an error unless it is a description
         return same_schedule(saved, own)
     except Exception as error:
         given = arguments.shown(saved)

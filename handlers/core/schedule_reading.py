@@ -138,9 +138,15 @@ class BlockReader:
         value: Value = self.values[at]
         return value.tolist() if isinstance(value, np.ndarray) else value
 
+    def known(self, index: int) -> Value | None:
+        """Return the value at an event if it was read with the last block; otherwise None."""
+        at = index - self.first_event
+        value = self.values[at] if 0 <= at < len(self.values) else self.strided.get(index)
+        return value.tolist() if isinstance(value, np.ndarray) else value
+
     def _read_block(self, index: int) -> int:
         follows = index == self.first_event + len(self.values)
-        most = block_size(self.schedule)
+        most = _block_size_for(self.schedule.groups)
         self._size = min(self._size * GROWTH if follows else FIRST_BLOCK_SIZE, most)
         first, values = read_block(self.schedule, index, self._size)
         if self.limits is not None:

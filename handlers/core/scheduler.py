@@ -95,7 +95,7 @@ class BaseParamScheduler(SimulateValues, ABC):
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Keep the arguments, for :meth:`config`."""
         made = super().__new__(cls)
-        made._given = as_config.copied(args), as_config.copied(kwargs)
+        made._given = as_config.kept_arguments(args, kwargs)
         return made
 
     def __init__(

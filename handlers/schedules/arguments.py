@@ -20,6 +20,9 @@ Number = float | Sequence[float]
 # The usual types come first, because ``isinstance`` is slow for an abstract class such as ``Real``.
 REAL, INTEGRAL = (float, int, Real), (int, Integral)
 
+# The types of most arguments. The code compares them first, because ``isinstance`` is slow for an abstract class.
+PLAIN = {float, int, bool, str, type(None)}
+
 # Event indices are float64 in formulas. Up to this number, float64 represents each whole number exactly.
 MAX_EVENT_INDEX = 2**53
 
@@ -108,7 +111,7 @@ def within_limits(name: str, value: Any, *, depth: int = 50, values: int = 1_000
             if count > values:
                 raise ValueError(f"{name} must have at most {values} values in it, given more")
             for item in one.values() if isinstance(one, Mapping) else one:
-                if isinstance(item, dict | list | tuple | Mapping):
+                if type(item) not in PLAIN and isinstance(item, dict | list | tuple | Mapping):
                     inner[id(item)] = item, times + (inner[id(item)][1] if id(item) in inner else 0)
         if not inner:
             return

@@ -18,6 +18,7 @@ from .run_length import RunLength
 
 Array = NDArray[np.float64]
 Value = float | list[float]
+NO_SCHEDULES = {*fields.PLAIN, tuple}  # types of most items of a list
 
 
 # Attributes of schedules that were renamed in 0.2: {former name: new name}.
@@ -140,8 +141,8 @@ class Schedule(TakesTexts, ABC):
             value = getattr(self, name)
             if type(value) not in fields.PLAIN:
                 found += value if isinstance(value, tuple) else (value,)
-        # The type is compared first, because ``isinstance`` is slow and a list of values for groups has many floats.
-        return tuple([item for item in found if type(item) not in fields.PLAIN and isinstance(item, Schedule)])
+        # The type is compared first, because ``isinstance`` is slow and a list of values or pairs may be long.
+        return tuple([item for item in found if type(item) not in NO_SCHEDULES and isinstance(item, Schedule)])
 
     @property
     def is_pure(self) -> bool:

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
-from functools import partial, singledispatch
+from functools import lru_cache, partial, singledispatch
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -17,6 +17,7 @@ Description = Any
 # The dataclasses that were described so far, by name, in which ``same_schedule`` looks up the defaults of fields.
 CLASSES: WeakValueDictionary[str, type] = WeakValueDictionary()
 RECURSIVE, MAX_DEPTH = {"repr": "..."}, 110
+PLAIN = {bool, int, str, type(None)}  # values of these types describe themselves
 
 
 @singledispatch
@@ -55,11 +56,11 @@ def description_of(value: Any, outer: tuple[int, ...] = ()) -> Description:
     if is_dataclass(value) and not isinstance(value, type):
         return fields_of(value, outer)
     if isinstance(value, list | tuple):
-        return [description_of(item, outer) for item in value]
+        return [_described(item, outer) for item in value]
     if isinstance(value, set | frozenset):
         return {"set": sorted((description_of(item, outer) for item in value), key=text_of)}
     if isinstance(value, Mapping):
-        return {"dict": {str(key): description_of(item, outer) for key, item in value.items()}}
+        return {"dict": {str(key): _described(item, outer) for key, item in value.items()}}
     if isinstance(value, partial):
         given, named = description_of(value.args, outer), description_of(value.keywords, outer)["dict"]
         return {"type": "partial", "function": description_of(value.func, outer), "args": given, "keywords": named}
@@ -74,10 +75,23 @@ def description_of(value: Any, outer: tuple[int, ...] = ()) -> Description:
 
 def fields_of(value: Any, outer: tuple[int, ...] = ()) -> dict[str, Description]:
     """Describe a dataclass by its class and by its fields with ``compare=True``."""
-    name = type(value).__qualname__
-    CLASSES[name] = type(value)
-    compared = {_key(field): getattr(value, field.name) for field in fields(value) if field.compare}
-    return {"type": name, **{key: description_of(item, outer) for key, item in compared.items()}}
+    class_: Any = type(value)
+    name = class_.__qualname__
+    CLASSES[name] = class_
+    compared = {key: _described(getattr(value, field), outer) for key, field in _compared_fields(class_)}
+    return {"type": name, **compared}
+
+
+def _described(value: Any, outer: tuple[int, ...]) -> Description:
+    """Return ``description_of(value, outer)``, which takes longer: most values are plain numbers."""
+    is_plain = type(value) in PLAIN or (type(value) is float and math.isfinite(value))
+    return value if is_plain else description_of(value, outer)
+
+
+@lru_cache(maxsize=512)
+def _compared_fields(class_: Any) -> list[tuple[str, str]]:
+    """Return the key and the name of each field of a dataclass with ``compare=True``."""
+    return [(_key(field), field.name) for field in fields(class_) if field.compare]
 
 
 def _key(field: Field[Any]) -> str:

@@ -6,9 +6,8 @@ The metadata of a field also contain ``unit``, which determines how the argument
 
 import dataclasses
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from . import arguments
 
@@ -21,13 +20,10 @@ EVENTS, PHASES, PER_EVENT, AMBIGUOUS = "events", "phases", "per event", "ambiguo
 Check = Callable[[str, Any], Any]
 Groups = Callable[[Any], int | None]
 MAX_DEPTH, MAX_PARTS = 50, 100_000  # limits for schedules that contain schedules, and curves that contain curves
-# The types of most arguments. The code compares them first, because ``isinstance`` is slow for an abstract class.
-PLAIN = {float, int, bool, str, type(None)}
+PLAIN = arguments.PLAIN
 # The name of a field, its ``check``, whether its default is None, and its ``groups``.
 CheckedField = tuple[str, Check, bool, Groups | None]
-_NAMES: WeakKeyDictionary[type, list[str]] = WeakKeyDictionary()
-_CHECKED_FIELDS: WeakKeyDictionary[type, list[CheckedField]] = WeakKeyDictionary()
-_FIELDS_WITH_GROUPS: WeakKeyDictionary[type, list[tuple[str, Groups]]] = WeakKeyDictionary()
+NUM_CLASSES = 512  # the largest number of classes whose fields are kept
 REQUIRED: Any = dataclasses.MISSING
 
 
@@ -102,7 +98,7 @@ def check(owner: Any) -> None:
             groups.
     """
     counts = {}
-    for name, check_argument, is_optional, groups in _checked_fields(owner):
+    for name, check_argument, is_optional, groups in _checked_fields(owner.__class__):
         given = getattr(owner, name, None)
         if given is None and is_optional:
             continue
@@ -145,34 +141,30 @@ def _dataclasses_in(values: Iterable[Any]) -> list[Any]:
 
 def groups_of(owner: Any) -> int | None:
     """Return the number of param groups for which a dataclass has values; None if all groups share one value."""
-    known = _FIELDS_WITH_GROUPS.get(type(owner))
-    if known is None:
-        fields = _checked_fields(owner)
-        known = _FIELDS_WITH_GROUPS[type(owner)] = [
-            (name, groups) for name, _, _, groups in fields if groups is not None
-        ]
-    for name, groups in known:
+    for name, groups in _fields_with_groups(owner.__class__):
         count = groups(getattr(owner, name))
         if count is not None:
             return count
     return None
 
 
+@lru_cache(NUM_CLASSES)
 def names_of(owner: Any) -> list[str]:
-    """Return the names of the fields of a dataclass, which are looked up once for each class."""
-    known = _NAMES.get(owner)
-    if known is None:
-        known = _NAMES[owner] = [field.name for field in dataclasses.fields(owner)]
-    return known
+    """Return the names of the fields of a dataclass."""
+    return [field.name for field in dataclasses.fields(owner)]
 
 
+@lru_cache(NUM_CLASSES)
 def _checked_fields(owner: Any) -> list[CheckedField]:
-    """Return the fields that check their arguments, which are looked up once for each class."""
-    known = _CHECKED_FIELDS.get(type(owner))
-    if known is None:
-        known = _CHECKED_FIELDS[type(owner)] = [
-            (field.name, field.metadata["check"], field.default is None, field.metadata["groups"])
-            for field in dataclasses.fields(owner)
-            if "check" in field.metadata
-        ]
-    return known
+    """Return the fields of a dataclass that check their arguments."""
+    return [
+        (field.name, field.metadata["check"], field.default is None, field.metadata["groups"])
+        for field in dataclasses.fields(owner)
+        if "check" in field.metadata
+    ]
+
+
+@lru_cache(NUM_CLASSES)
+def _fields_with_groups(owner: Any) -> list[tuple[str, Groups]]:
+    """Return the fields of a dataclass whose arguments may have a value for each param group."""
+    return [(name, groups) for name, _, _, groups in _checked_fields(owner) if groups is not None]

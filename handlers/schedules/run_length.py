@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from math import ceil
 from typing import Any, Literal
@@ -257,11 +258,12 @@ class RunLength:
                 return end
         return duration_texts.nearest(exact)
 
-    def _ends(self, unit: str) -> list[Fraction]:
+    @lru_cache(maxsize=64)  # noqa: B019 -- a few runs are kept, which are small
+    def _ends(self, unit: str) -> tuple[Fraction, ...]:
         """Return the exact lengths of the run in a unit, one for each given total that can be converted to the unit."""
         given = ((getattr(self, name), one) for one, name in TOTALS.items())
         found = [self._converted(Fraction(total), one, unit) for total, one in given if total is not None]
-        return [one for one in found if one is not None]
+        return tuple([one for one in found if one is not None])
 
     def _converted(self, amount: Fraction, unit: str, to: str) -> Fraction | None:
         """Return an amount, converted to another unit; None if a unit has no known number in a step."""

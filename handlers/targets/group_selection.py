@@ -129,7 +129,7 @@ class Groups:
         Raises:
             ValueError: no group is selected although ``required`` is True.
         """
-        if not self.required:
+        if not self.required or self.select is None:
             return self
         if isinstance(self.select, int):
             if not -len(groups) <= self.select < len(groups):
@@ -153,6 +153,7 @@ class Groups:
 
 
 Selection = int | str | Predicate | Groups | None
+ALL = Groups()
 
 
 def as_groups(given: object) -> Groups:
@@ -161,4 +162,6 @@ def as_groups(given: object) -> Groups:
     Raises:
         TypeError: the argument does not select groups.
     """
+    if given is None:
+        return ALL
     return given if isinstance(given, Groups) else Groups(given)  # type: ignore[arg-type]

@@ -61,7 +61,7 @@ class ParamGroups(Target):
 
     def __init__(self, optimizer: HasParamGroups, param_name: str, param_group_index: Selection = None) -> None:
         groups = getattr(optimizer, "param_groups", None)
-        if not isinstance(groups, Sequence) or not all(isinstance(group, dict) for group in groups):
+        if not isinstance(groups, Sequence) or not all(map(isinstance, groups, repeat(dict))):
             raise TypeError(
                 f"optimizer must be a torch optimizer or have a list param_groups of dicts, given {shown(optimizer)}"
             )

@@ -19,6 +19,7 @@ from lehr.handlers import (
     CosineAnnealingScheduler,
     ParamGroupScheduler,
     ParamScheduler,
+    PiecewiseLinear,
     configure_scheduler,
 )
 from lehr.handlers.config.dialects import TYPES
@@ -409,6 +410,20 @@ def test_a_config_is_a_copy():
     configured = configure_scheduler(make_optimizer(1), {"type": "torch.MultiStepLR", "milestones": [3]})
     configured.config()["milestones"].append(4)
     assert configured.config() == {"type": "torch.MultiStepLR", "milestones": [3]}
+
+
+def test_a_config_has_the_arguments_as_they_were_given():
+    points, by_position = [[0, 0.1], [5, 0.2]], [[0, 0.1], [5, 0.2]]
+    given = [
+        PiecewiseLinear(make_optimizer(1), "lr", by_position),
+        PiecewiseLinear(make_optimizer(1), "lr", milestones_values=points),
+    ]
+    before = [scheduler.config() for scheduler in given]
+    for changed in (points, by_position):
+        changed[1][1] = 0.7
+        changed.append([9, 0.9])
+    assert [scheduler.config() for scheduler in given] == before
+    assert before[0]["milestones_values"] == before[1]["milestones_values"] == [[0, 0.1], [5, 0.2]]
 
 
 def test_nested_ones():

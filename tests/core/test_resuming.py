@@ -1,6 +1,7 @@
 """Resumed runs: a scheduler that was left behind, an epoch that is begun twice, a schedule that has changed."""
 
 import copy
+import inspect
 import itertools
 import json
 import warnings
@@ -31,6 +32,7 @@ from lehr.handlers import (
     ResumeWarning,
     StateParamScheduler,
 )
+from lehr.handlers.core.resuming.index_check import ResumeCheck
 from lehr.handlers.schedules import Anneal, Constant, Handover, LinearInterpolation, Plateau, Schedule, Shift
 
 COUNTING = LinearInterpolation([(0, 0.0), (100000, 100000.0)])  # the value is the index of the event
@@ -619,6 +621,11 @@ def _ends(schedule):
     return (
         all(map(_ends, schedule.parts)) if schedule.parts else schedule.length is not None or type(schedule) is Constant
     )
+
+
+def test_a_check_has_the_signature_that_it_tells():
+    check = ResumeCheck(ParamScheduler(make_optimizer(), "lr", schedule=COUNTING), Engine(lambda engine, batch: None))
+    assert list(inspect.signature(check).parameters) == list(inspect.signature(check.__call__).parameters)
 
 
 def test_a_state_says_what_was_written_last():

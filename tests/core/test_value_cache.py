@@ -55,6 +55,37 @@ def test_a_schedule_is_evaluated_in_aligned_blocks():
     assert EVALUATED[5:] == [(10 * BLOCK_SIZE + 64, 64)]
 
 
+@dataclasses.dataclass(frozen=True)
+class Rounded(Schedule):
+    """Gives other values where it is asked for a single event, as rounding may."""
+
+    wide: bool
+
+    @property
+    def groups(self):
+        return 2 if self.wide else None
+
+    def values(self, indices):
+        EVALUATED.append((indices[0], len(indices)))
+        values = len(indices) + indices
+        return np.stack([values, 2 * values], axis=1) if self.wide else values
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_state_has_the_value_that_was_written_and_evaluates_nothing(wide):
+    optimizer = make_optimizer(2)
+    scheduler = ParamScheduler(optimizer, "lr", schedule=Rounded(wide))
+    for event in range(70):
+        scheduler(None)
+        EVALUATED.clear()
+        value = scheduler.state_dict()["value"]
+        assert values_of(optimizer) == (value if wide else [value] * 2), event
+    assert EVALUATED == []
+    scheduler.seek(1000)  # an event before which nothing was read
+    assert scheduler.state_dict()["value"] == ([1000.0, 2000.0] if wide else 1000.0)
+    assert EVALUATED == [(999, 1)]
+
+
 def test_a_function_is_called_once_an_event_and_never_ahead():
     calls = []
 

@@ -1,5 +1,6 @@
 """A check of schedulers when a run resumes: it corrects their events and warns of a wrong event index."""
 
+import inspect
 import warnings
 import weakref
 from typing import Any
@@ -26,6 +27,10 @@ from lehr.handlers.schedules import arguments
 from .policy import ResumeWarning
 from .repeated_events import take_back_events
 
+# The signature of the handler. ignite asks for the signature of each handler that it adds, and it takes longer to find
+# it than to do all the rest.
+SIGNATURE = inspect.Signature([inspect.Parameter("engine", inspect.Parameter.POSITIONAL_OR_KEYWORD)])
+
 
 class ResumeCheck:
     """A handler that compares the event index of a scheduler with the events of a resumed run.
@@ -42,6 +47,7 @@ class ResumeCheck:
 
     def __init__(self, scheduler: Any, engine: Engine) -> None:
         self._scheduler, self._engine = weakref.ref(scheduler), weakref.ref(engine)
+        self.__signature__ = SIGNATURE
         self._attached: list[tuple[Any, str | None]] = []  # pairs of an event and the name of its history
         self._epoch_check: RemovableEventHandle | None = None
         self._has_warned = False  # whether it has warned of a run that begins anew

@@ -34,9 +34,11 @@ class Unfinished(NamedTuple):
 
 
 def unfinished_of(scheduler: Any) -> Unfinished | None:
-    """Return the metrics and phase starts that handlers after the running one will pass to a scheduler, if any."""
-    if not stateful_parts(scheduler._planned):
-        return None
+    """Return the metrics and phase starts that handlers after the running one will pass to a scheduler, if any.
+
+    Args:
+        scheduler: a scheduler of a stateful schedule.
+    """
     return brought_by(handlers_to_come(), scheduler)
 
 

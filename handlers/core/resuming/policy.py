@@ -70,23 +70,26 @@ def adjusted(
     """
     checked_policy(policy)
     saved, event_index = Adjustment.from_state(state), state["event_index"]
-    is_pure = planned is not None and planned.is_pure
-    may_cool_down = planned is not None and not stateful_parts(planned)  # a user's function may cool down, too
-    if saved != Adjustment() and not is_pure and not (may_cool_down and saved == Adjustment(cooldown=saved.cooldown)):
+    may_be_adjusted = (
+        saved == Adjustment()
+        or (planned is not None and planned.is_pure)
+        or (saved == Adjustment(cooldown=saved.cooldown) and _may_cool_down(planned))
+    )
+    if not may_be_adjusted:
         raise ValueError(
             f"an adjustment must not be given for {_text(description)}, given {arguments.shown(saved.state_dict())}"
         )
     goes_on = saved if is_same else _at_same_step(saved, event_index)
     if policy == "keep_step" or (is_same and isinstance(policy, str)):
         return goes_on
-    if isinstance(policy, CooldownPolicy) and not may_cool_down:
+    if isinstance(policy, CooldownPolicy) and not _may_cool_down(planned):
         raise ValueError(
             "resume_policy must not be a CooldownPolicy for a schedule with a state of its own or a get_param, given "
             f"{_text(description)}: let a PhaseScheduler begin the decay"
         )
     if isinstance(policy, CooldownPolicy):
         return with_cooldown(policy, scheduler, goes_on, event_index)
-    if planned is None or not is_pure:
+    if planned is None or not planned.is_pure:
         raise ValueError(
             f"resume_policy must be 'keep_step' for a schedule that depends on what happens in training, given "
             f"{arguments.shown(policy)} for {_text(description)}"
@@ -104,6 +107,11 @@ def adjusted(
         )
     follow = {"keep_fraction": _at_same_fraction, "keep_end": _towards_same_end, "keep_value": _from_same_value}
     return follow[policy](state, planned.length, saved, description)
+
+
+def _may_cool_down(planned: Schedule | None) -> bool:
+    """Return whether a schedule may cool down; a user's function may, but a schedule with its own state may not."""
+    return planned is not None and not stateful_parts(planned)
 
 
 def _at_same_step(saved: Adjustment, event_index: int) -> Adjustment:
