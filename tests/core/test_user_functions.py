@@ -7,7 +7,8 @@ import torch
 from ignite.engine import Engine
 from optimizers import make_optimizer, values_of
 
-from lehr.handlers import ParamScheduler
+from lehr.handlers import MultiplicativeScheduler, ParamScheduler
+from lehr.handlers.schedules import Constant, FunctionSchedule, SideBySide
 
 WAYS = pytest.mark.parametrize("way", ["function", "get_param"])
 
@@ -135,3 +136,35 @@ def test_a_parameter_that_becomes_a_tensor_in_mid_run_stays_this_tensor(way):
     after(2, scheduler)
     assert [group["lr"] is tensor for group, tensor in zip(optimizer.param_groups, tensors, strict=True)] == [True] * 2
     assert values_of(optimizer) == [0.5**4] * 2
+
+
+def test_a_function_beside_other_schedules_may_return_a_list():
+    optimizer = make_optimizer(3)
+    schedule = SideBySide([FunctionSchedule(lambda event: [0.1, 0.2] if event % 2 else (0.3, 0.4)), Constant(0.5)])
+    scheduler, written = ParamScheduler(optimizer, "lr", schedule=schedule), []
+    for _ in range(4):
+        scheduler(None)
+        written.append(values_of(optimizer))
+    assert written == [[0.3, 0.4, 0.5], [0.1, 0.2, 0.5]] * 2
+
+
+@pytest.mark.parametrize(
+    ("factor", "error"),
+    [
+        (float("inf"), r"the value of .*factor_at.* at event 3 must be finite, given inf"),
+        (float("nan"), r"the value of .*factor_at.* at event 3 must be finite, given nan"),
+        (1e200, r"the product at event 3 must be finite, given inf"),
+    ],
+)
+def test_an_infinite_product_is_an_error_that_names_the_event_and_its_cause(factor, error):
+    def factor_at(event):
+        return factor if event == 3 else 1e150 if event == 2 else 1.0
+
+    optimizer = make_optimizer()
+    scheduler = after(3, MultiplicativeScheduler(optimizer, "lr", factor_at, 0.5))
+    for _ in range(2):
+        with pytest.raises(ValueError, match=error):
+            scheduler(None)
+    assert (values_of(optimizer), scheduler.event_index) == ([0.5e150], 3)
+    with pytest.raises(ValueError, match=error):
+        scheduler.simulate(6)
