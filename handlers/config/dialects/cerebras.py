@@ -134,7 +134,7 @@ def _row(
     initial: str = "initial_val",
     duration: str | None = None,
 ) -> EntryType:
-    """Return an ``EntryType``. Its arguments ``initial`` and ``duration`` hold the initial value and the length."""
+    """Return an ``EntryType`` that finds its initial value under ``initial``, and its length under ``duration``."""
 
     def build(context: ConfigContext, suffix: str, a: SimpleNamespace) -> CerebrasSchedule:
         return CerebrasSchedule(schedule(a), getattr(a, initial), None if duration is None else getattr(a, duration))

@@ -33,7 +33,6 @@ INNER_NAMES = {lr_name: name for name, lr_name in LR_NAMES.items()}
 
 
 def _inner(context: ConfigContext, suffix: str, entry: Entry, tags: Any) -> CerebrasSchedule:
-    """Return the schedule of a scheduler inside another scheduler."""
     prefix, _, name = entry.type.rpartition(".")
     if prefix != "cerebras":
         raise ValueError(

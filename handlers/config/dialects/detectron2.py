@@ -51,7 +51,7 @@ from .language_model_parts import after, needed_steps
 
 # A key of SOLVER that contains one of these words is about the learning rate.
 WORDS = re.compile(r"(^|_)(LR|LRS|WARMUP|EPOCHS?|SCHED|SCHEDULER|POLICY|POLY|COSINE|CYCLES?|DELAY|GAMMAS?|STEP)(_|$)")
-FACTORS = ("BIAS_LR_FACTOR", "BACKBONE_MULTIPLIER")  # keys with factors for the learning rates of some param groups
+FACTORS = ("BIAS_LR_FACTOR", "BACKBONE_MULTIPLIER")  # factors for the learning rates of some param groups
 
 
 def _steps(name: str, value: Any) -> list[int]:

@@ -75,7 +75,7 @@ def rates(name: str, value: Any) -> list[float]:
 
 
 def steps(name: str, value: Any) -> int | None:
-    """Check a number of updates. Return None for 0, which stands for no number."""
+    """Check a number of updates. Return None for 0, which means that no number is set."""
     return int(count(name, value)) or None
 
 

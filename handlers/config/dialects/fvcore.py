@@ -52,8 +52,8 @@ class RunPart:
     """The part of a run in which a scheduler is used.
 
     Args:
-        begin: the time at which the progress of the scheduler is 0, in events. It need not be a whole number.
-        stop: the time at which the progress of the scheduler is 1, in events. It need not be a whole number.
+        begin: the time, in events, at which the progress of the scheduler is 0. It need not be a whole number.
+        stop: the time, in events, at which the progress of the scheduler is 1. It need not be a whole number.
         first: the first event of the part.
         last: the event after the last event of the part.
         where: a function that computes the progress of the scheduler at an event, as fvcore does.

@@ -47,8 +47,8 @@ def annealed(start: Number, end: Number, begin: float, stop: float, first: int, 
     Args:
         start: the value at the time ``begin``.
         end: the value from the time ``stop`` on.
-        begin: the time at which the curve begins, in events. It need not be a whole number.
-        stop: the time at which the curve ends, in events. It need not be a whole number.
+        begin: the time, in events, at which the curve begins. It need not be a whole number.
+        stop: the time, in events, at which the curve ends. It need not be a whole number.
         first: the event that becomes event 0 of the returned schedule.
         curve: the curve between ``begin`` and ``stop``.
     """
@@ -62,7 +62,7 @@ def annealed(start: Number, end: Number, begin: float, stop: float, first: int, 
 
 
 def after(parts: list[tuple[Schedule, int]], last: Schedule) -> Schedule:
-    """Join schedules in sequence, each with its number of events. ``last`` follows and has no end."""
+    """Join schedules in sequence, each for its number of events. After them, ``last`` runs without an end."""
     kept = [(schedule, events) for schedule, events in parts if events > 0]
     if not kept:
         return last

@@ -51,9 +51,9 @@ class SchedulerType:
     """One scheduler of lehr in the table ``SCHEDULERS``.
 
     Args:
-        module: the module of the class. Only this table has paths of imports, and a config cannot add one.
-        durations: the class of the schedule, which knows the arguments that are durations. If the config has an
-            ``epoch_length``, these durations are in epochs.
+        module: the module of the scheduler's class. A config cannot make lehr import any other module.
+        durations: the class of the scheduler's schedule, whose fields show which arguments are durations. If the config
+            has an ``epoch_length``, the durations are in epochs.
         counts_metrics: whether ``epoch_length`` has no effect, because the scheduler counts metrics, or because only
             the schedulers inside it have durations.
         python_only: whether the scheduler needs an argument that a file cannot hold, such as a function.

@@ -81,7 +81,7 @@ def _counts_epochs(context: ConfigContext, policy: Policy, a: SimpleNamespace, i
 
 
 def _with_warmup(context: ConfigContext, policy: Policy, a: SimpleNamespace, by_epoch: bool) -> EntrySchedule:
-    """Make the schedule of a policy, multiply it by the warm-up, and convert it to events."""
+    """Convert the schedule of a policy to events, and multiply it by the warm-up."""
     length = context.run.epochs if by_epoch else context.run.steps
     if length is None and policy.needs_length:
         name, unit = ("max_epochs", "epochs") if by_epoch else ("total_steps", "iterations")

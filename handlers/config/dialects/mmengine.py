@@ -58,7 +58,6 @@ WINDOW: Arguments = {
 
 
 def _step_window(context: ConfigContext, a: SimpleNamespace) -> StepWindow:
-    """Return the window that the arguments of ``WINDOW`` describe."""
     length = context.epoch_length
     of_run = context.run.epochs if a.by_epoch else context.run.steps
     a.has_end = a.end is not None or of_run is not None
@@ -85,7 +84,7 @@ def _step_window(context: ConfigContext, a: SimpleNamespace) -> StepWindow:
 def assigning(
     context: ConfigContext, window: StepWindow, starting_from: Callable[[Number], Schedule], rule: Callable[[], Rule]
 ) -> EntrySchedule:
-    """Make an ``EntrySchedule`` that has its own values within the window. Before the window, the value stays."""
+    """Make an ``EntrySchedule`` that has its own values within the window. Before it, the value does not change."""
     return EntrySchedule(context, lambda value: window.in_events(starting_from(value), before=value), rule, window)
 
 
@@ -96,7 +95,7 @@ def constant(window: StepWindow, a: SimpleNamespace) -> Schedule:
 
 
 def whole_window(window: StepWindow, a: SimpleNamespace) -> StepWindow:
-    """Return the window, but only if its end is known.
+    """Check that the end of a window is known, and return the window.
 
     Raises:
         ValueError: the end is unknown.
@@ -141,7 +140,7 @@ def cosine_of(context: ConfigContext, window: StepWindow, a: SimpleNamespace, en
 
 def _first_lowest(length: float, steps: int) -> int | None:
     """Return the first step before ``steps`` at which a cosine has its end value. If there is none, return None."""
-    odd = np.arange(1, 1000, 2) * length  # the end value is reached at a step if an odd multiple of length is whole
+    odd = np.arange(1, 1000, 2) * length  # a step has the end value if it is an odd multiple of the length
     whole = odd[(np.abs(odd - np.round(odd)) < 1e-9 * odd) & (odd < steps)]
     return int(np.round(whole[0])) if whole.size else None
 

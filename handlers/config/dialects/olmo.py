@@ -27,7 +27,7 @@ InSteps = Callable[[Number, float | None], Schedule]
 
 
 def _duration(name: str, value: object) -> float | None:
-    """Return the steps of a run, from a number or a mapping. If the ``unit`` in it is not steps, return None."""
+    """Return the steps of a run, from a number or a mapping. Return None if its ``unit`` is not steps."""
     if isinstance(value, dict):
         unit, value = value.get("unit"), value.get("value")
         return arguments.number(name, value, above=0) if unit == "steps" else None
@@ -167,7 +167,7 @@ def _tokens(a: SimpleNamespace) -> float:
 
 
 def _outermost(row: EntryType) -> EntryType:
-    """Return an ``EntryType`` whose value at event i is the value of ``row`` at step i + 1."""
+    """Return an ``EntryType`` whose schedules have, at event i, the value of ``row`` at step i + 1."""
 
     def outer(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         if context.epoch_length is not None and context.run.steps is None:

@@ -86,7 +86,6 @@ def _linear(a: SimpleNamespace) -> Schedule:
 
 
 def _up(a: SimpleNamespace) -> Schedule:
-    """Return the linear warm-up."""
     return Anneal(a.init_value, a.peak_value, a.warmup_steps) if a.warmup_steps else Constant(a.init_value)
 
 

@@ -127,7 +127,7 @@ def _one_cycle(a: SimpleNamespace) -> Schedule:
 
 
 def _by_name(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    """Make the schedule that the key ``name`` chooses, with the arguments that this schedule has."""
+    """Make the schedule that the key ``name`` names."""
     if a.epoch_num is not None:
         raise ValueError("the file must not be one of PaddleOCR: describe its schedule with paddle.LinearWarmup")
     own, schedule = PADDLE_CLAS[lookup("['name']", a.name, PADDLE_CLAS)]

@@ -170,7 +170,7 @@ def _row(
 
     Args:
         description: one line that says how the value changes.
-        own: the arguments that only this scheduler has.
+        own: the arguments of this scheduler, without the arguments that all schedulers of timm have.
         schedule: a function that makes the schedule from the initial value and the arguments.
         starts_initial: whether event 0 always has the initial value if there is no warm-up.
         peak_on_curve: whether a warm-up without ``warmup_prefix`` ends at the value of the schedule, and not at the
@@ -194,7 +194,7 @@ def _row(
 
 def _on_plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     value, scales = context.initial_value, _scales(context)
-    # timm compares `lr_min` and `eps` with the value times `lr_scale`. `Plateau` has no scale, so divide them by it.
+    # timm compares `lr_min` and `eps` with the value times `lr_scale`. `Plateau` has no scale: divide both by it.
     floor, eps = (
         one if scales is None else [one / scale if scale > 0 else 0.0 for scale in scales] for one in (a.lr_min, 1e-8)
     )

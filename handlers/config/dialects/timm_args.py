@@ -139,7 +139,7 @@ def _epochs(context: ConfigContext, a: SimpleNamespace) -> int:
 
 
 def _total_epochs(a: SimpleNamespace) -> int:
-    """Return the number of epochs that timm trains, with all cycles, a prefixed warm-up and the cool-down."""
+    """Return the number of epochs that timm trains, with all cycles, a warm-up as a prefix, and the cool-down."""
     total = a.epochs
     if a.sched in CYCLIC:
         cycles, mult = max(a.lr_cycle_limit, 1), a.lr_cycle_mul
@@ -162,7 +162,7 @@ def _whole(name: str, epochs: float, every: int) -> int:
 
 
 def _noise(a: SimpleNamespace, steps: int) -> Mapping[str, Any]:
-    """Return the arguments for noise. ``lr_noise`` has its begin and perhaps its end, as fractions of the schedule."""
+    """Return the arguments for noise. ``lr_noise`` gives its begin and maybe its end, as fractions of the schedule."""
     given = a.lr_noise if isinstance(a.lr_noise, list | tuple) else [a.lr_noise]
     fractions = [not_negative(f"['lr_noise'][{at}]", one) for at, one in enumerate(given)]
     if not 1 <= len(fractions) <= 2:

@@ -38,7 +38,6 @@ class Node(TorchDescription):
 
 
 def _node(name: str, context: ConfigContext, a: SimpleNamespace) -> Node:
-    """Make the node of a scheduler that contains other schedulers."""
     entries = read_entries(f"{a.where}['schedulers']", a.schedulers)
     for entry in entries:
         if entry.type.rpartition(".")[0] != "torch":

@@ -1,4 +1,4 @@
-"""Config types for the section ``[lr_scheduler]`` of torchtitan: a warm-up, a stable phase and a decay.
+"""Config types for the section ``[lr_scheduler]`` of torchtitan, which has a warm-up, a stable phase and a decay.
 
 The value at event i is the value of torchtitan 0.1 to 0.3 at step i, counted from 0. In torchtitan 0.1,
 ``min_lr_factor`` has the name ``lr_min``. The number of steps in the run is ``total_steps`` of the section. Without

@@ -177,7 +177,7 @@ FUNCTIONS = {
         "min_lr_ratio": (not_negative, 0.0), "num_cycles": (not_negative, 0.5)}, _warmup_stable_decay),
 }
 # fmt: on
-# Each short name has a function, and the arguments that `get_scheduler` accepts and does not pass to the function.
+# Each row has the function of a short name, and the arguments that `get_scheduler` accepts but does not pass on.
 SHORT_NAMES: dict[str, tuple[str, tuple[str, ...]]] = {
     "constant": ("get_constant_schedule", ("num_warmup_steps", "num_training_steps")),
     "constant_with_warmup": ("get_constant_schedule_with_warmup", ("num_training_steps",)),

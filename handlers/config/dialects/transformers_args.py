@@ -43,7 +43,7 @@ from lehr.handlers.schedules.arguments import shown
 from . import deepspeed, transformers
 
 HOW = "give max_steps, or total_steps, or num_train_epochs and epoch_length, the optimizer's steps in an epoch"
-# Members of transformers' `SchedulerType` whose names differ from their values.
+# These members of transformers' `SchedulerType` have names that differ from their values.
 MEMBERS = {"reduce_on_plateau": "reduce_lr_on_plateau"}
 WITHOUT_KWARGS = ("constant", "constant_with_warmup")
 
@@ -68,7 +68,7 @@ def _kwargs(name: str, value: object) -> dict[str, Any]:
 
 
 def _positive(name: str, value: Any) -> float | None:
-    """Check a number. Return None for a negative number, which stands for no number."""
+    """Check a number. Return None for a negative number, which means that no number is set."""
     given = number(name, value)
     if given == 0:
         raise ValueError(f"{name} must be above 0, or -1 for none, given {shown(value)}")
@@ -167,7 +167,7 @@ def _schedule(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _of_deepspeed(context: ConfigContext, a: SimpleNamespace, length: int | None) -> EntrySchedule:
-    """Make the schedule that the mapping ``deepspeed`` describes. Fill in the values that the Trainer would."""
+    """Make the schedule of the mapping ``deepspeed``, with the values that the Trainer would fill in."""
     where = f"{a.where}['deepspeed']['scheduler']"
     entry = read_entry(where, a.deepspeed["scheduler"])
     name = lookup(f"{where}['type']", entry.type.removeprefix("deepspeed."), deepspeed.TYPES)
@@ -188,7 +188,7 @@ ARGUMENTS: Arguments = {
     **dict.fromkeys(("eval_strategy", "evaluation_strategy"), (one_of("no", "steps", "epoch"), None)),
     "eval_steps": (not_negative, None), "eval_delay": (not_negative, 0), "logging_steps": (not_negative, 500),
     "metric_for_best_model": (text, None), "metric_name": (text, None),
-    # Example scripts of transformers with a training loop of their own use these names.
+    # Example scripts of transformers that have their own training loop use these names.
     "num_warmup_steps": (count, None), "max_train_steps": (at_least_one, None),
 }
 # A key that contains one of these words is about the schedule.
