@@ -108,7 +108,7 @@ def test_drawn_schedulers_give_the_values_of_the_formula():
             r"\['global_batch_size'\], the tokens of a step, must be given",
         ),
         ({"type": "olmo.CosWithWarmup", "warmup": 2, "warmup_min_lr": 2}, r"\['warmup_min_lr'\] must be less than"),
-        ({"type": "olmo.CosWithWarmup", "warmup": 2, "max_duration": 7}, r"\['max_duration'\] must be the steps"),
+        ({"type": "olmo.CosWithWarmup", "warmup": 2, "max_duration": 7}, r"\['max_duration'\] must be 6, the steps"),
         (
             {"type": "olmo.SequentialScheduler", "schedulers": [{"type": "olmo.ConstantScheduler"}]},
             r"\['schedulers_max'\] must be a list of 0 numbers of steps, given None",

@@ -174,7 +174,7 @@ def _outermost(row: EntryType) -> EntryType:
             raise ValueError("total_steps must be given, since OLMo counts steps")
         steps = context.run.steps if a.max_duration is None else a.max_duration
         if None not in (steps, context.run.steps) and steps != context.run.steps:
-            raise ValueError(f"['max_duration'] must be the steps of the run, {context.run.steps}, given {steps:g}")
+            raise ValueError(f"['max_duration'] must be {context.run.steps}, the steps of the run, given {steps:g}")
         schedule = Shift(row.build(context, a)(context.initial_value, steps), by=1)
         return EntrySchedule(context, lambda value: schedule, duration=None if steps is None else int(steps))
 
