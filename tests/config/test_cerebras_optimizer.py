@@ -80,7 +80,9 @@ def test_schedulers_that_count_all_steps():
 
 def test_factors_of_layers_must_be_in_the_param_groups():
     config = file([{**UP, "steps": 2}], adjust_learning_rate={"decoder_kernel": 0.5})
-    with pytest.raises(ValueError, match="give their param groups the key 'adjust_learning_rate', given {'decoder"):
+    with pytest.raises(
+        ValueError, match="so their param groups must have the key 'adjust_learning_rate', given {'decoder"
+    ):
         values(config, 3)
     scaled = values(config, 3, lambda one: [{"params": [one], "adjust_learning_rate": 0.5}])
     assert scaled == pytest.approx([0.0, 0.1, 0.2])

@@ -63,7 +63,7 @@ def test_times_in_epochs_need_the_length_of_an_epoch():
     assert simulated({**config, "max_duration": 4}, epoch_length=2) == pytest.approx(np.array(values), abs=1e-6)
     with pytest.raises(ValueError, match=r"\['t_warmup'\] needs epoch_length"):
         simulated(config)
-    with pytest.raises(ValueError, match=r"\['max_duration'\] must be the steps of the run, 9, given 4ep"):
+    with pytest.raises(ValueError, match=r"\['max_duration'\] must be 9, the steps of the run, given 4ep"):
         simulated(config["scheduler"] | {"max_duration": "4ep"}, epoch_length=2, total_steps=9)
 
 
@@ -97,9 +97,12 @@ def test_drawn_warmups_give_the_values_of_the_formula():
 @for_each(
     ("config", "message"),
     [
-        ({**TYPED, "t_warmup": "100tok"}, r"\['t_warmup'\] must be in batches \(ba\), epochs \(ep\) or dur"),
+        (
+            {**TYPED, "t_warmup": "100tok"},
+            r"\['t_warmup'\] must be in batches \(ba\), epochs \(ep\) or parts of the run \(dur\)",
+        ),
         ({**TYPED, "t_warmup": "soon"}, r"\['t_warmup'\] must be a time such as '100ba'"),
-        ({**TYPED, "t_max": "5ba"}, r"\['t_max'\] must be at least the run, 6 batches, given 5"),
+        ({**TYPED, "t_max": "5ba"}, r"\['t_max'\] must be at least the 6 batches of the run, given 5"),
         ({**TYPED, "t_warmups": "5ba"}, r"\['t_warmups'\] is not known; did you mean 't_warmup'"),
         ({**TYPED, "scale_schedule_ratio": 0.5}, r"\['scale_schedule_ratio'\] must be 1, given 0.5"),
         ({**TYPED, "max_duration": "1dur"}, r"\['max_duration'\] must be in batches"),
@@ -118,7 +121,7 @@ def test_what_is_not_understood_is_refused(config, message):
 
 
 def test_a_part_of_the_run_needs_its_length():
-    with pytest.raises(ValueError, match=r"\['t_max'\] needs the length of the run, since it is in dur"):
+    with pytest.raises(ValueError, match=r"\['t_max'\] needs the length of the run, since it is a part of the run"):
         simulated(WARM_COSINE)
 
 

@@ -161,17 +161,21 @@ def test_names_of_torch_are_known_beside_its_own():
 
 
 REFUSED = [
-    (ds_config("WarmupDecayLR", **AUTO), {}, r"config\['scheduler'\]: 'total_num_steps' must be known: write it, or"),
-    (ds_config("WarmupDecayLR"), {}, "'total_num_steps' must be known"),
+    (
+        ds_config("WarmupDecayLR", **AUTO),
+        {},
+        r"config\['scheduler'\]: 'total_num_steps' must be a number, or configure_scheduler",
+    ),
+    (ds_config("WarmupDecayLR"), {}, "'total_num_steps' must be a number"),
     (
         ds_config("WarmupLR", warmup_num_steps="auto"),
         {},
-        r"config\['scheduler'\]\['warmup_num_steps'\] must be a number of steps, given 'auto': write the warmup_steps",
+        r"config\['scheduler'\]\['warmup_num_steps'\] must be a number of steps, given 'auto': write the number here",
     ),
     (
         ds_config("WarmupDecayLR", total_num_steps=9),
         {"total_steps": 10},
-        r"\['total_num_steps'\] must be the steps of the run, 10, given 9",
+        r"\['total_num_steps'\] must be 10, the steps of the run, given 9",
     ),
     (ds_config("WarmupLR", warmup_num_step=3, warmup_max_lr=1), {}, "did you mean 'warmup_num_steps'"),
     (ds_config("WarmupLR", warmup_type="cubic"), {}, r"\['warmup_type'\] must be one of"),

@@ -81,7 +81,7 @@ def test_param_groups_keep_their_own_learning_rates():
     config = whole(STEPS=[1], MAX_ITER=2, GAMMA=0.5, BIAS_LR_FACTOR=2.0)
     scheduler = configure_scheduler(optimizer(0.8, 1.6), config)
     assert scheduler.schedule([0, 1]).tolist() == [[0.8, 1.6], [0.4, 0.8]]
-    with pytest.raises(ValueError, match=r"\['BIAS_LR_FACTOR'\] gives some param groups another learning rate"):
+    with pytest.raises(ValueError, match=r"\['BIAS_LR_FACTOR'\] must be 1, unless the optimizer's param groups"):
         values(config, 2)
 
 
@@ -94,7 +94,7 @@ def test_files_with_a_base(tmp_path):
     inner.parent.mkdir()
     inner.write_text("_BASE_: ../base.yaml\nSOLVER: {WARMUP_ITERS: 0, STEPS: (2,)}\n")
     assert values(inner, 4, root=tmp_path) == pytest.approx([0.8, 0.8, 0.4, 0.4])
-    with pytest.raises(ValueError, match=r"\['_BASE_'\] is not read: give root= to configure_scheduler"):
+    with pytest.raises(ValueError, match=r"\['_BASE_'\] is read only if configure_scheduler has root="):
         values(inner, 4)
     with pytest.raises(ValueError, match="_BASE_ must be a YAML file below root, given '../base.yaml'"):
         values(inner, 4, root=inner.parent)
@@ -107,14 +107,14 @@ def test_files_with_a_base(tmp_path):
     ("config", "match"),
     [
         ({"MODEL": {"WEIGHT": "R50"}, "SOLVER": {"BASE_LR": 1}}, "maskrcnn-benchmark or of detectron2's version 1"),
-        ({"SOLVER": {"BASE_LR": 0.1, "MAX_ITER": 9}}, r"\['VERSION'\] must be 2, or SOLVER have WARMUP_ITERS and"),
+        ({"SOLVER": {"BASE_LR": 0.1, "MAX_ITER": 9}}, r"\['VERSION'\] must be 2, or SOLVER must have WARMUP_ITERS and"),
         (whole(LR_POLICY="cosine"), r"\['SOLVER'\]\['LR_POLICY'\] is not known"),
         (whole(WARMUP_EPOCHS=3), r"\['WARMUP_EPOCHS'\] is not known; did you mean 'WARMUP_ITERS'"),
         (whole(STEPS="__import__('os')"), r"\['STEPS'\] must be a list of iterations"),
         (whole(STEPS=[3, 2]), r"\['STEPS'\] must rise, given \[3, 2\]"),
         (whole(STEPS=[5], MAX_ITER=5), r"\['STEPS'\] must not contain MAX_ITER itself"),
         (whole(LR_SCHEDULER_NAME="WarmupCosineLR", BASE_LR_END=2), r"\['BASE_LR_END'\] must be at most BASE_LR, 0.8"),
-        ({"type": "detectron2.CosineParamScheduler", "start_value": 1, "end_value": 0}, "total_steps to configure"),
+        ({"type": "detectron2.CosineParamScheduler", "start_value": 1, "end_value": 0}, "total_steps of configure"),
     ],
 )  # fmt: skip
 def test_errors(config, match):

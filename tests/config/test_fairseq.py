@@ -85,7 +85,7 @@ def test_a_learning_rate_for_each_epoch():
     fixed = {"_name": "fixed", "force_anneal": 3, "lr_shrink": 0.5}
     config = {"lr_scheduler": fixed, "optimization": {"lr": [0.8, 0.4]}}
     assert values(config, 8, epoch_length=2) == pytest.approx([0.8, 0.8, 0.4, 0.4, 0.2, 0.2, 0.1, 0.1])
-    with pytest.raises(ValueError, match="epoch_length must be given"):
+    with pytest.raises(ValueError, match="epoch_length of configure_scheduler must be the updates"):
         values(config, 8)
     # The schedule `polynomial_decay` skips the first learning rate.
     decay = {"_name": "polynomial_decay", "total_num_update": 4}
@@ -127,7 +127,7 @@ def test_a_composite_optimizer_whose_groups_have_one_schedule():
     expected = pytest.approx([0.0, 0.2, 0.4, 0.2])
     assert values(composite(default=group()), 4) == expected
     assert values(composite(decay=group(), no_decay=group(optimizer={"_name": "sgd"})), 4) == expected
-    with pytest.raises(ValueError, match="must have the same schedule; give section= to configure one of them"):
+    with pytest.raises(ValueError, match="must all have the same schedule, or section= must choose one group"):
         values(composite(a=group(), b=group(lr_float=0.2)), 4)
     section = {"section": "optimizer.groups.b", "dialect": "fairseq"}
     assert values(composite(a=group(), b=group(lr_float=0.2)), 3, **section) == pytest.approx([0.0, 0.1, 0.2])
@@ -139,13 +139,13 @@ def test_a_composite_optimizer_whose_groups_have_one_schedule():
         (hydra({"_name": "cosin"}), "'type' must be given"),
         (hydra({"_name": "cosine", "warmup_update": 3}), "did you mean 'warmup_updates'"),
         (hydra({"_name": "cosine"}, max_updates=9), r"\['optimization'\]\['max_updates'\] is not known; did you mean"),
-        (hydra({"_name": "cosine"}), r"\['max_update'\] must be given, or total_steps to configure_scheduler"),
+        (hydra({"_name": "cosine"}), r"\['max_update'\] or total_steps of configure_scheduler must be given"),
         (hydra({"_name": "cosine", "warmup_updates": 9}, max_update=9), "must be less than max_update, given 9"),
         (hydra({"_name": "inverse_sqrt", "warmup_updates": 0}), "must be a whole number of at least 1, given 0"),
-        (hydra({"_name": "tri_stage", "phase_ratio": [0.5, 0.4]}), "must be three numbers with the sum 1"),
+        (hydra({"_name": "tri_stage", "phase_ratio": [0.5, 0.4]}), "must be three numbers whose sum is 1"),
         (hydra({"_name": "triangular", "max_lr": 0.1}), "must be more than lr, 0.8, given 0.1"),
         (hydra({"_name": "polynomial_decay", "force_anneal": 3}, max_update=9), "after the last epoch, given 3"),
-        (hydra("pass_through"), "must be given for 'pass_through'"),
+        (hydra("pass_through"), "must be a mapping of groups for 'pass_through'"),
         ({"lr_scheduler": "cosine", "max_update": 9, "lr": 0.1, "warmup_steps": 3}, r"\['warmup_steps'\] is not known"),
         ({"lr_scheduler": "cosine", "learning_rate": 0.1, "num_epochs": 3}, "'type' must be given"),
     ],

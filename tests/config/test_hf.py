@@ -177,7 +177,7 @@ def test_the_scheduler_of_deepspeed_is_filled_in_from_the_arguments():
     bare = {key: value for key, value in DEEPSPEED.items() if key != "scheduler"}
     config = training("cosine", max_steps=20, warmup_ratio=0.2)
     assert np.array_equal(rates({**config, "deepspeed": bare}, 24), rates(config, 24))
-    with pytest.warns(UserWarning, match=r"config\['deepspeed'\] is not read: if 'ds.json' has a scheduler"):
+    with pytest.warns(UserWarning, match=r"config\['deepspeed'\] is a path whose file is not read. If 'ds.json' has"):
         assert np.array_equal(rates({**config, "deepspeed": "ds.json"}, 24), rates(config, 24))
 
 
@@ -188,11 +188,15 @@ REFUSED = [
     (training("constant_with_warmup", warmup_ratio=0.1), {}, STEPS),
     (training("cosin"), {}, r"config\['lr_scheduler_type'\] must be a known name, given 'cosin'; did you mean"),
     (training({"values": ["cosine"]}), {}, r"config\['lr_scheduler_type'\] must be a string"),
-    (training(max_steps=9), {"total_steps": 10}, "the steps must be those of the run, 10, given 9 by max_steps=9"),
+    (
+        training(max_steps=9),
+        {"total_steps": 10},
+        "the number of steps must be 10, as in the run, given 9 by max_steps=9",
+    ),
     (
         training(num_train_epochs=2),
         {"max_epochs": 3, "epoch_length": 4},
-        r"\['num_train_epochs'\] must be the epochs of the run, 3",
+        r"\['num_train_epochs'\] must be 3, the epochs of the run",
     ),
     (training(max_steps=0), {}, r"config\['max_steps'\] must be above 0, or -1 for none, given 0"),
     (training(max_steps=2.5), {}, r"config\['max_steps'\] must be a whole number"),
@@ -220,7 +224,7 @@ REFUSED = [
         {},
         r"\['lr_scheduler_kwargs'\]\['num_warmup_steps'\] must be left out",
     ),
-    (training("cosine_with_min_lr", max_steps=9), {}, "either min_lr or min_lr_rate must be given"),
+    (training("cosine_with_min_lr", max_steps=9), {}, "exactly one of min_lr and min_lr_rate must be a number"),
     (
         training("greedy", eval_strategy="no"),
         {},

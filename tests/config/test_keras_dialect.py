@@ -136,5 +136,5 @@ def test_what_is_not_understood_is_refused(config, message):
 def test_schedules_count_steps_and_functions_are_refused():
     with pytest.raises(ValueError, match="epoch_length must be left out, since Keras counts steps"):
         simulated({"type": "keras.ExponentialDecay", **EXPONENTIAL}, epoch_length=3)
-    with pytest.raises(TypeError, match="must be a schedule of Keras as a mapping"):
+    with pytest.raises(TypeError, match="must be a mapping that describes a schedule"):
         simulated({"type": "keras.LearningRateScheduler", "schedule": lambda epoch, lr: lr})

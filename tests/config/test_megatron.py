@@ -63,9 +63,9 @@ def test_the_length_and_the_learning_rate_may_be_those_of_the_run():
     optimizer = make_optimizer(1)
     optimizer.param_groups[0]["lr"] = 1.0
     assert configure_scheduler(optimizer, short, total_steps=6).simulate(8)[:, 0].tolist() == pytest.approx(LINEAR)
-    with pytest.raises(ValueError, match=r"\['train_iters'\] must be given, or total_steps to configure_scheduler"):
+    with pytest.raises(ValueError, match=r"\['train_iters'\] or total_steps of configure_scheduler must be given"):
         configure_scheduler(optimizer, short)
-    with pytest.raises(ValueError, match=r"\['train_iters'\] must be the steps of the run, 7, given 6"):
+    with pytest.raises(ValueError, match=r"\['train_iters'\] must be 7, the steps of the run, given 6"):
         configure_scheduler(optimizer, FLAGS, total_steps=7)
 
 
@@ -151,16 +151,16 @@ def test_drawn_flags_give_the_values_of_the_formula():
         ({**FLAGS, "num-epochs": 3}, r"\['num-epochs'\] is not known .*: give 'train_iters'"),
         ({**FLAGS, "lr_warmup_iter": 3}, r"\['lr_warmup_iter'\] is not known; did you mean 'lr_warmup_iters'"),
         ({**FLAGS, "lr-decay-style": "cosine"}, r"\['lr-decay-style'\] must be given once"),
-        ({**FLAGS, "lr_warmup_fraction": 0.1}, r"\['lr_warmup_iters'\] must be left out beside lr_warmup_fraction"),
+        ({**FLAGS, "lr_warmup_fraction": 0.1}, r"\['lr_warmup_iters'\] must not be combined with lr_warmup_fraction"),
         ({**FLAGS, "lr_warmup_samples": 3}, r"\['lr_warmup_samples'\] must be left out in a run that counts iters"),
         ({**FLAGS, "lr_warmup_iters": 6}, "warm-up must be shorter than the decay, 6 iterations, given 6"),
         ({**FLAGS, "min_lr": 2.0}, r"\['min_lr'\] must be at most the learning rate, 1.0, given 2.0"),
         ({**FLAGS, "lr_warmup_init": 2.0}, r"\['lr_warmup_init'\] must be at most the learning rate"),
-        ({**FLAGS, "lr_decay_style": "WSD"}, r"\['lr_wsd_decay_iters'\] must be given"),
+        ({**FLAGS, "lr_decay_style": "WSD"}, r"\['lr_wsd_decay_iters'\] must be at least 1"),
         ({**FLAGS, "lr_decay_style": "cosin"}, r"\['lr_decay_style'\] must be"),
         (
             {**FLAGS, "weight_decay_incr_style": "linear"},
-            r"\['start_weight_decay'\] and end_weight_decay must be given",
+            r"\['start_weight_decay'\] and end_weight_decay must be numbers",
         ),
         ({**FLAGS, "start_weight_decay": 0.2, "end_weight_decay": 0.1}, r"\['end_weight_decay'\] must be"),
         ({**FLAGS, "rampup_batch_size": [2, 2, 8]}, r"\['rampup_batch_size'\] is not known"),
@@ -172,7 +172,7 @@ def test_drawn_flags_give_the_values_of_the_formula():
             {"lr": 1.0, "lr_decay_style": "inverse-square-root", "train_iters": 4},
             r"\['global_batch_size'\] must be given, since an inverse square root without a warm-up",
         ),
-        ({"lr_decay_style": "cosine", "train_iters": 4}, r"\['min_lr'\] must be given if lr is not"),
+        ({"lr_decay_style": "cosine", "train_iters": 4}, r"\['min_lr'\] must be a number if lr is missing"),
     ],
 )
 def test_what_is_not_understood_is_refused(config, message):

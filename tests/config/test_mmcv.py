@@ -122,7 +122,7 @@ def test_the_runner_of_the_file_says_what_a_policy_counts():
     assert written(whole(step, **ITERATIONS), epoch_length=2) == [0.8] * 3 + [0.4] * 5
     assert written(whole(step, total_iters=8)) == [0.8] * 3 + [0.4] * 5
     assert written(step, 4, max_epochs=4) == [0.8] * 3 + [0.4]
-    with pytest.raises(ValueError, match=r"config\['by_epoch'\] must be given if the run is given in iterations"):
+    with pytest.raises(ValueError, match=r"config\['by_epoch'\] must be given if the run has iterations and no epochs"):
         written(step, total_steps=8, epoch_length=2)
 
 
@@ -170,13 +170,13 @@ def test_a_python_file_of_mmcv_is_read(tmp_path):
         ({"policy": "step", "step": 3, "power": 1.0}, r"config\['power'\] is not known"),
         ({"policy": "step", "step": 3, "gama": 0.1}, r"config\['gama'\] is not known; did you mean 'gamma'"),
         ({"policy": "step", "step": [3, 2]}, r"config\['step'\] must rise, given \[3, 2\]"),
-        ({"policy": "poly"}, "the epochs of the run must be given to configure_scheduler as max_epochs"),
-        ({"policy": "cyclic"}, "the iterations of the run must be given to configure_scheduler as total_steps"),
-        ({"policy": "OneCycle", "max_lr": 1.0}, r"config\['total_steps'\] must be given, or the iterations"),
+        ({"policy": "poly"}, "the epochs of the run must be known: give max_epochs to configure_scheduler"),
+        ({"policy": "cyclic"}, "the iterations of the run must be known: give total_steps to configure_scheduler"),
+        ({"policy": "OneCycle", "max_lr": 1.0}, r"config\['total_steps'\] must be a number if the run"),
         ({"policy": "cyclic", "by_epoch": True}, r"config\['by_epoch'\] must be false for this policy"),
-        ({"policy": "CosineRestart", "periods": [3], "min_lr": 0.1, "min_lr_ratio": 0.1}, "either min_lr or"),
-        ({"policy": "fixed", "warmup": "linear"}, r"config\['warmup_iters'\] must be given"),
-        ({"policy": "fixed", "warmup": "linear", "warmup_iters": 3}, r"config\['warmup'\] counts iterations"),
+        ({"policy": "CosineRestart", "periods": [3], "min_lr": 0.1, "min_lr_ratio": 0.1}, "exactly one of min_lr and"),
+        ({"policy": "fixed", "warmup": "linear"}, r"config\['warmup_iters'\] must be a number"),
+        ({"policy": "fixed", "warmup": "linear", "warmup_iters": 3}, r"config\['warmup'\] needs epoch_length"),
         ({"policy": "fixed", "warmup": "square", "warmup_iters": 3}, r"config\['warmup'\] must be one of"),
         (
             whole({"policy": "step", "step": 3, "by_epoch": True}, **ITERATIONS),

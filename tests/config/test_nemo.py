@@ -65,7 +65,7 @@ def test_the_block_of_a_file_takes_the_steps_of_its_trainer(tmp_path):
         path.write_text(json.dumps({"name": "a-model", "trainer": {"max_steps": steps}, "model": {"optim": optim}}))
         assert simulated(path, **kwargs) == pytest.approx([*UP, 1.053553, 0.7, 0.346447, 0.2, 0.2], abs=1e-6)
         assert simulated(path, section="model.optim.sched", **kwargs) == simulated(path, **kwargs)
-    with pytest.raises(ValueError, match=r"\['max_steps'\] must be given, or total_steps to configure_scheduler"):
+    with pytest.raises(ValueError, match=r"\['max_steps'\] or total_steps of configure_scheduler must be given"):
         simulated(path)
 
 
@@ -100,7 +100,7 @@ def test_drawn_blocks_give_the_values_of_the_formula():
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"name": "CosineAnnealing", **WARM, "warmup_ratio": 0.1}, r"\['warmup_ratio'\] must be left out beside"),
+        ({"name": "CosineAnnealing", **WARM, "warmup_ratio": 0.1}, r"\['warmup_ratio'\] must not be combined with"),
         ({"name": "CosineAnnealing", **WARM, "min_lr": 3.0}, r"\['min_lr'\] must be at most the learning rate"),
         ({"name": "CosineAnnealing", **WARM, "constant_steps": 4}, r"\['constant_steps'\] must leave steps"),
         ({"name": "CosineAnnealing", **WARM, "warmup_step": 4}, r"\['warmup_step'\] is not known; did you mean"),
@@ -117,5 +117,5 @@ def test_what_is_not_understood_is_refused(config, message):
 def test_blocks_count_steps_alone():
     with pytest.raises(ValueError, match="epoch_length must be left out, since NeMo counts steps"):
         simulated({"name": "WarmupPolicy", **WARM}, epoch_length=3)
-    with pytest.raises(ValueError, match=r"\['max_steps'\] must be the steps of the run, 7, given 6"):
+    with pytest.raises(ValueError, match=r"\['max_steps'\] must be 7, the steps of the run, given 6"):
         simulated({"name": "WarmupPolicy", **WARM}, total_steps=7)

@@ -96,19 +96,22 @@ def test_drawn_schedulers_give_the_values_of_the_formula():
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"type": "olmo.CosWithWarmup"}, r"\['warmup'\] or \['warmup_fraction'\] must be given, and not both"),
-        ({"type": "olmo.CosWithWarmup", "warmup": 2, "warmup_fraction": 0.1}, "must be given, and not both"),
+        ({"type": "olmo.CosWithWarmup"}, r"\['warmup'\] or \['warmup_fraction'\] must be given, but not both"),
+        ({"type": "olmo.CosWithWarmup", "warmup": 2, "warmup_fraction": 0.1}, "must be given, but not both"),
         (
             {"type": "olmo.WSD", "warmup": 2, "decay": 2},
-            r"\['decay'\] or \['decay_fraction'\] must be given, and not both",
+            r"\['decay'\] or \['decay_fraction'\] must be given, but not both",
         ),
         ({"type": "olmo.CosWithWarmup", "warmup": 2, "alpha": 1}, r"\['alpha'\] is not known; did you mean 'alpha_f'"),
-        ({"type": "olmo.CosWithWarmup", "warmup": 2, "units": "tokens"}, r"\['global_batch_size'\] must be given"),
+        (
+            {"type": "olmo.CosWithWarmup", "warmup": 2, "units": "tokens"},
+            r"\['global_batch_size'\], the tokens of a step, must be given",
+        ),
         ({"type": "olmo.CosWithWarmup", "warmup": 2, "warmup_min_lr": 2}, r"\['warmup_min_lr'\] must be less than"),
-        ({"type": "olmo.CosWithWarmup", "warmup": 2, "max_duration": 7}, r"\['max_duration'\] must be the steps"),
+        ({"type": "olmo.CosWithWarmup", "warmup": 2, "max_duration": 7}, r"\['max_duration'\] must be 6, the steps"),
         (
             {"type": "olmo.SequentialScheduler", "schedulers": [{"type": "olmo.ConstantScheduler"}]},
-            r"\['schedulers_max'\] must be a list of 0 steps, given None",
+            r"\['schedulers_max'\] must be a list of 0 numbers of steps, given None",
         ),
     ],
 )
@@ -119,7 +122,7 @@ def test_what_is_not_understood_is_refused(config, message):
 
 
 def test_the_length_of_the_run_is_needed():
-    with pytest.raises(ValueError, match="the steps of the run must be given, as total_steps"):
+    with pytest.raises(ValueError, match="the steps of the run must be given to configure_scheduler as total_steps"):
         simulated({"type": "olmo.CosWithWarmup", "warmup": 2})
 
 

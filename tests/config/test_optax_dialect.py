@@ -89,7 +89,10 @@ def test_drawn_arguments_give_the_values_of_the_formulas():
     [
         ({"type": "optax.linear_schedul", **LINE}, "did you mean 'optax.linear_schedule'"),
         ({"type": "optax.linear_schedule", **LINE, "warmup_steps": 3}, r"\['warmup_steps'\] is not known"),
-        ({"type": "optax.warmup_cosine_decay_schedule", **COSINE, "decay_steps": 2}, r"must be more than the 2 of"),
+        (
+            {"type": "optax.warmup_cosine_decay_schedule", **COSINE, "decay_steps": 2},
+            r"must be more than the 2 steps of",
+        ),
         ({"type": "optax.cosine_decay_schedule", "init_value": 1, "decay_steps": 0}, r"\['decay_steps'\] must be more"),
         ({"type": "optax.join_schedules", "schedules": [], "boundaries": []}, "must have at least one mapping"),
         (
@@ -102,7 +105,7 @@ def test_drawn_arguments_give_the_values_of_the_formulas():
         ),
         (
             {"type": "optax.piecewise_constant_schedule", "init_value": 1, "boundaries_and_scales": {"2": 1, 2: 2}},
-            "the step 2 must be given once",
+            "the step 2 must occur once",
         ),
     ],
 )

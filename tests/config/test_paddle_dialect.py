@@ -141,7 +141,7 @@ TrainDataset: !COCODataSet
 Other: !Tag
 """
     assert read_file(tmp_path, text, len(values), epoch_length=2) == pytest.approx(values, abs=1e-6)
-    with pytest.raises(ValueError, match="epoch_length must be given to configure_scheduler"):
+    with pytest.raises(ValueError, match="epoch_length of configure_scheduler must be the iterations"):
         read_file(tmp_path, text)
 
 
@@ -173,14 +173,17 @@ def test_drawn_arguments_give_the_values_of_the_formulas():
         ({"type": "paddle.StepDecay", **STEPS, "gamma": 1.0}, r"\['gamma'\] must be at least 0 and less than 1"),
         ({"type": "paddle.ReduceOnPlateau", "learning_rate": 1, "cooldown": 2}, r"\['cooldown'\] must be 0"),
         ({"type": "paddle.PiecewiseDecay", "boundaries": [1], "values": [1]}, r"\['values'\] must be more than"),
-        ({"type": "paddle.PolynomialDecay", "learning_rate": 1}, r"\['decay_steps'\] must be given, or the iters"),
+        (
+            {"type": "paddle.PolynomialDecay", "learning_rate": 1},
+            r"\['decay_steps'\] must be given, or the file must have iters",
+        ),
         (
             {"type": "paddle.LinearWarmup", "learning_rate": 1, "warmup_steps": 3, "start_lr": 1, "end_lr": 1},
             "the warm-up must end above its start",
         ),
         (
             {"Global": {"epoch_num": 4}, "Optimizer": {"name": "Adam", "lr": {"name": "Cosine", "learning_rate": 1}}},
-            "the file is one of PaddleOCR",
+            "the file must not be one of PaddleOCR",
         ),
         (
             {"Global": {"epochs": 4}, "Optimizer": {"name": "Adam", "lr": {"name": "Cosin", "learning_rate": 1}}},

@@ -134,8 +134,8 @@ def test_a_length_that_is_left_out_is_that_of_the_run():
     ("config", "kwargs", "message"),
     [
         ({"sched": "cosine_lr", "epochs": 3}, {}, r"config\['sched'\] must be one of"),
-        ({"sched": "cosine"}, {}, r"config\['epochs'\] must be given, or max_epochs"),
-        ({"sched": "cosine", "epochs": 9}, {"max_epochs": 8}, r"config\['epochs'\] must be the 8 epochs of the run"),
+        ({"sched": "cosine"}, {}, r"config\['epochs'\] or max_epochs of configure_scheduler must be a number"),
+        ({"sched": "cosine", "epochs": 9}, {"max_epochs": 8}, r"config\['epochs'\] must be 8, the epochs of the run"),
         ({"sched": "cosine", "epochs": 9, "start_epoch": 3}, {}, r"config\['start_epoch'\] must be 0: use seek"),
         ({"sched": "cosine", "epochs": 9, "max_epochs": 8}, {}, r"\['max_epochs'\] is not known .*: give 'epochs'"),
         ({"sched": "poly", "epochs": 9, "power": 2}, {}, r"\['power'\] is not known .*: give 'decay_rate'"),

@@ -80,7 +80,7 @@ def test_a_section_alone_needs_the_dialect_and_the_steps():
     config = {"lr_scheduler": {"warmup_steps": 2}}
     with pytest.raises(ValueError, match="'type' must be given"):
         configure_scheduler(make_optimizer(1), config)
-    with pytest.raises(ValueError, match=r"\['steps'\] must be given, or total_steps to configure_scheduler"):
+    with pytest.raises(ValueError, match=r"\['steps'\] or total_steps of configure_scheduler must be given"):
         simulated(config, dialect="torchtitan", section="lr_scheduler")
     values = simulated(config, total_steps=4, dialect="torchtitan", section="lr_scheduler")
     assert values[:5] == pytest.approx(np.array([0.5, 1, 1, 0.5, 0]))
@@ -119,7 +119,7 @@ def test_drawn_sections_give_the_values_of_the_formula():
 @pytest.mark.parametrize(
     ("section", "message"),
     [
-        ("lr_min = 0.1\nmin_lr_factor = 0.1", r"\['lr_min'\] must be left out beside min_lr_factor, given 0.1"),
+        ("lr_min = 0.1\nmin_lr_factor = 0.1", r"\['lr_min'\] must not be combined with min_lr_factor, given 0.1"),
         ("decay_ratios = 0.1", r"\['decay_ratios'\] is not known; did you mean 'decay_ratio'"),
         ("decay_type = 'exp'", r"\['decay_type'\] must be"),
         ("decay_ratio = 1.5", r"\['decay_ratio'\] must be"),

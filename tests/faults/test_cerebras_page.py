@@ -81,7 +81,9 @@ def test_schedulers_in_another_one_get_its_tags():
     assert values_of({"type": "cerebras.ScalePerParamLR", "scheduler": same, "param_group_tags": ["a"]}, **tags).any()
     other = {**STEP, "param_group_tags": ["b"]}
     for outer_tags in ({"param_group_tags": ["a"]}, {}):
-        with pytest.raises(ValueError, match=r"\['param_group_tags'\] must be those of the scheduler around it, .*'b'"):
+        with pytest.raises(
+            ValueError, match=r"\['param_group_tags'\] must be the tags of the scheduler around it, .*'b'"
+        ):
             values_of({"type": "cerebras.ChainedScheduler", "schedulers": [STEP, other], **outer_tags}, **tags)
 
 
@@ -109,7 +111,9 @@ def test_functions_have_the_names_of_the_page():
     expected = [0.2 * 0.5**step * (1 + step) for step in range(8)]
     for key in ("set_lr_lambda", "set_value_lambda"):  # the latter is the name of later versions
         assert values_of({**lambdas, key: functions})[:, 0].tolist() == pytest.approx(expected)
-    with pytest.raises(ValueError, match=r"\['set_lr_lambda'\] must be left out beside 'set_value_lambda'"):
+    with pytest.raises(
+        ValueError, match=r"\['set_lr_lambda'\] must be left out, because 'set_value_lambda' is present"
+    ):
         values_of({**lambdas, "set_lr_lambda": functions, "set_value_lambda": functions})
     cyclic = {"type": "cerebras.CyclicLR", "base_lr": 0.0, "max_lr": 1.0, "step_size_up": 2, "step_size_down": 2}
     by_cycle = values_of({**cyclic, "set_scale_fn": lambda cycle: 1 / cycle})

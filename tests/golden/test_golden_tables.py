@@ -87,7 +87,7 @@ DEVIATIONS = {
 }
 # What the library refuses, or fails at, and what is said here; None where it means something all the same.
 REFUSED = {
-    "mmengine-A-042": "is for 'lr' alone",
+    "mmengine-A-042": "can schedule only 'lr'",
     "mmagic-A-007": "interval.* must be at most the 6 steps",
     "cerebras-A-051": None,
 }

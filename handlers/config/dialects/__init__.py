@@ -1,8 +1,8 @@
-"""The types that a config may name: a table of types for each library, and a table of lehr's own schedulers.
+"""Tables of the types that a config may name: one table for each library, and one for lehr's own schedulers.
 
-A type is one row of its table, an ``EntryType``: its description, the checks and defaults of its arguments, and the
-function that makes its schedule. The error texts and the catalogue use the same row. The tables are formatted by hand,
-because a row is easiest to read as a whole.
+Each row of a table is an ``EntryType``. It holds the description of the type, the checks and defaults of its arguments,
+and the function that makes its schedule. Error texts and the catalogue come from the same rows. The tables are
+formatted by hand so that each row stays together.
 """
 
 import difflib
@@ -65,7 +65,7 @@ TYPES: dict[str, Mapping[str, EntryType]] = {
 
 
 def entry_schedule(context: ConfigContext, entry: Entry) -> EntrySchedule:
-    """Return the schedule of an entry of another library."""
+    """Make the schedule of an entry whose type belongs to another library."""
     prefix, _, name = entry.type.partition(".")
     if name not in TYPES.get(prefix, {}):
         refuse_type(entry)
@@ -84,7 +84,7 @@ def entry_schedule(context: ConfigContext, entry: Entry) -> EntrySchedule:
 
 
 def refuse_type(entry: Entry) -> None:
-    """Raise an error for an unknown type; the error suggests similar names from all libraries."""
+    """Raise an error for an unknown type. The error suggests similar names from all libraries."""
     full: dict[str, list[str]] = {}
     for prefix, types in TYPES.items():
         for name in types:
@@ -98,8 +98,8 @@ def refuse_type(entry: Entry) -> None:
     bare = "." not in entry.type
     found = [one for name in near for one in full[folded[name]]]
     found.sort(key=lambda one: (not one.startswith(preferred), bare and "." in one))
-    hint = f"did you mean {' or '.join(map(repr, found[:4]))}?" if found else "names of other libraries have a prefix"
+    hint = f"did you mean {' or '.join(map(repr, found[:4]))}?" if found else "a type of another library needs a prefix"
     raise ValueError(
-        f"{entry.where}['type'] must be a known type, with the prefix {', '.join(map(repr, TYPES))}, or with none "
-        f"for lehr's own types, given {shown(entry.type)}; {hint}"
+        f"{entry.where}['type'] must be a known type, with the prefix {', '.join(map(repr, TYPES))}, or "
+        f"without a prefix for lehr's own types, given {shown(entry.type)}; {hint}"
     )

@@ -1,6 +1,7 @@
-"""The types for Cerebras' schedulers that contain no other schedulers.
+"""Config types for Cerebras' schedulers that contain no other schedulers.
 
-Learning rates and weight decays share these types. The arguments have the names that Cerebras uses for weight decays.
+Schedulers of learning rates and schedulers of weight decays share these types. The arguments here have the names that
+Cerebras' weight decay schedulers use.
 """
 
 import sys
@@ -54,15 +55,15 @@ from lehr.handlers.schedules import (
 
 @dataclass(frozen=True)
 class CerebrasSchedule:
-    """The schedule of a Cerebras scheduler, before the factors of the param groups.
+    """The schedule of a Cerebras scheduler, before the factors of the param groups multiply it.
 
     Args:
-        schedule: the values, which are the same for all param groups.
-        initial: the value by which a chain of schedulers divides this schedule.
-        duration: the length in events; None if the schedule has no length.
-        scales: the factor of each param group; None if there are no factors.
-        counts_all_steps: whether the schedule, if it is in a sequence, counts all steps of the sequence instead of its
-            own.
+        schedule: the schedule, which is the same for all param groups.
+        initial: the initial value. A chain of schedulers divides the schedule by it.
+        duration: the length in events. If None, the schedule has no length.
+        scales: the factor of each param group. If None, the param groups have no factors.
+        counts_all_steps: whether the schedule counts steps from the start of the sequence that contains it. If False,
+            the schedule counts from its own start.
     """
 
     schedule: Schedule
@@ -78,7 +79,7 @@ def _line(a: SimpleNamespace, power: float) -> Schedule:
 
 
 def _inverse_square_root(a: SimpleNamespace) -> Schedule:
-    # At step 0, Cerebras divides by the square root of 0. Here, step 0 has the value of step 1.
+    # At step 0, Cerebras would divide by the square root of 0. Here, step 0 has the value of step 1.
     level = max(a.warmup_steps, 1.0)
     decay = PowerDecay(a.initial_val * a.scale / np.sqrt(level), level)
     if level == int(level):
@@ -98,7 +99,7 @@ def _piecewise_constant(a: SimpleNamespace) -> Schedule:
 def _lambda(a: SimpleNamespace) -> Schedule:
     given = a.set_value_lambda
     if given is None:
-        # The default factor of Cerebras at step e is e / 30 * 0.95 ** e.
+        # By default, Cerebras multiplies by e / 30 * 0.95 ** e at step e.
         line = Anneal(0.0, arguments.MAX_EVENT_INDEX / 30, arguments.MAX_EVENT_INDEX)
         return Product([Constant(a.initial_val), line, ExponentialDecay(1.0, 0.95)])
     factors = [lambda_schedule(1.0, one) for one in (given if isinstance(given, list | tuple) else [given])]
@@ -119,7 +120,7 @@ def _halved(count: int) -> float:
 
 
 def _one_cycle(a: SimpleNamespace) -> Schedule:
-    # If one of the values is 0, the ratio is the largest ratio with which the schedule can compute.
+    # If one of the values is 0, use the largest ratio with which the schedule can compute.
     ratio = a.max_val / a.initial_val if a.initial_val and a.max_val else sys.float_info.max ** (0.5)
     shape = (a.pct_start, a.anneal_strategy, ratio, a.final_div_factor, a.three_phase)
     return OneCycle(a.max_val, a.total_steps, *shape)
@@ -133,7 +134,7 @@ def _row(
     initial: str = "initial_val",
     duration: str | None = None,
 ) -> EntryType:
-    """Return a type of entry; ``initial`` and ``duration`` are the names of arguments that give these numbers."""
+    """Return an ``EntryType`` that finds its initial value under ``initial``, and its length under ``duration``."""
 
     def build(context: ConfigContext, suffix: str, a: SimpleNamespace) -> CerebrasSchedule:
         return CerebrasSchedule(schedule(a), getattr(a, initial), None if duration is None else getattr(a, duration))

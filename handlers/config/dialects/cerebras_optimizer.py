@@ -1,18 +1,21 @@
-"""The type for the section ``optimizer`` of Cerebras' files, whose learning rate is a number, a scheduler or a list.
+"""Config type for the section ``optimizer`` of Cerebras' files.
 
-Lists have the form of Model Zoo 1.x, and of 2.x before it had ``trainer.init.schedulers``. The names of schedulers in a
-list may leave out ``LR``, and upper and lower case are the same. Some arguments have a second name. ``steps`` and
-``decay_steps`` mean ``total_iters``; if both are given, ``steps`` is used. ``gamma`` and ``decay_rate`` have the same
-meaning. ``values`` means ``learning_rates``, and ``boundaries`` means ``milestones``. ``learning_rate`` and ``base_lr``
-both mean ``initial_learning_rate``.
+The learning rate in this section is a number, a scheduler or a list of schedulers. A list has the form that Model Zoo
+used in version 1.x, and in version 2.x until ``trainer.init.schedulers`` replaced it. The name of a scheduler in a list
+may leave out ``LR``, and its case does not matter.
 
-``Cosine`` is a scheduler in files for TensorFlow. Its curve is ``decay_steps`` long, and the list uses it for ``steps``
-steps. ``PiecewiseConstant`` changes at its boundaries, as in the files for PyTorch.
+Some arguments have several names. ``steps`` and ``decay_steps`` both mean ``total_iters``. If both are given, ``steps``
+is used. ``gamma`` and ``decay_rate`` have the same meaning. ``values`` means ``learning_rates``, and ``boundaries``
+means ``milestones``. ``learning_rate`` and ``base_lr`` both mean ``initial_learning_rate``.
 
-Three arguments have no effect: ``alpha`` of schedulers other than ``Cosine``, ``initial_learning_rate`` of
-``PiecewiseConstant``, and ``steps`` of schedulers without a length (in a list, it is the time for which the scheduler
-is used). All other keys of the section are about the optimizer and have no effect. If ``adjust_learning_rate`` names
-layers, the param groups of these layers must have the factor under the key ``adjust_learning_rate``.
+``Cosine`` is a scheduler from Cerebras' files for TensorFlow. Its curve takes ``decay_steps`` steps, but a list uses
+the scheduler for only ``steps`` steps. ``PiecewiseConstant`` changes its value at its boundaries, as in Cerebras' files
+for PyTorch.
+
+Three arguments have no effect: ``alpha`` in schedulers other than ``Cosine``, ``initial_learning_rate`` in
+``PiecewiseConstant``, and ``steps`` in schedulers without a length. In a list, ``steps`` still says how long each
+scheduler is used. All other keys of the section have no effect. If ``adjust_learning_rate`` names layers, each param
+group of these layers must have its factor under the key ``adjust_learning_rate``.
 """
 
 from collections.abc import Mapping
@@ -30,7 +33,7 @@ from . import cerebras_types
 
 NAMES = {name.lower().removesuffix("lr"): name for name in cerebras_types.INNER_TYPES["LR"]}
 NAMES |= {"chained": "ChainedScheduler", "cosine": "Cosine"}
-LENGTHS = ("steps", "total_iters", "decay_steps")  # the first of these lengths that is given is used
+LENGTHS = ("steps", "total_iters", "decay_steps")  # if several are given, the first is used
 OTHER_NAMES = {
     "t_max": "T_max",
     "t_0": "T_0",
@@ -41,7 +44,7 @@ OTHER_NAMES = {
     "decay_rate": "gamma",
 }
 FIRST_VALUES = ("learning_rate", "initial_learning_rate", "base_lr")
-# These schedulers always count their own steps.
+# In a list, these schedulers always count steps from their own start.
 ALWAYS_RESET = ("StepLR", "MultiStepLR", "LambdaLR", "MultiplicativeLR", "OneCycleLR")
 
 
@@ -50,13 +53,13 @@ def _is_scheduler(value: Any) -> bool:
 
 
 def _has_schedulers(value: Any) -> bool:
-    """Return whether a learning rate is a scheduler or a list of schedulers, and not a number."""
+    """Return whether a learning rate is a scheduler or a list of schedulers."""
     listed = isinstance(value, list | tuple) and bool(value)
     return all(map(_is_scheduler, value)) if listed else _is_scheduler(value)
 
 
 def as_section(value: Any, dialect: str | None) -> Any:
-    """Return a section ``optimizer`` that contains a Cerebras learning rate; return any other config unchanged.
+    """Put a Cerebras learning rate into a section ``optimizer``. Any other config is returned unchanged.
 
     A number is read as a Cerebras learning rate only if ``dialect`` is ``"cerebras"``.
     """
@@ -70,7 +73,7 @@ def as_section(value: Any, dialect: str | None) -> Any:
 
 
 def _scheduler(where: str, value: Any, counts_all_steps: bool) -> tuple[dict[str, Any], int | None]:
-    """Return a scheduler as an entry of Model Zoo 2.x, and its number of steps if it is given."""
+    """Convert a scheduler to the form of Model Zoo 2.x. Also return its number of steps, or None."""
     given = dict(read_entry(where, value, typed=False).values)
     path = f"{where}['scheduler']"
     written = given.pop("scheduler", None)
@@ -106,7 +109,7 @@ def _is_renamed(key: str, row: Mapping[str, Any]) -> bool:
 
 
 def _cosine(where: str, given: Mapping[str, Any], counts_all_steps: bool) -> dict[str, Any]:
-    """Return the entry for TensorFlow's cosine decay, which ends at ``alpha`` times the initial value."""
+    """Convert TensorFlow's cosine decay, which ends at ``alpha`` times its initial value, to a ``CosineDecayLR``."""
     own = Entry(where, "", {key: value for key, value in given.items() if key != "steps"})
     made: SimpleNamespace = build(COSINE, own, None)
     end = made.alpha * made.initial_learning_rate
@@ -134,22 +137,22 @@ def _optimizer(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     if factors and not (isinstance(factors, Mapping) and all(one == 1 for one in factors.values())):
         if not any("adjust_learning_rate" in group for group in context.optimizer.param_groups):
             raise ValueError(
-                "['adjust_learning_rate'] scales the learning rates of some layers: give their param groups the key "
-                f"'adjust_learning_rate', given {arguments.shown(factors)}"
+                "['adjust_learning_rate'] scales the learning rates of some layers, so their param groups must have "
+                f"the key 'adjust_learning_rate', given {arguments.shown(factors)}"
             )
         entry = {"type": "cerebras.ScalePerParamLR", "scheduler": entry}
     return _built(context, where, entry)
 
 
 def _of_list(where: str, listed: list[Any], counts_all_steps: bool) -> dict[str, Any]:
-    """Return the entry for a list of schedulers: a sequence, or a product if ``main_scheduler`` is ``"chained"``."""
+    """Convert a list to a ``SequentialLR``, or to a ``ChainedScheduler`` if ``main_scheduler`` says so."""
     if not listed:
-        raise ValueError(f"{where} must have at least one scheduler in it, given none")
+        raise ValueError(f"{where} must have at least one scheduler, given none")
     made = [_scheduler(f"{where}[{at}]", one, counts_all_steps) for at, one in enumerate(listed)]
     mains = {str(one.get("main_scheduler", "sequential")).lower().removesuffix("lr") for one in listed}
     if not mains <= {"sequential", "chained", "chainedscheduler"} or len(mains) > 1:
         raise ValueError(
-            f"{where}: 'main_scheduler' must be 'sequential' or 'chained' in all of them, given {sorted(mains)}"
+            f"{where}: 'main_scheduler' must be 'sequential' or 'chained', the same for all, given {sorted(mains)}"
         )
     entries = [entry for entry, _ in made]
     if "sequential" not in mains:
@@ -164,12 +167,14 @@ def _of_list(where: str, listed: list[Any], counts_all_steps: bool) -> dict[str,
 
 
 def _number(where: str, value: Any) -> float:
-    """Return a learning rate. YAML 1.1 reads 1e-4 as a string, so a string with a number in it is valid."""
+    """Check a learning rate. A string such as ``"1e-4"`` is valid, because YAML 1.1 reads 1e-4 as a string."""
     if isinstance(value, str):
         try:
             value = float(value)
         except ValueError:
-            raise TypeError(f"{where} must be a number or schedulers, given {arguments.shown(value)}") from None
+            raise TypeError(
+                f"{where} must be a number, a scheduler or a list of schedulers, given {arguments.shown(value)}"
+            ) from None
     return not_negative(where, value)
 
 

@@ -1,4 +1,4 @@
-"""The types for all schedulers of Cerebras, for learning rates and weight decays, including nested schedulers."""
+"""Config types for all schedulers of Cerebras, for learning rates and for weight decays."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ from lehr.handlers.targets.group_selection import Group
 
 from .cerebras import LEAVES, CerebrasSchedule
 
-# The keys are arguments of weight decay schedulers; the values are the names that learning rate schedulers use.
+# The keys are arguments of weight decay schedulers. The values are the names that learning rate schedulers use.
 LR_NAMES = {
     "initial_val": "initial_learning_rate",
     "end_val": "end_learning_rate",
@@ -26,29 +26,28 @@ LR_NAMES = {
     "base_val": "base_lr",
     "max_val": "max_lr",
 }
-# Schedulers of weight decays do not have these arguments.
+# Only schedulers of learning rates have these arguments.
 OF_LR_LEAVES: Arguments = {"disable_lr_steps_reset": (flag, False)}
 OF_LAMBDA_LR: Arguments = {"set_lr_lambda": (functions, None)}
 INNER_NAMES = {lr_name: name for name, lr_name in LR_NAMES.items()}
 
 
 def _inner(context: ConfigContext, suffix: str, entry: Entry, tags: Any) -> CerebrasSchedule:
-    """Return the schedule of a scheduler inside another scheduler."""
     prefix, _, name = entry.type.rpartition(".")
     if prefix != "cerebras":
         raise ValueError(
-            f"{entry.where}['type'] must be a scheduler of Cerebras here, given {arguments.shown(entry.type)}"
+            f"{entry.where}['type'] must be a scheduler of Cerebras in this place, given {arguments.shown(entry.type)}"
         )
     if lookup(f"{entry.where}['type']", name, {**INNER_TYPES["LR"], **INNER_TYPES["WD"]}) not in INNER_TYPES[suffix]:
         raise ValueError(
-            f"{entry.where}['type'] must be for the same parameter as the scheduler around it, "
+            f"{entry.where}['type'] must schedule the same parameter as the scheduler around it, "
             f"given {arguments.shown(entry.type)}"
         )
     own = _tag_set(entry.values.get("param_group_tags"))
     if own not in (None, _tag_set(tags)):
         raise ValueError(
-            f"{entry.where}['param_group_tags'] must be those of the scheduler around it, {arguments.shown(tags)}, "
-            f"or left out, given {arguments.shown(entry.values['param_group_tags'])}"
+            f"{entry.where}['param_group_tags'] must be the tags of the scheduler around it, {arguments.shown(tags)}, "
+            f"or be left out, given {arguments.shown(entry.values['param_group_tags'])}"
         )
     values = {**entry.values, "param_group_tags": tags}
     schedule: CerebrasSchedule = build(INNER_TYPES[suffix][name], Entry(entry.where, entry.type, values), context)
@@ -63,7 +62,7 @@ def _chained(context: ConfigContext, suffix: str, a: SimpleNamespace) -> Cerebra
     factors = []
     for entry, other in zip(inner[1:], others, strict=True):
         if other.initial == 0:
-            raise ValueError(f"{entry.where}: a chain divides this scheduler by its initial value, which must not be 0")
+            raise ValueError(f"{entry.where}: the initial value must not be 0, because a chain divides by it")
         factors.append(located(entry.where, lambda one: Product([one.schedule, Constant(1 / one.initial)]), other))
     return CerebrasSchedule(Product([first.schedule, *factors]), first.initial)
 
@@ -75,10 +74,12 @@ def _sequential(context: ConfigContext, suffix: str, a: SimpleNamespace) -> Cere
     if starts is None:
         for entry, one in zip(inner[:-1], schedules[:-1], strict=True):
             if one.duration is None:
-                raise ValueError(f"['milestones'] must be given where {entry.where} has no total_iters")
+                raise ValueError(f"['milestones'] must be given, because {entry.where} has no total_iters")
         starts = list(accumulate(one.duration or 0 for one in schedules[:-1]))
     if len(starts) != len(schedules) - 1:
-        raise ValueError(f"['milestones'] must have one fewer than the {len(schedules)} schedulers, given {starts}")
+        raise ValueError(
+            f"['milestones'] must have one milestone fewer than the {len(schedules)} schedulers, given {starts}"
+        )
     if starts != sorted(starts):
         raise ValueError(f"['milestones'] must rise, given {starts}")
     if len(schedules) == 1:
@@ -113,7 +114,7 @@ WITHOUT_SUFFIX: dict[str, EntryType] = {
 
 
 def _inner_type(name: str, suffix: str) -> EntryType:
-    """Return the type of a scheduler inside another, for learning rates (``"LR"``) or weight decays (``"WD"``)."""
+    """Return the ``EntryType`` of a scheduler inside another scheduler. The suffix is ``"LR"`` or ``"WD"``."""
     row, names = WITHOUT_SUFFIX[name], LR_NAMES if suffix == "LR" else {}
     renamed = {names.get(key, key): one for key, one in row.arguments.items()}
     of_lr = {**(OF_LR_LEAVES if name in LEAVES else {}), **(OF_LAMBDA_LR if name == "Lambda" else {})}
@@ -123,7 +124,9 @@ def _inner_type(name: str, suffix: str) -> EntryType:
         lr_lambda = own.pop("set_lr_lambda", None)
         if lr_lambda is not None:
             if own["set_value_lambda"] is not None:
-                raise ValueError("['set_lr_lambda'] must be left out beside 'set_value_lambda', its later name")
+                raise ValueError(
+                    "['set_lr_lambda'] must be left out, because 'set_value_lambda' is present and means the same"
+                )
             own["set_value_lambda"] = lr_lambda
         counts_all_steps = own.pop("disable_lr_steps_reset", False)
         schedule: CerebrasSchedule = row.build(context, suffix, SimpleNamespace(**own))
@@ -139,7 +142,7 @@ INNER_TYPES["LR"]["ChainedScheduler"] = INNER_TYPES["LR"]["ChainedLR"]
 
 
 def _outermost(row: EntryType, suffix: str) -> EntryType:
-    """Return the type of an outermost scheduler from the type of the same scheduler inside another scheduler."""
+    """Turn the ``EntryType`` of an inner scheduler into the ``EntryType`` of a scheduler that stands alone."""
 
     def entry_schedule(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         if context.epoch_length is not None:
@@ -160,7 +163,7 @@ TYPES = {name: _outermost(row, suffix) for suffix, rows in INNER_TYPES.items() f
 
 
 def _groups_with_tags(groups: Sequence[Group], tags: object) -> tuple[bool, ...] | None:
-    """Return, for each param group, whether the group has one of the tags; return None if ``tags`` is None."""
+    """Return for each param group whether it has one of the tags. If ``tags`` is None, return None."""
     wanted = _tag_set(tags)
     if wanted is None:
         return None
@@ -170,7 +173,9 @@ def _groups_with_tags(groups: Sequence[Group], tags: object) -> tuple[bool, ...]
     chosen = tuple(bool(wanted & own) for own in of_groups)
     if not any(chosen):
         known = sorted({tag for own in of_groups for tag in own if isinstance(tag, str)})
-        raise ValueError(f"['param_group_tags'] must be tags of param groups, {known}, given {arguments.shown(tags)}")
+        raise ValueError(
+            f"['param_group_tags'] must be among the tags of the param groups, {known}, given {arguments.shown(tags)}"
+        )
     return chosen
 
 

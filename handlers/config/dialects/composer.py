@@ -1,11 +1,12 @@
-"""The types for Composer's schedulers, by their classes and by the names of LLM Foundry.
+"""Config types for Composer's schedulers, named as in Composer or as in LLM Foundry.
 
-The value at event i is Composer's value at batch i, so events are iterations. Times are batches (``100ba``), epochs
-(``3ep``, which need ``epoch_length``) or a part of the run (``0.02dur``); samples and tokens are refused. The length of
-the run is ``max_duration`` beside the schedulers, or else the length given to ``configure_scheduler``.
+The value at event i is the value that Composer uses for batch i, so one event is one iteration. A time is a number of
+batches (``100ba``), a number of epochs (``3ep``) or a part of the run (``0.02dur``). Times in epochs need
+``epoch_length``. Times in samples or tokens are refused. The length of the run is ``max_duration``, which stands beside
+the schedulers. Without ``max_duration``, the length that was given to ``configure_scheduler`` is used.
 
-``scale_warmup`` has no effect, because a ``scale_schedule_ratio`` other than 1 is refused. Deviation:
-``CosineAnnealingWarmRestartsScheduler`` accepts only whole ``t_mult``.
+``scale_warmup`` has no effect, because a ``scale_schedule_ratio`` other than 1 is refused. In contrast to Composer,
+``CosineAnnealingWarmRestartsScheduler`` accepts only whole numbers for ``t_mult``.
 """
 
 import re
@@ -60,7 +61,9 @@ def parsed(name: str, value: object) -> Time:
         raise ValueError(f"{name} must be a time such as '100ba', '3ep' or '0.1dur', given {arguments.shown(value)}")
     amount, unit = float(found[1]), found[2]
     if unit not in UNITS:
-        raise ValueError(f"{name} must be in batches (ba), epochs (ep) or dur, given {arguments.shown(value)}")
+        raise ValueError(
+            f"{name} must be in batches (ba), epochs (ep) or parts of the run (dur), given {arguments.shown(value)}"
+        )
     if unit == "dur":
         return amount, unit
     return arguments.whole_number(name, int(amount) if amount == int(amount) else amount, at_least=0), unit
@@ -74,7 +77,7 @@ def times(name: str, value: object) -> list[object]:
 
 
 def _duration(name: str, value: object) -> object:
-    """Check the length of a run: a time, or a number of epochs."""
+    """Check the length of a run, which is a time or a whole number of epochs."""
     made = f"{value}ep" if type(value) is int else value
     if parsed(name, made)[1] == "dur":
         raise ValueError(f"{name} must be in batches (ba) or epochs (ep), given {arguments.shown(value)}")
@@ -82,26 +85,26 @@ def _duration(name: str, value: object) -> object:
 
 
 class _Clock:
-    """Converts times to batches, with the lengths of an epoch and of the run."""
+    """Converts times to numbers of batches, with the length of an epoch and the length of the run."""
 
     def __init__(self, context: ConfigContext, a: SimpleNamespace) -> None:
         if a.scale_schedule_ratio != 1:
             raise ValueError(f"['scale_schedule_ratio'] must be 1, given {a.scale_schedule_ratio}")
         self.length, self.run = context.epoch_length, context.run.steps
-        self.epochs = context.run.max_epochs  # a part of the run is rounded in another way if the run is in epochs
+        self.epochs = context.run.max_epochs  # if the run is in epochs, a part of the run is rounded in another way
         if a.max_duration is not None:
             own, unit = parsed("max_duration", a.max_duration)
             self.epochs = int(own) if unit == "ep" else None
             steps = None if unit == "ep" and self.length is None else self.batches("max_duration", a.max_duration)
             if None not in (steps, self.run) and steps != self.run:
-                raise ValueError(f"['max_duration'] must be the steps of the run, {self.run}, given {own:g}{unit}")
+                raise ValueError(f"['max_duration'] must be {self.run}, the steps of the run, given {own:g}{unit}")
             self.run = steps if self.run is None else self.run
 
     def batches(self, key: str, given: str) -> int:
         """Return the number of batches in a time.
 
         Raises:
-            ValueError: the length of an epoch or of the run is missing.
+            ValueError: the time needs the length of an epoch or of the run, but the length is unknown.
         """
         amount, unit = parsed(key, given)
         if unit == "ep":
@@ -112,8 +115,8 @@ class _Clock:
             return int(amount)
         if self.run is None:
             raise ValueError(
-                f"[{key!r}] needs the length of the run, since it is in dur: give total_steps, or max_epochs and "
-                "epoch_length, to configure_scheduler"
+                f"[{key!r}] needs the length of the run, since it is a part of the run: give total_steps, or "
+                "max_epochs and epoch_length, to configure_scheduler"
             )
         if self.epochs is not None and self.length is not None:
             return int(amount * self.length * self.epochs)
@@ -148,7 +151,7 @@ def _line(curve: Curve, clock: _Clock, a: SimpleNamespace) -> Schedule:
 def _warmed_line(curve: Curve, clock: _Clock, a: SimpleNamespace) -> Schedule:
     warmup, stop = clock.batches("t_warmup", a.t_warmup), clock.batches("t_max", a.t_max)
     if clock.run is not None and stop < clock.run:
-        raise ValueError(f"['t_max'] must be at least the run, {clock.run} batches, given {stop}")
+        raise ValueError(f"['t_max'] must be at least the {clock.run} batches of the run, given {stop}")
     top = getattr(a, "alpha_i", 1.0)
     later: Schedule = Anneal(top, a.alpha_f, stop - warmup, curve) if stop > warmup else Constant(top)
     return _warmed(warmup, top, later)
@@ -179,7 +182,7 @@ def _inverse_square_root(clock: _Clock, a: SimpleNamespace) -> Schedule:
 
 
 def _row(description: str, own: Arguments, factors: Factors) -> EntryType:
-    """Return a type of entry that multiplies the initial value by factors."""
+    """Return an ``EntryType`` whose schedules multiply the initial value by factors."""
 
     def build(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         clock = _Clock(context, a)

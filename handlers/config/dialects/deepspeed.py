@@ -1,17 +1,21 @@
-"""The types for DeepSpeed's schedulers, which the block ``scheduler`` of a ``ds_config.json`` names.
+"""Config types for DeepSpeed's schedulers, which stand in the block ``scheduler`` of a ``ds_config.json``.
 
-DeepSpeed writes the first value when it constructs the scheduler, and writes step 0 of the formula after step 0 of the
-optimizer. So event 0 has the first value, and each later event i has the value of the formula at i - 1: a warm-up from
-0 begins with two events at 0. The values are those of version 0.19.6. Versions before 0.15.3 trained step 0 with the
-optimizer's own value. Versions before 0.17.2 warmed up to 0.001 if ``warmup_max_lr`` was missing.
+When DeepSpeed constructs a scheduler, it writes the first value. After step 0 of the optimizer, it writes the value of
+the formula at step 0. So event 0 has the first value, and each later event i has the value of the formula at step
+i - 1. For example, a warm-up from 0 begins with two events at 0.
 
-Differences: ``OneCycle`` does not change the second of the betas, which DeepSpeed sets to 0.99. A ``warmup_num_steps``
-of 0 means 2, as in versions before 0.19.3; later versions refuse it. The stairs of ``OneCycle`` have an effect, as in
-versions since 0.19.4.
+The values are equal to those of DeepSpeed 0.19.6. Before version 0.15.3, DeepSpeed trained step 0 with the optimizer's
+own value. Before version 0.17.2, the warm-up ended at 0.001 if ``warmup_max_lr`` was missing. As in versions since
+0.19.4, the stair counts of ``OneCycle`` have an effect.
 
-``"auto"`` is replaced by the value that transformers' Trainer would fill in: ``warmup_max_lr`` by the learning rate,
-``warmup_min_lr`` by 0, ``total_num_steps`` by the steps of the run. If ``warmup_type`` is ``"auto"``, the warm-up is
-logarithmic, because DeepSpeed uses its default for unknown types.
+Differences from DeepSpeed:
+
+- ``OneCycle`` does not change the second of the betas. DeepSpeed sets it to 0.99.
+- A ``warmup_num_steps`` of 0 means 2, as in versions before 0.19.3. Later versions refuse 0.
+
+The value ``"auto"`` stands for the value that transformers' Trainer would fill in. This is the learning rate for
+``warmup_max_lr``, 0 for ``warmup_min_lr``, and the steps of the run for ``total_num_steps``. If ``warmup_type`` is
+``"auto"``, the warm-up is logarithmic, because DeepSpeed replaces unknown types by this default.
 """
 
 from collections.abc import Callable
@@ -55,7 +59,7 @@ AUTO = "auto"
 
 
 def _or_auto(check: Check) -> Check:
-    """Return a check that accepts ``"auto"`` and the values that another check accepts."""
+    """Extend a check so that it also accepts ``"auto"``."""
     return lambda name, value: AUTO if value == AUTO else check(name, value)
 
 
@@ -63,8 +67,8 @@ def _rising(start: Number, end: Number, a: SimpleNamespace) -> tuple[Schedule, i
     """Return the schedule of the warm-up, and its number of steps."""
     if a.warmup_num_steps == AUTO:
         raise ValueError(
-            "['warmup_num_steps'] must be a number of steps, given 'auto': write the warmup_steps of the "
-            "TrainingArguments, or give the TrainingArguments, with this config in their key 'deepspeed'"
+            "['warmup_num_steps'] must be a number of steps, given 'auto': write the number here, or "
+            "use the TrainingArguments as the config, with this config under their key 'deepspeed'"
         )
     steps = max(a.warmup_num_steps, 2)
     if a.warmup_type == "linear":
@@ -79,21 +83,21 @@ def _rates(context: ConfigContext, a: SimpleNamespace) -> tuple[Number, Number]:
 
 
 def total_steps(context: ConfigContext, given: int | str | None) -> int:
-    """Return the total steps that a config gives, or else the steps of the run.
+    """Return ``total_num_steps`` of the config. If the config has none, return the steps of the run.
 
     Raises:
-        ValueError: the config and the run differ, or both are unknown.
+        ValueError: the config and the run have different numbers of steps, or neither has a number.
     """
     known = context.run.steps
     if given is None or given == AUTO:
         if known is None:
             raise ValueError(
-                "'total_num_steps' must be known: write it, or give total_steps, or max_epochs and epoch_length, to "
-                f"configure_scheduler, given {given!r}"
+                "'total_num_steps' must be a number, or configure_scheduler must have total_steps, or max_epochs and "
+                f"epoch_length, given {given!r}"
             )
         return known
     if known is not None and known != given:
-        raise ValueError(f"['total_num_steps'] must be the steps of the run, {known}, given {given}")
+        raise ValueError(f"['total_num_steps'] must be {known}, the steps of the run, given {given}")
     return int(given)
 
 
@@ -139,13 +143,13 @@ def _one_cycle(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         high: Number = a.cycle_max_mom
         beyond = _line(high, a.decay_mom_rate, a.decay_step_size) if grows else Constant(high)
         cycle = _cycle(high, a.cycle_min_mom, beyond, a)
-        # The first step has the momentum of the peak.
+        # At the first step, the momentum has the value that belongs to the peak of the learning rate.
         momentum = Concatenation([Constant(a.cycle_min_mom), Shift(cycle, by=1)], [1])
     return replace(_entry(context, lambda value: lr, None), momentum=momentum)
 
 
 def _line(start: Number, rate: float, steps: float) -> Schedule:
-    """Return the line ``start * (1 + rate * i / steps)``, which is so long that no run reaches its end."""
+    """Return the line ``start * (1 + rate * i / steps)``. No run is long enough to reach its end."""
     times = 1 + rate * (ENDLESS / steps)
     end: Number = start * times if isinstance(start, float | int) else [one * times for one in start]
     return Anneal(start, end, ENDLESS)

@@ -1,16 +1,18 @@
-"""The types for the section ``SOLVER`` of detectron2's configs, and for fvcore's schedulers in its lazy configs.
+"""Config types for the section ``SOLVER`` of detectron2, and for fvcore's schedulers in detectron2's lazy configs.
 
 The value at event i is detectron2's value at iteration i. Keys that a config leaves out have detectron2's defaults:
-``MAX_ITER`` 40000, ``BASE_LR`` 0.001, ``STEPS`` (30000,), and a linear warm-up of 1000 iterations from 0.001.
-``WarmupPolyLR`` is the scheduler of detectron2's project DeepLab. If the param groups have several learning rates and
-``BASE_LR`` is one of them, each group keeps its own learning rate. After ``MAX_ITER`` the value stays; with
-``WarmupStepWithFixedGammaLR``, detectron2 itself fails after ``MAX_ITER``.
+``MAX_ITER`` is 40000, ``BASE_LR`` is 0.001, and ``STEPS`` is (30000,). The default warm-up is linear, takes 1000
+iterations, and starts at 0.001 times the learning rate. ``WarmupPolyLR`` comes from DeepLab, a project of detectron2.
+If the param groups have different learning rates, and one of them is ``BASE_LR``, each group starts from its own
+learning rate. After ``MAX_ITER`` iterations, the value stays constant. detectron2 itself raises an error there if the
+scheduler is ``WarmupStepWithFixedGammaLR``.
 
-maskrcnn-benchmark and version 1 of detectron2's configs have the same keys with other defaults. A config with
-``VERSION: 2`` or ``MODEL.WEIGHTS`` belongs to detectron2. Any other config is refused if it has ``MODEL.WEIGHT``; if
-not, it must give the length and the factor of the warm-up. Two things have no effect: keys of ``SOLVER`` that are not
-about the learning rate, and ``REFERENCE_WORLD_SIZE``, by which detectron2 adapts the learning rate to the number of
-processes.
+Configs of maskrcnn-benchmark, and configs of detectron2's version 1, have the same keys with other defaults. A config
+with ``VERSION: 2`` or ``MODEL.WEIGHTS`` is one of detectron2's version 2. Any other config is refused if it has
+``MODEL.WEIGHT``, or if it lacks ``WARMUP_ITERS`` or ``WARMUP_FACTOR``.
+
+Keys of ``SOLVER`` that are not about the learning rate have no effect. ``REFERENCE_WORLD_SIZE`` has no effect, although
+detectron2 uses it to adapt the learning rate to the number of processes.
 """
 
 import re
@@ -49,7 +51,7 @@ from .language_model_parts import after, needed_steps
 
 # A key of SOLVER that contains one of these words is about the learning rate.
 WORDS = re.compile(r"(^|_)(LR|LRS|WARMUP|EPOCHS?|SCHED|SCHEDULER|POLICY|POLY|COSINE|CYCLES?|DELAY|GAMMAS?|STEP)(_|$)")
-FACTORS = ("BIAS_LR_FACTOR", "BACKBONE_MULTIPLIER")  # these keys are factors of the learning rates of some param groups
+FACTORS = ("BIAS_LR_FACTOR", "BACKBONE_MULTIPLIER")  # factors for the learning rates of some param groups
 
 
 def _steps(name: str, value: Any) -> list[int]:
@@ -75,14 +77,13 @@ def _base(context: ConfigContext, a: SimpleNamespace) -> Any:
     for key in FACTORS:
         if getattr(a, key) not in (None, 1):
             raise ValueError(
-                f"[{key!r}] gives some param groups another learning rate: give it to these groups of the optimizer, "
-                f"and BASE_LR to another group, given {getattr(a, key)}"
+                f"[{key!r}] must be 1, unless the optimizer's param groups already have different learning rates and "
+                f"one of them is BASE_LR, given {getattr(a, key)}"
             )
     return a.BASE_LR
 
 
 def _solver(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    """Return the schedule of a section ``SOLVER``."""
     events = needed_steps(context, "MAX_ITER", a.MAX_ITER, "the values depend on it")
     _refuse_epochs(context)
     base = _base(context, a)
@@ -94,7 +95,7 @@ def _solver(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _node(context: ConfigContext, a: SimpleNamespace, events: int) -> Node:
-    """Return the scheduler without its warm-up."""
+    """Make the scheduler that ``LR_SCHEDULER_NAME`` names, without its warm-up."""
     if a.LR_SCHEDULER_NAME == "WarmupMultiStepLR":
         steps = [one for one in a.STEPS if one <= events]
         own: dict[str, Any] = {"values": [a.GAMMA**at for at in range(len(steps) + 1)], "milestones": steps}
@@ -134,25 +135,24 @@ def _entry(context: ConfigContext, base: Any, factors: Schedule, events: int) ->
 
 
 def _config(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    """Return the schedule of a whole config."""
     where = f"{a.where}['SOLVER']"
     base = vars(a)["_BASE_"]
     if base is not None:
         raise ValueError(
-            f"['_BASE_'] is not read: give root= to configure_scheduler, the file's folder, given {base!r}"
+            f"['_BASE_'] is read only if configure_scheduler has root=, a folder with the base file, given {base!r}"
         )
     given = dict(read_entry(where, a.SOLVER, typed=False).values)
     model = a.MODEL if isinstance(a.MODEL, Mapping) else {}
     is_known = a.VERSION == 2 or "WEIGHTS" in model
     if not is_known and "WEIGHT" in model:
         raise ValueError(
-            f"{a.where}['MODEL']['WEIGHT'] shows a config of maskrcnn-benchmark or of detectron2's version 1, which "
-            "have other defaults"
+            f"{a.where}['MODEL']['WEIGHT'] shows that this is a config of maskrcnn-benchmark or of detectron2's "
+            "version 1, which have other defaults"
         )
     if not is_known and not {"WARMUP_ITERS", "WARMUP_FACTOR"} <= given.keys():
         raise ValueError(
-            f"{a.where}['VERSION'] must be 2, or SOLVER have WARMUP_ITERS and WARMUP_FACTOR, since the defaults of "
-            f"other libraries with this section differ, given {arguments.shown(a.VERSION)}"
+            f"{a.where}['VERSION'] must be 2, or SOLVER must have WARMUP_ITERS and WARMUP_FACTOR, since other "
+            f"libraries have this section with other defaults, given {arguments.shown(a.VERSION)}"
         )
     for key in given:
         if key not in ARGUMENTS and WORDS.search(key):
@@ -169,12 +169,12 @@ def _multiplier(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 def _of_node(context: ConfigContext, node: Node, max_iter: int | None) -> EntrySchedule:
     _refuse_epochs(context)
-    events = needed_steps(context, "max_iter", max_iter, "fvcore's schedulers count parts of the run")
+    events = needed_steps(context, "max_iter", max_iter, "fvcore's schedulers divide the run into parts")
     return _entry(context, context.initial_value, node.schedule(whole_run(events)), events)
 
 
 def _outermost(row: EntryType) -> EntryType:
-    """Return the type of an outermost scheduler from the type of the same scheduler inside another scheduler."""
+    """Turn the ``EntryType`` of an inner scheduler into the ``EntryType`` of a scheduler that stands alone."""
 
     def entry_schedule(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         return _of_node(context, row.build(context, a), a.max_iter)

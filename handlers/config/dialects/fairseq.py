@@ -1,16 +1,20 @@
-"""The types for fairseq's schedules, which the section ``lr_scheduler`` of its configs names.
+"""Config types for fairseq's schedules, which stand in the section ``lr_scheduler`` of its configs.
 
-The value at event i is the value that ``step_update(i)`` sets; update i + 1 trains with it. ``lr`` and ``max_update``
-are keys of the section ``optimization``. A list of learning rates has one learning rate for each epoch. Such a list and
-``force_anneal`` need ``epoch_length``.
+The value at event i is the value that fairseq's ``step_update(i)`` sets. fairseq trains update i + 1 with this value.
+``lr`` and ``max_update`` are keys of the section ``optimization``. If ``lr`` is a list, it has one learning rate for
+each epoch. A list in ``lr`` needs ``epoch_length``, and so does ``force_anneal``.
 
-As in fairseq, a polynomial decay has the second learning rate of a list in the first epoch. The warm-up of a polynomial
-decay begins at 0, and the warm-up of a fixed schedule begins at ``lr / warmup_updates``.
+As in fairseq, a polynomial decay uses the second learning rate of a list in the first epoch. The warm-up of a
+polynomial decay begins at 0, and the warm-up of a fixed schedule begins at ``lr / warmup_updates``.
 
-Deviations: With ``t_mult``, a cosine starts each later period from the top; fairseq rounds a logarithm, and its value
-at this step may be the end of the period before. The sum of ``phase_ratio`` may differ from 1 by a rounding error.
-Three settings are refused: ``force_anneal`` of a polynomial decay, ``t_mult`` below 1, and a warm-up of 0 updates
-before an inverse square root, because fairseq would divide by 0.
+Differences from fairseq:
+
+- With ``t_mult``, each later period of a cosine starts from the top. fairseq rounds a logarithm, so the first step of a
+  period may have the last value of the period before.
+- The sum of ``phase_ratio`` may differ from 1 by a rounding error.
+- A polynomial decay refuses ``force_anneal``, unless its epoch comes after the last epoch.
+- A cosine refuses a ``t_mult`` below 1.
+- An inverse square root refuses a warm-up of 0 updates, for which fairseq would divide by 0.
 """
 
 import math
@@ -58,7 +62,7 @@ from .language_model_parts import after, annealed, needed_steps
 
 
 def rates(name: str, value: Any) -> list[float]:
-    """Check learning rates: a number, a list of numbers, or a string of numbers with commas. Return a list."""
+    """Return learning rates as a list, from a number, a list of numbers, or a string of numbers with commas."""
     if isinstance(value, str):
         try:
             value = [float(one) for one in value.split(",")]
@@ -71,7 +75,7 @@ def rates(name: str, value: Any) -> list[float]:
 
 
 def steps(name: str, value: Any) -> int | None:
-    """Check a number of updates; return None for 0, which means that the number is not given."""
+    """Check a number of updates. Return None for 0, which means that no number is set."""
     return int(count(name, value)) or None
 
 
@@ -80,7 +84,9 @@ def _rates_of(context: ConfigContext, a: SimpleNamespace) -> list[float]:
         return list(a.lr)
     base = context.initial_value
     if not isinstance(base, int | float):
-        raise ValueError(f"['lr'] must be given, since fairseq has one for all param groups, given {base}")
+        raise ValueError(
+            f"['lr'] must be a number, since fairseq has one learning rate for all param groups, given {base}"
+        )
     return [base]
 
 
@@ -98,7 +104,7 @@ def _entry(context: ConfigContext, schedule: Schedule, **more: Any) -> EntrySche
 
 
 def _warmed_up(a: SimpleNamespace, least: float, top: float, rest: Schedule) -> Schedule:
-    """Return a linear warm-up from ``warmup_init_lr``, or from ``least`` if that is negative, and then ``rest``."""
+    """Put a linear warm-up before ``rest``. It begins at ``warmup_init_lr``, or at ``least`` if that is negative."""
     low = least if a.warmup_init_lr < 0 else a.warmup_init_lr
     return after([(Anneal(low, top, a.warmup_updates), a.warmup_updates)] if a.warmup_updates else [], rest)
 
@@ -106,7 +112,7 @@ def _warmed_up(a: SimpleNamespace, least: float, top: float, rest: Schedule) -> 
 def _epoch_length(context: ConfigContext) -> int:
     length = context.run.epoch_length
     if length is None:
-        raise ValueError("epoch_length must be given to configure_scheduler: the updates in an epoch, given None")
+        raise ValueError("epoch_length of configure_scheduler must be the updates in an epoch, given None")
     return length
 
 
@@ -145,7 +151,7 @@ def _cosine(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     least = min(a.min_lr, top)
     period = a.lr_period_updates
     if period <= 0:
-        period = needed_steps(context, "max_update", a.max_update, "a period lasts until then") - a.warmup_updates
+        period = needed_steps(context, "max_update", a.max_update, "a period ends with the run") - a.warmup_updates
         if period <= 0:
             raise ValueError(f"['warmup_updates'] must be less than max_update, given {a.warmup_updates}")
     if a.t_mult < 1:
@@ -158,11 +164,11 @@ def _cosine(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 def _polynomial(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     stop = a.total_num_update
     if stop is None:
-        stop = needed_steps(context, "max_update", a.max_update, "the decay lasts until then")
+        stop = needed_steps(context, "max_update", a.max_update, "the decay ends with the run")
     if a.force_anneal is not None:
         epochs = context.run.epochs or a.max_epoch
         if epochs is None or epochs >= a.force_anneal:
-            raise ValueError(f"['force_anneal'] must be left out or after the last epoch, given {a.force_anneal}")
+            raise ValueError(f"['force_anneal'] must be left out, or be after the last epoch, given {a.force_anneal}")
     given = _rates_of(context, a)
     schedules = [_polynomial_of(one, stop, a) for one in (given[1:] or given)]
     if len(schedules) == 1:
@@ -183,7 +189,7 @@ def _polynomial_of(top: float, stop: float, a: SimpleNamespace) -> Schedule:
 
 def _plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     top, every = _rate(context, a), _epoch_length(context)
-    # An epoch that ends during the warm-up does not count.
+    # The plateau does not count epochs that end during the warm-up.
     begin = a.warmup_updates // every
     mode = "max" if a.maximize_best_checkpoint_metric else "min"
     plateau = Plateau(mode, a.lr_shrink, a.lr_patience, a.lr_threshold, initial_value=top, begin=begin)
@@ -204,8 +210,8 @@ def _tri_stage(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     lengths = [a.warmup_steps, a.hold_steps, a.decay_steps]
     if a.phase_ratio is not None:
         if len(a.phase_ratio) != 3 or not math.isclose(sum(a.phase_ratio), 1, rel_tol=1e-9):
-            raise ValueError(f"['phase_ratio'] must be three numbers with the sum 1, given {a.phase_ratio}")
-        whole = needed_steps(context, "max_update", a.max_update, "phase_ratio has parts of it")
+            raise ValueError(f"['phase_ratio'] must be three numbers whose sum is 1, given {a.phase_ratio}")
+        whole = needed_steps(context, "max_update", a.max_update, "phase_ratio divides the run")
         lengths = [int(whole * ratio) for ratio in a.phase_ratio]
     warmup, hold, decay = lengths
     if not decay:
@@ -229,7 +235,7 @@ def _triangular(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _height(least: float, top: float, shrink: float, cycle: int) -> float:
-    """Return the height of the triangle of a cycle, relative to the height of the first triangle."""
+    """Return the height of the triangle of a cycle, divided by the height of the first triangle."""
     return (top * shrink ** (cycle - 1) - least) / (top - least)
 
 

@@ -1,12 +1,16 @@
-"""The types for configs of fairseq: sections with ``lr_scheduler`` and its ``_name``, or flags of the command line.
+"""Config types for fairseq's config files and command-line flags.
 
-A section ``lr_scheduler`` stands beside a section ``optimization``. With ``pass_through`` and a composite optimizer,
-the groups of the optimizer give the schedule, and must all give the same schedule.
+In a file, the key ``_name`` of the section ``lr_scheduler`` names the schedule. A section ``optimization`` beside it
+has more arguments. If the schedule is ``pass_through``, the groups of a composite optimizer name the schedule. All
+groups must have the same schedule.
 
-Some keys have no effect: ``stop_min_lr``, which ends a run; ``min_lr`` and ``lr_shrink`` of schedules that do not use
-them, because older versions had these flags for all schedules; and ``reset_lr_scheduler``, ``update_freq`` and
-``warmup_iterations``, which are about other parts of training. The default of ``total_num_update`` is ``max_update``,
-as in the latest version of fairseq.
+Some keys have no effect:
+
+- ``stop_min_lr``, which ends a run.
+- ``min_lr`` and ``lr_shrink`` of schedules that do not use them. Older versions had these flags for all schedules.
+- ``reset_lr_scheduler``, ``update_freq`` and ``warmup_iterations``, which are about other parts of training.
+
+The default of ``total_num_update`` is ``max_update``, as in the latest version of fairseq.
 """
 
 from collections.abc import Mapping
@@ -35,10 +39,10 @@ NAMES = {
 MISSING = "???"  # OmegaConf writes this text in place of a value that the command line must give
 IGNORED = ("stop_min_lr", "reset_lr_scheduler", "warmup_iterations", "update_freq")
 OF_ALL = ("min_lr", "lr_shrink")  # older versions had these flags for all schedules
-# If the section of the schedule leaves out arguments, these sections give them.
+# These sections have arguments that the section of the schedule may leave out.
 OF_OPTIMIZATION = ("lr", "max_update", "max_epoch")
 ELSEWHERE = {"optimization": OF_OPTIMIZATION, "checkpoint": ("maximize_best_checkpoint_metric",)}
-# Other libraries have a schedule's name under this key too. A config with one of these keys belongs to fairseq.
+# Other libraries have the key `lr_scheduler`, too. Only configs of fairseq also have one of these keys.
 SHOWN_BY = (
     "force_anneal",
     "lr_deacy_period",
@@ -54,7 +58,7 @@ SHOWN_BY = (
 
 
 def _names_schedule(value: Any) -> bool:
-    """Return whether a value is the name of a schedule, or a mapping with such a name."""
+    """Return whether a value is the name of a schedule, or a mapping whose ``_name`` is one."""
     name = value.get("_name") if isinstance(value, dict) else value
     return isinstance(name, str) and name in NAMES
 
@@ -64,7 +68,7 @@ def _name_or_section(name: str, value: Any) -> Any:
 
 
 def _of_section(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    """Return the schedule of a section ``lr_scheduler`` that stands alone."""
+    """Make the schedule of a section ``lr_scheduler`` that stands alone."""
     return _built(context, a.where, {key: value for key, value in vars(a).items() if key != "where"})
 
 
@@ -80,13 +84,13 @@ def _built(context: ConfigContext, where: str, given: Mapping[str, Any]) -> Entr
 
 
 def _of_config(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    """Return the schedule of a whole config, from its section or its flags."""
+    """Make the schedule of a whole config, from its section ``lr_scheduler`` or from its flags."""
     section = a.lr_scheduler
     flags = {key: getattr(a, key) for key in FLAGS if getattr(a, key) is not None and key not in IGNORED}
     if isinstance(section, Mapping):
         own = {**flags, **read_entry(f"{a.where}['lr_scheduler']", {**section, "type": ""}).values}
         if "_name" not in own:
-            raise ValueError(f"{a.where}['lr_scheduler']: '_name' must be given, given {shown(list(section))}")
+            raise ValueError(f"{a.where}['lr_scheduler'] must have the key '_name', given {shown(list(section))}")
     else:
         own = {"_name": section, **flags}
     name = lookup(f"{a.where}['lr_scheduler']", own["_name"], NAMES)
@@ -109,22 +113,22 @@ def _of_config(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _of_group(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    """Return the schedule of the groups of a composite optimizer, which must all have the same schedule."""
+    """Make the schedule that all groups of a composite optimizer have, or raise an error if the groups differ."""
     groups = a.optimizer.get("groups") if isinstance(a.optimizer, Mapping) else None
     where = f"{a.where}['optimizer']['groups']"
     if not isinstance(groups, Mapping) or not groups:
-        raise ValueError(f"{where} must be given for 'pass_through', given {shown(groups)}")
+        raise ValueError(f"{where} must be a mapping of groups for 'pass_through', given {shown(groups)}")
     read = [_group(f"{where}[{shown(name)}]", group, a.optimization) for name, group in groups.items()]
     if any(one.values != read[0].values for one in read):
         raise ValueError(
-            f"{where} must have the same schedule; give section= to configure one of them, given {shown(list(groups))}"
+            f"{where} must all have the same schedule, or section= must choose one group, given {shown(list(groups))}"
         )
     made: EntrySchedule = build(TYPES["FairseqConfig"], read[0], context)
     return made
 
 
 def _group(where: str, group: Any, optimization: Any) -> Entry:
-    """Return an entry with the arguments of the schedule that a group of a composite optimizer gives."""
+    """Read the schedule and its arguments from one group of a composite optimizer."""
     values = read_entry(where, group, typed=False).values
     optimizer = values.get("optimizer")
     rate = optimizer.get("lr") if isinstance(optimizer, Mapping) else None

@@ -1,7 +1,8 @@
-"""The types for fvcore's parameter schedulers, which map the progress of a run to a factor.
+"""Config types for fvcore's parameter schedulers, which turn the progress of a run into a factor.
 
-The progress at event i is ``i / events``. fvcore adds 1e-6 to the progress before it compares the progress with a step.
-So in a run of a million events or more, a step comes some events earlier. After the last event the value stays.
+The progress at event i is ``i / events``, where ``events`` is the number of events in the run. Before fvcore compares
+the progress with the position of a step, it adds 1e-6. So in a run of a million events or more, a step comes some
+events early. After the last event of the run, the value stays constant.
 """
 
 import bisect
@@ -42,7 +43,7 @@ from lehr.handlers.schedules import (
 
 from .language_model_parts import annealed
 
-EPSILON = 1e-6  # fvcore adds this number to a progress before a comparison
+EPSILON = 1e-6  # fvcore adds this number to the progress before it compares the progress with a step
 MOST_VALUES = 10_000
 
 
@@ -51,11 +52,11 @@ class RunPart:
     """The part of a run in which a scheduler is used.
 
     Args:
-        begin: the time in events at which the progress of the scheduler is 0; it may have a fraction.
-        stop: the time in events at which the progress of the scheduler is 1; it may have a fraction.
+        begin: the time, in events, at which the progress of the scheduler is 0. It need not be a whole number.
+        stop: the time, in events, at which the progress of the scheduler is 1. It need not be a whole number.
         first: the first event of the part.
         last: the event after the last event of the part.
-        where: a function that returns the progress of the scheduler at an event, computed as in fvcore.
+        where: a function that computes the progress of the scheduler at an event, as fvcore does.
     """
 
     begin: float
@@ -65,7 +66,7 @@ class RunPart:
     where: Callable[[int], float]
 
     def first_event(self, is_reached: Callable[[float], bool]) -> int:
-        """Return the first event of the part for whose progress ``is_reached`` returns True."""
+        """Return the first event of the part at which ``is_reached`` returns True for the progress."""
         events = range(self.first, self.last)
         return self.first + bisect.bisect_left(events, True, key=lambda event: is_reached(self.where(event)))
 
@@ -75,8 +76,8 @@ class Node:
     """A scheduler of fvcore.
 
     Args:
-        at: a function that returns the factor at a progress.
-        schedule: a function that makes the schedule for a part of the run. Event 0 of the schedule is the first event
+        at: a function that returns the factor for a value of the progress.
+        schedule: a function that makes the schedule for a part of the run. Event 0 of this schedule is the first event
             of the part.
     """
 
@@ -85,7 +86,7 @@ class Node:
 
 
 def whole_run(events: int) -> RunPart:
-    """Return the whole run, which is the part of an outermost scheduler."""
+    """Return the whole run as a ``RunPart``, for a scheduler that stands alone."""
     return RunPart(0.0, float(events), 0, events + 1, lambda event: event / events)
 
 
@@ -125,7 +126,7 @@ def _polynomial(context: ConfigContext, a: SimpleNamespace) -> Node:
 
 
 def _stairs(values: Sequence[float], index: Callable[[float], int]) -> Node:
-    """Return a scheduler of constant values in sequence; ``index`` returns the index of the value at a progress."""
+    """Return a scheduler that steps through constant values. ``index`` maps the progress to the index of a value."""
 
     def schedule(part: RunPart) -> Schedule:
         first = index(part.where(part.first))
@@ -143,14 +144,16 @@ def _stairs(values: Sequence[float], index: Callable[[float], int]) -> Node:
 def _multi_step(context: ConfigContext, a: SimpleNamespace) -> Node:
     values, updates, steps = _some(a.values), a.num_updates, a.milestones
     if updates is None and not steps:
-        raise ValueError("['num_updates'] must be given, or milestones with the end of the run")
+        raise ValueError("['num_updates'] must be given if there are no milestones")
     if steps is None:
         width = math.ceil(updates / len(values))
         steps = [width * (at + 1) for at in range(len(values) - 1)]
     if updates is None:
         updates, steps = steps[-1], steps[:-1]
     if len(steps) != len(values) - 1:
-        raise ValueError(f"['values'] must have one value more than the milestones before the end, given {len(values)}")
+        raise ValueError(
+            f"['values'] must have one value more than the milestones before the end of the run, given {len(values)}"
+        )
     for before, one in pairwise([0, *steps, updates]):
         if one <= before:
             raise ValueError(f"['milestones'] must rise from above 0 to below num_updates, {updates}, given {steps}")
@@ -169,12 +172,12 @@ def _fixed_gamma(context: ConfigContext, a: SimpleNamespace) -> Node:
 
 def _some(values: list[float]) -> list[float]:
     if not 1 <= len(values) <= MOST_VALUES:
-        raise ValueError(f"['values'] must be from 1 to {MOST_VALUES} numbers, given {len(values)}")
+        raise ValueError(f"['values'] must have from 1 to {MOST_VALUES} numbers, given {len(values)}")
     return values
 
 
 def composite(nodes: Sequence[Node], lengths: Sequence[float], scalings: Sequence[str]) -> Node:
-    """Return schedulers in sequence, each for a part of the progress. Schedulers for parts of length 0 are left out."""
+    """Join schedulers in sequence, each for a part of the run. A rescaled scheduler of length 0 is left out."""
     kept = [at for at in range(len(nodes)) if lengths[at] > 0 or scalings[at] == "fixed"]
     nodes, lengths = [nodes[at] for at in kept], [lengths[at] for at in kept]
     scalings = [scalings[at] for at in kept]
@@ -205,7 +208,7 @@ def composite(nodes: Sequence[Node], lengths: Sequence[float], scalings: Sequenc
 
 
 def _rescaled(part: RunPart, start: float, length: float) -> RunPart:
-    """Return a part of a run with another progress, which is 0 at ``start`` and 1 at ``start + length``."""
+    """Return a part whose progress is 0 at the old progress ``start``, and 1 at ``start + length``."""
     events, outer = part.stop - part.begin, part.where
     begin = part.begin + start * events
     return replace(part, begin=begin, stop=begin + length * events, where=lambda i: (outer(i) - start) / length)
@@ -229,9 +232,11 @@ def _composite(context: ConfigContext, a: SimpleNamespace) -> Node:
     lengths = list(a.lengths)
     scalings = ["rescaled"] * len(entries) if a.interval_scaling is None else a.interval_scaling
     if not len(entries) == len(lengths) == len(scalings):
-        raise ValueError(f"['lengths'] must be one for each of the {len(entries)} schedulers, given {len(lengths)}")
+        raise ValueError(
+            f"['lengths'] must have one length for each of the {len(entries)} schedulers, given {len(lengths)}"
+        )
     if abs(sum(lengths) - 1) >= 1e-3 or min(lengths) < 0:
-        raise ValueError(f"['lengths'] must have the sum 1, given {arguments.shown(lengths)}")
+        raise ValueError(f"['lengths'] must be numbers whose sum is 1, given {arguments.shown(lengths)}")
     lengths[-1] = 1.0 - sum(lengths[:-1])
     return composite([node_of(context, one) for one in entries], lengths, scalings)
 
@@ -242,7 +247,7 @@ def _warmed_up(context: ConfigContext, a: SimpleNamespace) -> Node:
 
 
 def node_of(context: ConfigContext, entry: Entry) -> Node:
-    """Return the scheduler of an entry."""
+    """Make the scheduler that a config entry describes."""
     name = lookup(f"{entry.where}['type']", entry.type.removeprefix("detectron2."), INNER)
     made: Node = build(INNER[name], Entry(entry.where, "", entry.values), context)
     return made

@@ -1,17 +1,23 @@
-"""The types for Keras' schedules and its callbacks for the learning rate, in configs and in saved objects.
+"""Config types for Keras' schedules and learning rate callbacks, in configs and in saved objects.
 
-The value at event i is Keras' value if ``optimizer.iterations == i``. Values are float64; Keras computes in float32 by
-default. ``initial_learning_rate`` sets the values, and the optimizer's own learning rate has no effect.
-``ReduceLROnPlateau`` and ``LearningRateScheduler`` count epochs. The saved forms
-``{"module": ..., "class_name": ..., "config": ...}`` of Keras 3 and ``{"class_name": ..., "config": ...}`` of Keras 2
-are read, also inside a saved optimizer. ``WarmUp`` is the schedule that transformers' ``create_optimizer`` puts around
-another schedule of Keras.
+The value at event i is the value that Keras uses if ``optimizer.iterations == i``. Values are computed in float64,
+while Keras uses float32 by default. A schedule starts from its ``initial_learning_rate``, and ignores the optimizer's
+own learning rate. The callbacks ``ReduceLROnPlateau`` and ``LearningRateScheduler`` count epochs.
 
-Deviations: If arguments are whole numbers (``initial_learning_rate=1`` or ``values=[1, 0.1]``), values keep their
-fractions; Keras truncates them to whole numbers. ``CosineDecayRestarts`` restarts at the first step of a cycle, which
-Keras may miss by a rounding error of its logarithm; a ``t_mul`` below 1 is refused. Without ``mode``, a metric whose
-name ends in "loss" should fall and a metric with "acc" in its name should rise. Other metrics need ``mode``; Keras
-would read it from the metric itself. If the first metric is NaN, it counts as worse.
+Saved schedules are read in the form of Keras 3, ``{"module": ..., "class_name": ..., "config": ...}``, and in the form
+of Keras 2, ``{"class_name": ..., "config": ...}``. A saved optimizer may contain the schedule. ``WarmUp`` is the
+schedule that transformers' ``create_optimizer`` puts around another schedule of Keras.
+
+Differences from Keras:
+
+- If arguments are whole numbers, such as ``initial_learning_rate=1`` or ``values=[1, 0.1]``, the values keep their
+  fractions. Keras truncates the values to whole numbers.
+- ``CosineDecayRestarts`` restarts at the first step of each cycle. Keras may miss this step because of a rounding
+  error.
+- ``CosineDecayRestarts`` refuses a ``t_mul`` below 1.
+- If ``mode`` is left out, a metric whose name ends in "loss" should fall, and a metric with "acc" in its name should
+  rise. All other metrics need ``mode``. Keras reads the mode from the metric object.
+- If the first value of the metric is NaN, it counts as no improvement.
 """
 
 from collections.abc import Mapping
@@ -75,7 +81,7 @@ def _piecewise(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         raise ValueError(
             f"['values'] must have one value more than the {len(a.boundaries)} boundaries, given {shown(a.values)}"
         )
-    # At the step of a boundary, the value is still the value before the boundary.
+    # At the step that is a boundary, Keras still uses the value before the boundary.
     return counting_steps(context, PiecewiseConstant(a.values, [one + 1 for one in a.boundaries]), "Keras")
 
 
@@ -104,7 +110,7 @@ def _restarts(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     cycles = partial(Restarts, periods=a.first_decay_steps, period_mult=a.t_mul)
     if a.alpha == 0 or a.m_mul == 1:
         return counting_steps(context, cycles(top, low, restart_weights=a.m_mul), "Keras")
-    above = cycles(top - low, 0.0, restart_weights=a.m_mul)  # m_mul leaves the lowest value as it is
+    above = cycles(top - low, 0.0, restart_weights=a.m_mul)  # m_mul does not change the lowest value
     return counting_steps(context, Mapped(above, partial(_plus, low)), "Keras")
 
 
@@ -114,15 +120,17 @@ def _mode(a: SimpleNamespace, metric: str) -> str:
         return str(a.mode)
     if metric.endswith("loss") or "acc" in metric:
         return "min" if metric.endswith("loss") else "max"
-    raise ValueError(f"['mode'] must be 'min' or 'max' for {shown(metric)}, which is no loss or accuracy, given 'auto'")
+    raise ValueError(
+        f"['mode'] must be 'min' or 'max' for {shown(metric)}, which is neither a loss nor an accuracy, given 'auto'"
+    )
 
 
 def _plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     if a.epsilon is not None and a.min_delta is not None:
-        raise ValueError(f"['epsilon'] must be left out beside min_delta, given {a.epsilon}")
+        raise ValueError(f"['epsilon'] must not be combined with min_delta, given {a.epsilon}")
     metric = a.metric_name or a.monitor
     delta = next((abs(one) for one in (a.min_delta, a.epsilon) if one is not None), 1e-4)
-    # Keras reduces the value at the last metric of the patience, and counts the last metric of the cool-down twice.
+    # Keras reduces the value one metric earlier than `Plateau`, and ends the cool-down one metric earlier.
     rule = (_mode(a, metric), a.factor, max(a.patience, 1) - 1, delta, "abs", max(a.cooldown - 1, 0), a.min_lr, 0.0)
     return EntrySchedule(
         context,
@@ -133,7 +141,7 @@ def _plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _of_epochs(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    """Return a schedule whose steps are epochs."""
+    """Make the schedule of a callback, whose steps are epochs."""
     schedule = _schedule_in(context.stepping(1), a, "schedule")
     in_events = schedule if context.every == 1 else Stretch(schedule, context.every)
     return EntrySchedule(context, lambda value: in_events)
@@ -146,7 +154,7 @@ def _warm_up(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _schedule_in(context: ConfigContext, a: SimpleNamespace, key: str) -> Schedule:
-    """Return the schedule that an argument describes as a mapping."""
+    """Make the schedule that the argument ``key`` describes as a mapping."""
     known = {name: row for name, row in TYPES.items() if name not in CALLBACKS}
     entry = inner_entry(context, f"{a.where}[{key!r}]", getattr(a, key), "keras", known)
     return entry.starting_from(context.initial_value)
@@ -155,8 +163,8 @@ def _schedule_in(context: ConfigContext, a: SimpleNamespace, key: str) -> Schedu
 def _schedule(name: str, value: object) -> object:
     """Check that a value is a mapping, and not a function."""
     if not isinstance(value, Mapping):
-        rule = "must be a schedule of Keras as a mapping; for a function, use lehr's LambdaScheduler"
-        raise TypeError(f"{name} {rule}; given {shown(value)}")
+        rule = "must be a mapping that describes a schedule (for a function, use lehr's LambdaScheduler)"
+        raise TypeError(f"{name} {rule}, given {shown(value)}")
     return value
 
 
@@ -166,7 +174,7 @@ def _row(description: str, own: Arguments, build: Any) -> EntryType:
 
 # fmt: off
 FALLING: Arguments = {"initial_learning_rate": number, "decay_steps": positive}
-# Keras saves these keys beside the arguments.
+# Keras saves these keys together with the arguments.
 OF_SAVED = ("module", "registered_name", "build_config", "shared_object_id", "__passive_serialization__")
 PACKAGES = ("builtins", "keras", "tensorflow", "tf_keras", "transformers")
 CALLBACKS = ("LearningRateScheduler", "ReduceLROnPlateau")
@@ -200,7 +208,7 @@ TYPES: dict[str, EntryType] = {
 
 
 def saved_name(name: str, module: Any) -> str:
-    """Return the import path of a saved class, which is of Keras or of transformers.
+    """Return the type for a class that Keras saved, from the name and the module of the class.
 
     >>> saved_name("CosineDecay", "keras.optimizers"), saved_name("CosineDecay", None), saved_name("Mine", "a")
     ('keras.CosineDecay', 'keras.CosineDecay', 'a.Mine')

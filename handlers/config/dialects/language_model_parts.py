@@ -1,4 +1,4 @@
-"""Helpers that several dialects share: curves and schedules in parts, the steps of a run, and inner entries."""
+"""Functions and curves that several dialects share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from lehr.handlers.schedules.curves import curve_field, rounded_if_near
 
 @dataclass(frozen=True)
 class Part(Curve):
-    """The rest of a curve after a progress of ``begin``: ``f(p) = curve(begin + (1 - begin) * p)``."""
+    """The part of a curve from the progress ``begin`` to the end: ``f(p) = curve(begin + (1 - begin) * p)``."""
 
     curve: Curve = curve_field()  # noqa: RUF009
     begin: float = 0.0
@@ -42,14 +42,14 @@ class Raised(Curve):
 
 
 def annealed(start: Number, end: Number, begin: float, stop: float, first: int, curve: Curve) -> Schedule:
-    """Return the part from event ``first`` on of a schedule that goes from ``start`` to ``end`` on a curve.
+    """Return a schedule along a curve from ``start`` to ``end``, without the events before ``first``.
 
     Args:
         start: the value at the time ``begin``.
         end: the value from the time ``stop`` on.
-        begin: the time in events at which the curve begins; it may have a fraction.
-        stop: the time in events at which the curve ends; it may have a fraction.
-        first: the event that is event 0 of the result.
+        begin: the time, in events, at which the curve begins. It need not be a whole number.
+        stop: the time, in events, at which the curve ends. It need not be a whole number.
+        first: the event that becomes event 0 of the returned schedule.
         curve: the curve between ``begin`` and ``stop``.
     """
     if first >= stop:
@@ -62,7 +62,7 @@ def annealed(start: Number, end: Number, begin: float, stop: float, first: int, 
 
 
 def after(parts: list[tuple[Schedule, int]], last: Schedule) -> Schedule:
-    """Return schedules in sequence, each with its number of events, and then ``last`` without an end."""
+    """Join schedules in sequence, each for its number of events. After them, ``last`` runs without an end."""
     kept = [(schedule, events) for schedule, events in parts if events > 0]
     if not kept:
         return last
@@ -70,36 +70,38 @@ def after(parts: list[tuple[Schedule, int]], last: Schedule) -> Schedule:
 
 
 def whole_if_near(number: float) -> float:
-    """Return a number; if it differs from a whole number only by a rounding error, return the whole number."""
+    """Round a number that differs from a whole number only by a rounding error. Return other numbers unchanged."""
     return float(rounded_if_near(number))
 
 
 def steps_of_run(context: ConfigContext, key: str, given: Any) -> Any:
-    """Return the steps of the run from an argument, or else from the context; None if both are unknown.
+    """Return the steps of the run, from an argument or else from the context. If both are unknown, return None.
 
     Raises:
-        ValueError: the argument and the context differ.
+        ValueError: the argument and the context give different numbers.
     """
     steps = context.run.steps
     if given is not None and steps is not None and given != steps:
-        raise ValueError(f"[{key!r}] must be the steps of the run, {steps}, given {given}")
+        raise ValueError(f"[{key!r}] must be {steps}, the steps of the run, given {given}")
     return steps if given is None else given
 
 
 def needed_steps(context: ConfigContext, key: str, given: Any, why: str) -> Any:
-    """Return the steps of the run from an argument, or else from the context.
+    """Return the steps of the run, from an argument or else from the context.
+
+    If the steps are unknown, ``why`` says in the error what depends on them.
 
     Raises:
-        ValueError: neither the argument nor the context gives the steps, for the reason ``why``; or they differ.
+        ValueError: the steps are unknown, or the argument and the context give different numbers.
     """
     steps = steps_of_run(context, key, given)
     if steps is None:
-        raise ValueError(f"[{key!r}] must be given, or total_steps to configure_scheduler, since {why}")
+        raise ValueError(f"[{key!r}] or total_steps of configure_scheduler must be given, since {why}")
     return steps
 
 
 def level_above(lowest: float, start: float, timescale: float) -> Schedule:
-    """Return a schedule that falls with the square root of time, from ``start`` at event 0 towards ``lowest``."""
+    """Return a schedule that falls with the inverse square root of time, from ``start`` towards ``lowest``."""
     decay = PowerDecay(1.0, timescale)
     return decay if (lowest, start) == (0, 1) else Mapped(decay, partial(_blended, lowest, start))
 
@@ -111,13 +113,13 @@ def _blended(lowest: float, start: float, fraction: float) -> float:
 def counting_steps(
     context: ConfigContext, schedule: Schedule, library: str, duration: float | None = None
 ) -> EntrySchedule:
-    """Return an entry of a library that counts steps; its values do not depend on earlier values.
+    """Make the ``EntrySchedule`` of a schedule from a library that counts steps.
 
     Args:
-        context: the parameter.
-        schedule: the schedule.
-        library: the name of the library, for the error.
-        duration: the length in events. If it is None or has a fraction, the entry has no length.
+        context: the parameter that the entry schedules.
+        schedule: the schedule, in steps.
+        library: the name of the library, for the text of the error.
+        duration: the length in events. If it is None or not a whole number, the entry has no length.
 
     Raises:
         ValueError: the context has an ``epoch_length``.
@@ -131,13 +133,13 @@ def counting_steps(
 def inner_entry(
     context: ConfigContext, where: str, given: Any, prefix: str, types: Mapping[str, EntryType]
 ) -> EntrySchedule:
-    """Return the schedule of an entry that is an argument of another entry of the same library.
+    """Make the schedule of a config entry inside another entry of the same library.
 
     Args:
-        context: the parameter.
-        where: the path to the inner entry.
-        given: the inner entry; its type may have no prefix.
-        prefix: the prefix of the library.
+        context: the parameter that the outer entry schedules.
+        where: the path to the inner entry in the config.
+        given: the inner entry. Its type may leave out the prefix of the library.
+        prefix: the prefix of the library, such as ``"keras"``.
         types: the types that the inner entry may name.
     """
     entry = read_entry(where, given)
@@ -147,7 +149,7 @@ def inner_entry(
 
 
 def rising(name: str, value: object, *, at_least: int = 0) -> list[int]:
-    """Check that a value is a list of at least ``at_least`` whole numbers, each at least the number before it."""
+    """Check that a value is a rising list of at least ``at_least`` whole numbers. Equal neighbours are legal."""
     numbers = milestones(name, value)
     if numbers != sorted(numbers) or len(numbers) < at_least:
         rule = "rise" if numbers else f"have at least {at_least} in it"

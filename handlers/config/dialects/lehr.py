@@ -1,4 +1,4 @@
-"""The types for lehr's own schedulers: a table of their modules, and how an entry makes each scheduler."""
+"""Config types for lehr's own schedulers, and the function that makes a scheduler from a config entry."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -37,7 +37,7 @@ from lehr.handlers.schedules.durations_to_events import in_events
 from lehr.handlers.targets.group_selection import Groups
 from lehr.handlers.targets.param_groups import ParamGroups
 
-# Every DecayScheduler takes these arguments by name; the values are their defaults.
+# Every DecayScheduler takes these keyword arguments. The values here are the defaults.
 # fmt: off
 OPTIONS: dict[str, Any] = {
     "relative": False, "begin": 0, "end": None, "interval": 1, "epoch_length": None, "run": None,
@@ -48,15 +48,15 @@ OPTIONS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class SchedulerType:
-    """One scheduler of lehr, as a row of the table.
+    """One scheduler of lehr in the table ``SCHEDULERS``.
 
     Args:
-        module: the module of its class. The table is fixed: a name in a config never becomes the path of an import.
-        durations: the schedule whose durations are also arguments of the scheduler. They are in epochs if the config
-            has an ``epoch_length``.
-        counts_metrics: whether ``epoch_length`` has no effect, because the scheduler counts metrics or its durations
-            belong to other schedulers.
-        python_only: whether the scheduler needs an argument that is not data, such as a function.
+        module: the module of the scheduler's class. A config cannot make lehr import any other module.
+        durations: the class of the scheduler's schedule, whose fields show which arguments are durations. If the config
+            has an ``epoch_length``, the durations are in epochs.
+        counts_metrics: whether ``epoch_length`` has no effect, because the scheduler counts metrics, or because only
+            the schedulers inside it have durations.
+        python_only: whether the scheduler needs an argument that a file cannot hold, such as a function.
     """
 
     module: str
@@ -108,12 +108,12 @@ Nested = Callable[[ConfigContext, str, Any], BaseParamScheduler]
 
 
 def class_of(name: str) -> Any:
-    """Return the class of a scheduler."""
+    """Import and return the class of a scheduler."""
     return getattr(import_module(f"lehr.handlers.{SCHEDULERS[name].module}"), name)
 
 
 def arguments_of(name: str) -> dict[str, Any]:
-    """Return the names of a scheduler's arguments with their default values; ``REQUIRED`` means no default."""
+    """Return the default value of each argument of a scheduler. ``REQUIRED`` stands for no default value."""
     cls = class_of(name)
     _, *parameters = inspect.signature(cls.__init__).parameters.values()
     found = {one.name: one.default for one in parameters if one.kind is not one.VAR_KEYWORD}
@@ -127,12 +127,13 @@ def arguments_of(name: str) -> dict[str, Any]:
 
 
 def lehr_scheduler(context: ConfigContext, entry: Entry, nested: Nested) -> BaseParamScheduler:
-    """Make the scheduler of an entry without a prefix.
+    """Make one of lehr's own schedulers from a config entry.
 
     Args:
         context: the parameter that the entry schedules.
-        entry: the entry.
-        nested: a function that makes a scheduler from a context, the path to a config inside the entry, and the config.
+        entry: the config entry, whose type has no prefix.
+        nested: a function that makes the scheduler of a config inside the entry. Its arguments are the context, the
+            path to the inner config, and the inner config.
     """
     where, name = entry.where, entry.type
     arguments, values = arguments_of(name), dict(entry.values)
@@ -140,7 +141,7 @@ def lehr_scheduler(context: ConfigContext, entry: Entry, nested: Nested) -> Base
         context = context.of(text(f"{where}['param_name']", values.pop("param_name")))
     if name == "ReduceLROnPlateauScheduler" and context.param_name != "lr":
         raise ValueError(
-            f"{where}['type'] is for 'lr' alone, given {context.param_name!r}: use ReduceOnPlateauScheduler"
+            f"{where}['type'] can schedule only 'lr', given {context.param_name!r}: use ReduceOnPlateauScheduler"
         )
     takes_optimizer = "optimizer" in arguments
     arguments.pop("optimizer", None)
@@ -164,7 +165,7 @@ def lehr_scheduler(context: ConfigContext, entry: Entry, nested: Nested) -> Base
 
 
 def _refuse_same_target(where: str, schedulers: list[Any]) -> None:
-    """Raise an error if two schedulers write the same parameter of the same group: only the last value would stay."""
+    """Raise an error if two schedulers write the same parameter of the same param group."""
     writers: dict[tuple[Any, ...], int] = {}
     for at, writer in enumerate(schedulers):
         if not isinstance(writer, ParamScheduler):
@@ -180,7 +181,7 @@ def _refuse_same_target(where: str, schedulers: list[Any]) -> None:
 
 
 def _argument(context: ConfigContext, where: str, key: str, value: Any, nested: Nested) -> Any:
-    """Return the value of an argument; mappings in it become schedulers and schedules."""
+    """Replace the mappings in an argument by the schedulers and schedules that they describe."""
     inner = f"{where}[{key!r}]"
     if key == "schedulers":
         return [nested(context, f"{inner}[{at}]", one) for at, one in enumerate(nonempty_list(inner, value))]
@@ -197,7 +198,7 @@ def _argument(context: ConfigContext, where: str, key: str, value: Any, nested: 
 
 
 def _made(where: str, value: Any) -> Any:
-    """Return a value; mappings in it become schedules and curves."""
+    """Replace the mappings in a value by the schedules and curves that they describe."""
     if isinstance(value, list | tuple) and any(isinstance(one, Mapping) for one in value):
         return [_made(f"{where}[{at}]", one) for at, one in enumerate(value)]
     if not isinstance(value, Mapping):
@@ -212,22 +213,24 @@ def _made(where: str, value: Any) -> Any:
 
 
 def _in_events(name: str, values: dict[str, Any], epoch_length: int, run: RunLength) -> dict[str, Any]:
-    """Return the arguments of a scheduler with its durations converted from epochs to events."""
+    """Convert the durations among the arguments of a scheduler from epochs to events."""
     row = SCHEDULERS[name]
     if issubclass(class_of(name), DecayScheduler):
         if values.get("epoch_length") is not None:
             raise ValueError(
-                f"epoch_length must be given once, given {epoch_length} and {shown(values['epoch_length'])}"
+                f"epoch_length must be one number, given {epoch_length} and {shown(values['epoch_length'])}"
             )
         return {**values, "epoch_length": epoch_length}
     if row.counts_metrics:
         return values
     if row.durations is None:
-        raise ValueError(f"epoch_length must be left out for {name}, whose arguments are not durations")
+        raise ValueError(f"epoch_length must be left out for {name}, because its arguments are not durations")
     if name == "OneCycleScheduler" and values.get("total_steps") is None:
         if values.get("steps_per_epoch") not in (None, epoch_length):
             raise ValueError(f"steps_per_epoch must be epoch_length, {epoch_length}, given {values['steps_per_epoch']}")
         return {**values, "steps_per_epoch": epoch_length}
     if name == "CyclicScheduler" and "step_size_up" not in values:
-        raise ValueError("step_size_up must be given if epoch_length is given: its default, 2000, is in events")
+        raise ValueError(
+            "step_size_up must be given together with epoch_length, because its default, 2000, is in events"
+        )
     return in_events(row.durations, values, epoch_length, run)

@@ -1,12 +1,12 @@
-"""The type for the flags of Megatron-LM, from which the training script makes an ``OptimizerParamScheduler``.
+"""Config type for the command-line flags of Megatron-LM that configure its ``OptimizerParamScheduler``.
 
-The value at event i is Megatron's value at iteration i, counted from 0. ``weight_decay_incr_style`` also schedules the
-weight decay. The keys ``max_lr``, ``min_lr`` and ``wd_mult`` of a param group have the same meaning as in Megatron. If
-only some groups have a weight decay of 0, these groups keep 0.
+The value at event i is Megatron's value at iteration i, counted from 0. ``weight_decay_incr_style`` makes a second
+schedule, for the weight decay. The keys ``max_lr``, ``min_lr`` and ``wd_mult`` of a param group have the same meaning
+as in Megatron. If only some groups have a weight decay of 0, these groups keep a weight decay of 0.
 
 Three flags about loading a checkpoint have no effect: ``override_opt_param_scheduler``,
-``use_checkpoint_opt_param_scheduler`` and ``no_load_lr_state``. Deviation: a run without ``train_iters`` is legal if no
-value depends on it.
+``use_checkpoint_opt_param_scheduler`` and ``no_load_lr_state``. In contrast to Megatron, ``train_iters`` may be missing
+if no value depends on it.
 """
 
 import math
@@ -42,17 +42,17 @@ LAST_CURVES: dict[str, Curve] = {**CURVES, "exponential": Exponential(0.5), "min
 
 
 def _lengths(context: ConfigContext, a: SimpleNamespace) -> None:
-    """Set the lengths of the warm-up, the decay and its last phase, in iterations; a length may have a fraction."""
+    """Store the lengths of the warm-up, the decay and its last phase in ``a``, in iterations that may be fractions."""
     in_samples = a.train_iters is None and a.train_samples is not None
     unit, other = ("samples", "iters") if in_samples else ("iters", "samples")
     for key in (f"lr_decay_{other}", f"lr_warmup_{other}", f"lr_wsd_decay_{other}"):
         if getattr(a, key):
             raise ValueError(
-                f"[{key!r}] must be left out in a run that counts {unit}: give {key.replace(other, unit)!r}, "
+                f"[{key!r}] must be left out in a run that counts {unit}: use {key.replace(other, unit)!r}, "
                 f"given {getattr(a, key)}"
             )
     if a.train_iters is not None and a.train_samples is not None:
-        raise ValueError(f"['train_samples'] must be left out beside train_iters, given {a.train_samples}")
+        raise ValueError(f"['train_samples'] must not be combined with train_iters, given {a.train_samples}")
     size = _batch_size(a, "the run counts samples") if in_samples else 1
     own = None if a.train_samples is None else a.train_samples // size
     a.iterations = steps_of_run(context, "train_samples" if in_samples else "train_iters", own or a.train_iters)
@@ -61,11 +61,11 @@ def _lengths(context: ConfigContext, a: SimpleNamespace) -> None:
     a.decay = a.whole if given is None else given / size
     if a.decay is None and (a.lr_decay_style != "constant" or a.lr_warmup_fraction is not None):
         raise ValueError(
-            "['train_iters'] must be given, or total_steps to configure_scheduler, since the values depend on it"
+            "['train_iters'] or total_steps of configure_scheduler must be given, since the values depend on it"
         )
     warmup = getattr(a, f"lr_warmup_{unit}")
     if a.lr_warmup_fraction is not None and warmup:
-        raise ValueError(f"['lr_warmup_{unit}'] must be left out beside lr_warmup_fraction, given {warmup}")
+        raise ValueError(f"['lr_warmup_{unit}'] must not be combined with lr_warmup_fraction, given {warmup}")
     a.warmup = warmup / size if a.lr_warmup_fraction is None else whole_if_near(a.lr_warmup_fraction * a.decay)
     if a.decay is not None and a.warmup >= a.decay:
         raise ValueError(f"the warm-up must be shorter than the decay, {a.decay:g} iterations, given {a.warmup:g}")
@@ -80,7 +80,7 @@ def _batch_size(a: SimpleNamespace, why: str) -> int:
 
 
 def _of_groups(context: ConfigContext, key: str, value: Any) -> Any:
-    """Return a value for all param groups, or a list of values if some groups have their own under ``key``."""
+    """Return one value for all param groups, or a list if some groups have their own value under ``key``."""
     values = [group.get(key, value) for group in context.optimizer.param_groups]
     if isinstance(value, list | tuple):
         groups = zip(context.optimizer.param_groups, value, strict=True)
@@ -89,7 +89,7 @@ def _of_groups(context: ConfigContext, key: str, value: Any) -> Any:
 
 
 def _rates(a: SimpleNamespace, top: Number, low: Any) -> Schedule:
-    """Return the schedule of the learning rate: a warm-up including its last event, and then the decay."""
+    """Return the schedule of the learning rate, which is a warm-up and then a decay."""
     first = math.floor(a.warmup) + 1 if a.warmup else 0
     parts: list[tuple[Schedule, int]] = []
     if first:
@@ -100,7 +100,7 @@ def _rates(a: SimpleNamespace, top: Number, low: Any) -> Schedule:
         return after(parts, annealed(top, low, a.warmup, a.decay, first, CURVES[a.lr_decay_style]))
     if a.lr_decay_style == "WSD":
         if not a.last:
-            raise ValueError("['lr_wsd_decay_iters'] must be given for the style 'WSD', given nothing")
+            raise ValueError("['lr_wsd_decay_iters'] must be at least 1 for the style 'WSD', given nothing")
         begin = whole_if_near(a.decay - a.last)
         falling = max(math.floor(begin) + 1, first)
         parts.append((Constant(top), falling - first))
@@ -112,7 +112,7 @@ def _rates(a: SimpleNamespace, top: Number, low: Any) -> Schedule:
 
 
 def _inverse_square_root(a: SimpleNamespace, top: Number, first: int) -> Schedule:
-    """Return the decay from event ``first`` on. Without a warm-up, Megatron counts samples from the first sample on."""
+    """Return the decay from event ``first`` on. Without a warm-up, the decay depends on the batch size."""
     if first > 1 or a.warmup >= 1:
         return PowerDecay((np.asarray(top) * math.sqrt(a.warmup / first)).tolist(), first)
     size = _batch_size(a, "an inverse square root without a warm-up depends on it")
@@ -121,10 +121,10 @@ def _inverse_square_root(a: SimpleNamespace, top: Number, first: int) -> Schedul
 
 
 def _weight_decay(context: ConfigContext, a: SimpleNamespace) -> tuple[EntrySchedule, ...]:
-    """Return the schedule of the weight decay, in a tuple that is empty if the config gives none."""
+    """Return a tuple with the schedule of the weight decay. If the config has no such schedule, it is empty."""
     start, end, style = a.start_weight_decay, a.end_weight_decay, a.weight_decay_incr_style
     if (start is None) != (end is None) or (start is None and style != "constant"):
-        raise ValueError(f"['start_weight_decay'] and end_weight_decay must be given, given {start} and {end}")
+        raise ValueError(f"['start_weight_decay'] and end_weight_decay must be numbers, given {start} and {end}")
     if start is None:
         return ()
     if end < start or (style == "constant" and end != start):
@@ -153,7 +153,7 @@ def _build(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         raise ValueError("epoch_length must be left out, since Megatron counts iterations")
     if a.lr is None and a.min_lr is None and a.lr_decay_style != "constant":
         raise ValueError(
-            "['min_lr'] must be given if lr is not given, since both may be in another section, given nothing"
+            "['min_lr'] must be a number if lr is missing, since both may be in another section, given nothing"
         )
     _lengths(context, a)
     top = _of_groups(context, "max_lr", context.initial_value if a.lr is None else a.lr)
@@ -198,7 +198,7 @@ FOREIGN = {
     **dict.fromkeys(("max_steps", "total_steps", "num_training_steps"), "give 'train_iters'"),
     **dict.fromkeys(("epochs", "max_epochs", "num_epochs"), "give 'train_iters', since Megatron counts iterations"),
     "decoupled_lr": "give the param groups 'max_lr' and 'min_lr'",
-    "rampup_batch_size": "the values depend on the batches of the run, which grow",
+    "rampup_batch_size": "the values depend on the batch size, which grows during the run",
 }
 AROUND = {
     "train_iters": ("train.train_iters",),

@@ -1,4 +1,4 @@
-"""The types for the schedulers that mmagic adds to mmengine's."""
+"""Config types for the schedulers that mmagic adds to those of mmengine."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -21,7 +21,7 @@ def _linear_interval(context: ConfigContext, window: StepWindow, a: SimpleNamesp
     if not times:
         raise ValueError(f"['interval'] must be at most the {window.steps} steps of the window, given {a.interval}")
     line = Anneal(a.start_factor, a.end_factor, times * a.interval)
-    # The first step multiplies the value before it. The other steps write the value of the line one step earlier.
+    # The first step multiplies the value before it. Each later step writes the value that the line had a step earlier.
     moved = Shift(Window(line, interval=a.interval), by=-1)
 
     def starting_from(value: Number) -> Schedule:

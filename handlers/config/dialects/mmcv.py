@@ -1,7 +1,8 @@
-"""The types for mmcv 1.x's hooks of learning rate and momentum: ``lr_config`` and ``momentum_config`` of a file.
+"""Config types for ``lr_config`` and ``momentum_config`` in the files of mmcv 1.x.
 
-The values are those of mmcv 1.7. Deviations: after the last iteration of the run, values stay, while mmcv raises an
-error; the target ratios of cycles may be a list, because files have no tuples.
+The values are equal to those of mmcv 1.7, with two differences. After the last iteration of the run, the value stays
+constant, while mmcv raises an error. The ``target_ratio`` of cycles may be a list, because JSON and YAML files have no
+tuples.
 """
 
 import difflib
@@ -19,7 +20,7 @@ from lehr.handlers.schedules.arguments import shown
 
 from .mmcv_policies import LR, MOMENTUM, OF_POLICIES, Policy
 
-# The default of `by_epoch` depends on mmcv's runner, so this table does not have it.
+# If `by_epoch` is None, its value depends on mmcv's runner.
 # fmt: off
 WARMUP: Arguments = {
     "by_epoch": (flag, None), "warmup": (one_of("constant", "linear", "exp"), None),
@@ -35,17 +36,17 @@ WARMUP_OF: Mapping[str, Arguments] = {
 def _of_policy(
     context: ConfigContext, where: str, values: Mapping[str, Any], in_iterations: bool | None
 ) -> EntrySchedule:
-    """Return the schedule of an ``lr_config`` or a ``momentum_config``, whose arguments depend on its policy.
+    """Make the schedule of an ``lr_config`` or a ``momentum_config``.
 
     Args:
-        context: the parameter. ``"momentum"`` has its own policies.
-        where: the path to the config.
+        context: the parameter. The momentum has its own policies.
+        where: the path to the ``lr_config`` or ``momentum_config``.
         values: the policy and its arguments.
-        in_iterations: whether the runner counts iterations; None if this is unknown.
+        in_iterations: whether mmcv's runner counts iterations. If None, the runner is unknown.
     """
     kind, known = ("momentum", MOMENTUM) if context.param_name == "momentum" else ("lr", LR)
     name = text(f"{where}['policy']", values.get("policy"))
-    # As in mmcv, a name in lower case also means the policy with capitals.
+    # As in mmcv, the name of a policy may be in lower case.
     name = lookup(f"{where}['policy']", name.title() if name == name.lower() else name, known)
     given = {key: value for key, value in values.items() if value is not None and key != "policy"}
 
@@ -59,7 +60,6 @@ def _of_policy(
 
 
 def _counts_epochs(context: ConfigContext, policy: Policy, a: SimpleNamespace, in_iterations: bool | None) -> bool:
-    """Return whether a policy counts epochs."""
     if policy.by_iteration:
         if a.by_epoch:
             raise ValueError("['by_epoch'] must be false for this policy, given True")
@@ -67,8 +67,8 @@ def _counts_epochs(context: ConfigContext, policy: Policy, a: SimpleNamespace, i
     run = context.run
     if in_iterations is None and a.by_epoch is None and run.max_epochs is None and run.total_steps is not None:
         raise ValueError(
-            "['by_epoch'] must be given if the run is given in iterations: its default is False with mmcv's "
-            "IterBasedRunner, and True with other runners"
+            "['by_epoch'] must be given if the run has iterations and no epochs, since its default is False with "
+            "mmcv's IterBasedRunner, and True with other runners"
         )
     by_epoch = a.by_epoch
     if by_epoch is None:
@@ -81,11 +81,11 @@ def _counts_epochs(context: ConfigContext, policy: Policy, a: SimpleNamespace, i
 
 
 def _with_warmup(context: ConfigContext, policy: Policy, a: SimpleNamespace, by_epoch: bool) -> EntrySchedule:
-    """Return the schedule of a policy with its warm-up, in events."""
+    """Convert the schedule of a policy to events, and multiply it by the warm-up."""
     length = context.run.epochs if by_epoch else context.run.steps
     if length is None and policy.needs_length:
         name, unit = ("max_epochs", "epochs") if by_epoch else ("total_steps", "iterations")
-        raise ValueError(f"the {unit} of the run must be given to configure_scheduler as {name}, given none")
+        raise ValueError(f"the {unit} of the run must be known: give {name} to configure_scheduler")
     schedule = policy.schedule(context.initial_value, length or 0, a)
     factors = _warmup(context, a, by_epoch)
     in_events = context.in_events(schedule) if by_epoch else schedule
@@ -94,14 +94,16 @@ def _with_warmup(context: ConfigContext, policy: Policy, a: SimpleNamespace, by_
 
 
 def _warmup(context: ConfigContext, a: SimpleNamespace, by_epoch: bool) -> Schedule | None:
-    """Return the factors of a warm-up, which counts iterations; None if there is no warm-up."""
+    """Return the factors of the warm-up at each iteration. If there is no warm-up, return None."""
     if a.warmup is None:
         return None
     if a.warmup_iters is None:
-        raise ValueError("['warmup_iters'] must be given for a warm-up, given None")
+        raise ValueError("['warmup_iters'] must be a number if there is a warm-up, given None")
     in_epochs = getattr(a, "warmup_by_epoch", False)
     if context.epoch_length is None and (by_epoch or in_epochs):
-        raise ValueError("['warmup'] counts iterations beside epochs: give epoch_length to configure_scheduler")
+        raise ValueError(
+            "['warmup'] needs epoch_length to convert epochs to iterations: give it to configure_scheduler"
+        )
     steps, ratio = a.warmup_iters * (context.every if in_epochs else 1), a.warmup_ratio
     inverse = context.param_name == "momentum"  # mmcv divides a momentum by the factor that multiplies a learning rate
     factors: Schedule = Constant(1 / ratio if inverse else ratio)
@@ -115,7 +117,7 @@ def _warmup(context: ConfigContext, a: SimpleNamespace, by_epoch: bool) -> Sched
 
 
 def _of_file(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    """Return the schedules of a training file: for the learning rate, and for the momentum if the file has one."""
+    """Make the schedule of the learning rate in a training file. If the file has a momentum, make its schedule, too."""
     in_iterations = _counts_iterations(a)
     made: list[EntrySchedule] = []
     for key, param_name in (("lr_config", "lr"), ("momentum_config", "momentum")):
@@ -132,7 +134,7 @@ def _of_file(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _counts_iterations(a: SimpleNamespace) -> bool | None:
-    """Return whether the runner of a file counts iterations; None if the file does not show it."""
+    """Return whether the runner of a file counts iterations. If the file does not say so, return None."""
     runner = a.runner if isinstance(a.runner, Mapping) else {}
     if "max_iters" in runner or "max_epochs" in runner:
         return "max_epochs" not in runner
@@ -142,7 +144,7 @@ def _counts_iterations(a: SimpleNamespace) -> bool | None:
 
 
 def _is_policy(value: object) -> bool:
-    """Return whether a value is the name of a policy, or close to one. Other libraries use the key for other values."""
+    """Return whether a value resembles the name of a policy. Other libraries use ``policy`` for other values."""
     names = [name.lower() for name in (*LR, *MOMENTUM)]
     return isinstance(value, str) and bool(difflib.get_close_matches(value.lower(), names, n=1, cutoff=0.7))
 

@@ -1,4 +1,4 @@
-"""The policies of mmcv's learning rate and momentum hooks: their arguments and schedules, without a warm-up."""
+"""Arguments and schedules of the policies for mmcv's learning rate and momentum hooks, without a warm-up."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,12 +45,12 @@ MOST_CYCLES = 10_000
 
 @dataclass(frozen=True)
 class Policy:
-    """One policy, which is a formula for the value.
+    """A policy of mmcv, which is a formula for the value.
 
     Args:
         arguments: the checks and the defaults of the policy's arguments.
-        schedule: makes the schedule, in epochs or iterations, from the initial value, the length of the run and the
-            arguments.
+        schedule: a function that makes the schedule from the initial value, the length of the run and the arguments.
+            The schedule counts epochs or iterations.
         by_iteration: whether the policy always counts iterations.
         needs_length: whether the policy depends on the length of the run.
     """
@@ -77,11 +77,11 @@ def step_or_steps(name: str, value: object) -> int | list[int]:
 
 
 def two_ratios(name: str, value: object) -> tuple[float, float]:
-    """Check that a value is a ratio or a list of two, and return two; the second defaults to 1e-5 of the first."""
+    """Check one ratio or a list of two ratios, and return two. The second defaults to the first divided by 1e5."""
     given = value if isinstance(value, list | tuple) else [value]
     ratios = list_of_numbers(name, given)
     if not 1 <= len(ratios) <= 2:
-        raise ValueError(f"{name} must be a number or a list of two, given {shown(value)}")
+        raise ValueError(f"{name} must be a number or a list of two numbers, given {shown(value)}")
     return ratios[0], ratios[1] if len(ratios) == 2 else ratios[0] / 1e5
 
 
@@ -90,10 +90,10 @@ def _times(value: Number, ratio: float) -> Any:
 
 
 def _target(base: Number, a: SimpleNamespace, name: str) -> Any:
-    """Return the end value, which is an argument, or follows from a ratio of the initial value."""
+    """Return the end value, which is an argument or the initial value times a ratio."""
     floor, ratio = getattr(a, name), getattr(a, f"{name}_ratio")
     if (floor is None) == (ratio is None):
-        raise ValueError(f"either {name} or {name}_ratio must be given, given {floor} and {ratio}")
+        raise ValueError(f"exactly one of {name} and {name}_ratio must be a number, given {floor} and {ratio}")
     return _times(base, ratio) if floor is None else floor
 
 
@@ -120,7 +120,8 @@ def _flat(base: Number, length: int, a: SimpleNamespace) -> Schedule:
 def _restarts(base: Number, length: int, a: SimpleNamespace) -> Schedule:
     if len(a.periods) != len(a.restart_weights) or not a.periods:
         raise ValueError(
-            f"['restart_weights'] must have one for each of {len(a.periods)} periods, given {shown(a.restart_weights)}"
+            f"['restart_weights'] must have one weight for each of the {len(a.periods)} periods, "
+            f"given {shown(a.restart_weights)}"
         )
     end = _target(base, a, "min_lr")
     above = np.asarray(base) - end
@@ -134,19 +135,19 @@ def _restarts(base: Number, length: int, a: SimpleNamespace) -> Schedule:
 def _cyclic(base: Number, length: int, a: SimpleNamespace) -> Schedule:
     cycle = length // a.cyclic_times
     if not cycle or length // cycle > MOST_CYCLES:
-        rule = f"at most the {length} iterations of the run, and {MOST_CYCLES}"
+        rule = f"at most the {length} iterations of the run, and at most {MOST_CYCLES}"
         raise ValueError(f"['cyclic_times'] must be {rule}, given {a.cyclic_times}")
     up, curve = int(a.step_ratio_up * cycle), Cosine() if a.anneal_strategy == "cos" else Linear()
     top, bottom = a.target_ratio
     parts: list[Schedule] = []
     for cycle_index in range(-(-length // cycle)):
-        # From cycle to cycle, the distance from the initial value becomes shorter.
+        # From cycle to cycle, the peak comes closer to the initial value.
         scale = a.gamma**cycle_index
         peak = 1 - scale + top * scale
         if up:
             parts += [Anneal(base, _times(base, peak), up, curve)]
             parts += [Anneal(_times(base, peak), _times(base, bottom), cycle - up, curve)]
-        else:  # mmcv then applies gamma to the end of the fall instead of the peak
+        else:  # without a rise, mmcv applies gamma to the end of the fall instead of the peak
             end = 1 - scale + bottom * scale
             parts += [Anneal(_times(base, top), _times(base, end), cycle, curve)]
     durations = [up, cycle - up] if up else [cycle]
@@ -156,7 +157,11 @@ def _cyclic(base: Number, length: int, a: SimpleNamespace) -> Schedule:
 def _one_cycle(base: Number, length: int, a: SimpleNamespace) -> Schedule:
     steps = length if a.total_steps is None else a.total_steps
     if steps < max(length, 1):
-        rule = "must be given, or the iterations of the run" if not steps else f"must be at least the run's {length}"
+        rule = (
+            "must be a number if the run has no known length"
+            if not steps
+            else f"must be at least the run's {length} steps"
+        )
         raise ValueError(f"['total_steps'] {rule}, given {a.total_steps}")
     return OneCycle(a.max_lr, steps, a.pct_start, a.anneal_strategy, a.div_factor, a.final_div_factor, a.three_phase)
 
@@ -219,7 +224,7 @@ MOMENTUM = {
         _step("min_momentum")),
 }
 # fmt: on
-# The table of types accepts the arguments of all policies. Then the policy that a config names checks its arguments.
+# A config may have the arguments of any policy. The policy that the config names checks the arguments.
 OF_POLICIES: Arguments = {
     key: (unchecked, None) for policies in (LR, MOMENTUM) for one in policies.values() for key in one.arguments
 }

@@ -1,4 +1,4 @@
-"""The types for mmengine's parameter schedulers, and the window of steps in which each changes the value."""
+"""Config types for mmengine's parameter schedulers, each of which changes the value within a window of steps."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -58,7 +58,6 @@ WINDOW: Arguments = {
 
 
 def _step_window(context: ConfigContext, a: SimpleNamespace) -> StepWindow:
-    """Return the window of an entry from the arguments of ``WINDOW``."""
     length = context.epoch_length
     of_run = context.run.epochs if a.by_epoch else context.run.steps
     a.has_end = a.end is not None or of_run is not None
@@ -66,7 +65,7 @@ def _step_window(context: ConfigContext, a: SimpleNamespace) -> StepWindow:
         a.end = of_run or ENDLESS
     if a.convert_to_iter_based:
         if not a.by_epoch:
-            raise ValueError("['convert_to_iter_based'] must be left out where by_epoch is false")
+            raise ValueError("['convert_to_iter_based'] must be left out if by_epoch is false")
         if length is None:
             raise ValueError("['convert_to_iter_based'] needs epoch_length: give it to configure_scheduler")
         end = ENDLESS if a.end == ENDLESS else int(a.end * length)
@@ -85,7 +84,7 @@ def _step_window(context: ConfigContext, a: SimpleNamespace) -> StepWindow:
 def assigning(
     context: ConfigContext, window: StepWindow, starting_from: Callable[[Number], Schedule], rule: Callable[[], Rule]
 ) -> EntrySchedule:
-    """Return an entry that has its own values within the window, and keeps the given value before the window."""
+    """Make an ``EntrySchedule`` that has its own values within the window. Before it, the value does not change."""
     return EntrySchedule(context, lambda value: window.in_events(starting_from(value), before=value), rule, window)
 
 
@@ -96,7 +95,7 @@ def constant(window: StepWindow, a: SimpleNamespace) -> Schedule:
 
 
 def whole_window(window: StepWindow, a: SimpleNamespace) -> StepWindow:
-    """Return a window whose end is known, for a schedule that depends on the end.
+    """Check that the end of a window is known, and return the window.
 
     Raises:
         ValueError: the end is unknown.
@@ -104,8 +103,8 @@ def whole_window(window: StepWindow, a: SimpleNamespace) -> StepWindow:
     if not a.has_end:
         name, unit = ("max_epochs", "epochs") if a.by_epoch else ("total_steps", "iterations")
         raise ValueError(
-            f"['end'] must be given, in {unit}, since the values depend on it: or give the {unit} of the run to "
-            f"configure_scheduler as {name}, as mmengine's runner does"
+            f"['end'] must be given, in {unit}, or configure_scheduler must have the {unit} of the run "
+            f"as {name}, since the values depend on the end"
         )
     return window
 
@@ -120,7 +119,7 @@ def _cosine(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> E
 
 
 def cosine_of(context: ConfigContext, window: StepWindow, a: SimpleNamespace, end: Number) -> EntrySchedule:
-    """Return an entry of half cosines to an end value and back; each half is as long as ``T_max`` or the window."""
+    """Make half cosines to an end value and back. Each half takes ``T_max`` steps, or the whole window."""
     length = (a.T_max or 0) * window.scale or whole_window(window, a).steps
     initial = initial_value(context)
     lowest = _first_lowest(length, window.steps)
@@ -140,8 +139,8 @@ def cosine_of(context: ConfigContext, window: StepWindow, a: SimpleNamespace, en
 
 
 def _first_lowest(length: float, steps: int) -> int | None:
-    """Return the first step, less than ``steps``, at which a cosine is at its end value; None if there is none."""
-    odd = np.arange(1, 1000, 2) * length  # a length such as 2.4 has a small whole multiple or none
+    """Return the first step before ``steps`` at which a cosine has its end value. If there is none, return None."""
+    odd = np.arange(1, 1000, 2) * length  # a step has the end value if it is an odd multiple of the length
     whole = odd[(np.abs(odd - np.round(odd)) < 1e-9 * odd) & (odd < steps)]
     return int(np.round(whole[0])) if whole.size else None
 
@@ -173,9 +172,7 @@ def _cosine_restart(context: ConfigContext, window: StepWindow, a: SimpleNamespa
 
 def _one_cycle(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
     if context.param_name != "lr":
-        raise ValueError(
-            f"the type is for 'lr' alone, given {context.param_name!r}: torch.OneCycleLR is for any parameter"
-        )
+        raise ValueError(f"the type can schedule only 'lr', given {context.param_name!r}: use torch.OneCycleLR instead")
     steps = whole_window(window, a).steps if a.total_steps is None else a.total_steps * window.scale
     own = OneCycle(a.eta_max, steps, a.pct_start, a.anneal_strategy, a.div_factor, a.final_div_factor, a.three_phase)
     levels = {"max_value": own.max_value, "div_factor": own.div_factor, "final_div_factor": own.final_div_factor}
@@ -183,8 +180,8 @@ def _one_cycle(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -
     left.update(levels=levels, initial_value=(np.asarray(own.max_value) / own.div_factor).tolist())
 
     def cycle() -> Schedule:
-        # The constructor of each one-cycle writes its levels into the param groups, and makes its first step with them.
-        # Later steps of all one-cycles in a list use the levels of the last constructor.
+        # In mmengine, the constructor of each one-cycle writes its levels into the param groups, and uses them at the
+        # first step. At later steps, all one-cycles in a list use the levels that the last constructor wrote.
         if left["levels"] == levels:
             return own
         late = replace(own, **left["levels"])
@@ -194,28 +191,30 @@ def _one_cycle(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -
 
 
 def initial_value(context: ConfigContext) -> Number:
-    """Return the present values of the param groups, or for ``"lr"`` the initial value of an earlier one-cycle."""
+    """Return the initial value of the param groups, or for ``"lr"`` the value that an earlier one-cycle wrote."""
     given = context.left or {}
     return given.get("initial_value", context.initial_value) if context.param_name == "lr" else context.initial_value
 
 
 def end_value(context: ConfigContext, a: SimpleNamespace, default: float | None) -> Any:
-    """Return the end value of a cosine: ``eta_min``, or a ratio of the initial value."""
+    """Return the end value of a cosine, which is ``eta_min`` or the initial value times ``eta_min_ratio``."""
     if a.eta_min is None and a.eta_min_ratio is None and default is not None:
         return default
     if (a.eta_min is None) == (a.eta_min_ratio is None):
-        raise ValueError(f"either eta_min or eta_min_ratio must be given, given {a.eta_min} and {a.eta_min_ratio}")
+        raise ValueError(
+            f"exactly one of eta_min and eta_min_ratio must be a number, given {a.eta_min} and {a.eta_min_ratio}"
+        )
     return (np.asarray(initial_value(context)) * a.eta_min_ratio).tolist() if a.eta_min is None else a.eta_min
 
 
 def _reduce_on_plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     if not a.by_epoch:
-        raise ValueError("['by_epoch'] must be true, given False: the scheduler counts metrics")
+        raise ValueError("['by_epoch'] must be true, since the scheduler counts metrics, given False")
     if a.end <= a.begin:
         raise ValueError(f"['end'] must be more than begin, {a.begin}, given {a.end}")
     a.mode, worst = ("min", 1e9) if a.rule == "less" else ("max", -1e9)
     a.threshold_mode, a.min_lr, a.metric_name = a.threshold_rule, a.min_value, a.metric_name or a.monitor
-    # mmengine counts one step more than there are metrics.
+    # mmengine counts a step before the first metric arrives.
     begin = max(a.begin - 1, 0)
     return plateau(context, a, context.every, begin=begin, end=a.end - 1, initial_best=worst)
 
@@ -225,7 +224,7 @@ def in_window(
     arguments: Arguments,
     build: Callable[[ConfigContext, StepWindow, SimpleNamespace], EntrySchedule],
 ) -> EntryType:
-    """Return a type of entry that changes the value within a window."""
+    """Return an ``EntryType`` whose schedules change the value within a window."""
     return EntryType(
         description, {**arguments, **WINDOW}, lambda context, a: build(context, _step_window(context, a), a)
     )
@@ -272,7 +271,7 @@ WITHOUT_SUFFIX = {
 
 
 def of_param(entry_type: EntryType, param_name: str) -> EntryType:
-    """Return a type of entry that always schedules ``param_name``, for any ``param_name`` of a config."""
+    """Return an ``EntryType`` that always schedules ``param_name``, even if the config names another parameter."""
     return replace(entry_type, build=lambda context, a: entry_type.build(context.of(param_name), a))
 
 

@@ -1,8 +1,8 @@
-"""The types for parameter schedulers that mmdet, mmpose, mmpretrain and mmyolo add to mmengine's.
+"""Config types for the parameter schedulers that mmdet, mmpose, mmpretrain and mmyolo add to those of mmengine.
 
-The values are those of mmdet 3.3, mmpose 1.3, mmpretrain 1.2 and mmyolo 0.6. After the warm-up of mmyolo's
-``YOLOv5ParamSchedulerHook``, each epoch has the factor of the epoch before, as in mmyolo: the hook sets the learning
-rate at the end of an epoch, before it counts the epoch.
+The values are equal to those of mmdet 3.3, mmpose 1.3, mmpretrain 1.2 and mmyolo 0.6. After the warm-up of mmyolo's
+``YOLOv5ParamSchedulerHook``, each epoch uses the factor of the epoch before. mmyolo does the same, because the hook
+sets the learning rate at the end of an epoch, before it counts the epoch.
 """
 
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ def _quadratic(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -
 
 
 def _cosine_decay(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
-    # A group whose weight decay is 0 keeps this value.
+    # A param group whose weight decay is 0 keeps a weight decay of 0.
     end = np.where(np.asarray(initial_value(context)) == 0, 0.0, end_value(context, a, default=0.0))
     return cosine_of(context, window, a, end.tolist())
 
@@ -62,10 +62,10 @@ def _cosine_decay(context: ConfigContext, window: StepWindow, a: SimpleNamespace
 def _warmup_steps(context: ConfigContext, epochs: float, at_least: int) -> int:
     if context.epoch_length is None:
         raise ValueError(
-            "['type'] counts epochs and iterations, and needs epoch_length: give it to configure_scheduler"
+            "['type'] counts both epochs and iterations, and needs epoch_length: give it to configure_scheduler"
         )
     if context.param_name != "lr":
-        raise ValueError(f"the type is for 'lr', given {context.param_name!r}")
+        raise ValueError(f"the type can schedule only 'lr', given {context.param_name!r}")
     return max(round(epochs * context.epoch_length), at_least)
 
 
@@ -100,7 +100,7 @@ def _ppyoloe(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     falling = a.total_epochs * context.every - warmup
     if warmup < 1 or falling < 1:
         raise ValueError(
-            f"['total_epochs'] must be longer than the warm-up of {warmup} iterations, which must have at least one, "
+            f"['total_epochs'] must be longer than the warm-up of {warmup} iterations, which must not be empty, "
             f"given {a.total_epochs}"
         )
     fall = Anneal(1.0, a.min_lr_ratio, falling, Cosine(), beyond="mirror")

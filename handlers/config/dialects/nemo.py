@@ -1,13 +1,18 @@
-"""The types for NeMo's schedules, which the block ``sched:`` of its configs names.
+"""Config types for NeMo's schedules, which stand in the block ``sched:`` of its configs.
 
-The value at event i is NeMo's value at step i. ``max_steps`` is read from the block, or else from ``trainer``; the
-default is the steps of the run. Some keys have no effect: ``t_max_epochs`` and others by which NeMo computes
-``max_steps``, and the keys for Lightning.
+The value at event i is NeMo's value at step i. ``max_steps`` is read from the block ``sched``, or else from the block
+``trainer``. The default of ``max_steps`` is the number of steps in the run. Keys from which NeMo computes
+``max_steps``, such as ``t_max_epochs``, have no effect. Keys for Lightning have no effect either.
 
 Three schedules behave in unusual ways, as in NeMo. ``CosineAnnealing`` with ``constant_steps``, and ``WarmupAnnealing``
 after its warm-up, give all param groups the values of the first group. ``T5InverseSquareRootAnnealing`` ignores the
-learning rate. Deviations: a decay of 0 steps, for which NeMo divides by 0, is legal. Two settings are refused:
-``constant_steps`` that leave no steps for the decay, and ``cycle`` without ``hold_steps``.
+learning rate.
+
+Differences from NeMo:
+
+- A decay of 0 steps is legal. NeMo would divide by 0.
+- ``constant_steps`` must leave steps for the decay.
+- ``cycle`` is refused without ``hold_steps``.
 """
 
 from collections.abc import Callable
@@ -47,13 +52,13 @@ from lehr.handlers.schedules.arguments import Number
 
 from .language_model_parts import after, annealed, needed_steps, steps_of_run
 
-# A function of the base value, the arguments and an event: it makes the schedule from this event on, after the warm-up
-# and the hold.
+# A function that makes the decay after the warm-up and the hold. Its arguments are the base value, the arguments of the
+# config, and the event at which the decay begins.
 Falling = Callable[[Number, SimpleNamespace, int], Schedule]
 
 
 def _steps(name: str, value: object) -> int | None:
-    """Check a number of steps; return None for -1 (epochs are counted) and for ``???`` (the command line gives it)."""
+    """Check a number of steps. Return None for -1, and for ``???``, which stands for a value on the command line."""
     if value == "???":
         return None
     steps = arguments.whole_number(name, value, at_least=-1)
@@ -65,15 +70,15 @@ def _times(value: Number, factor: float) -> Any:
 
 
 def _resolve(a: SimpleNamespace, key: str) -> int:
-    """Return a number of steps, which is an argument, or follows from a fraction of the run."""
+    """Return a number of steps, which is an argument or a ratio of ``max_steps``."""
     steps, ratio = getattr(a, f"{key}_steps"), getattr(a, f"{key}_ratio")
     if steps is not None and ratio is not None:
-        raise ValueError(f"['{key}_ratio'] must be left out beside {key}_steps, given {ratio}")
+        raise ValueError(f"['{key}_ratio'] must not be combined with {key}_steps, given {ratio}")
     return int(ratio * a.max_steps) if ratio is not None else steps or 0
 
 
 def _phases(base: Number, a: SimpleNamespace, falling: Falling) -> Schedule:
-    """Return a sequence: a warm-up of ``warmup + 1`` events, a hold, the decay until the last step, and ``min_lr``."""
+    """Join a warm-up of ``warmup + 1`` events, a hold, a decay until the last step, and ``min_lr`` without an end."""
     parts: list[tuple[Schedule, int]] = []
     first = a.warmup + 1 if a.warmup else 0
     if first:
@@ -88,10 +93,10 @@ def _phases(base: Number, a: SimpleNamespace, falling: Falling) -> Schedule:
 
 
 def _row(description: str, own: Arguments, falling: Falling, *, hold: bool = False, least: float = 0.0) -> EntryType:
-    """Return a type of entry that has a warm-up and needs the steps of the run."""
+    """Return an ``EntryType`` whose schedules have a warm-up and need the steps of the run."""
 
     def build(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-        a.max_steps = needed_steps(context, "max_steps", a.max_steps, "min_lr holds after the last step")
+        a.max_steps = needed_steps(context, "max_steps", a.max_steps, "the value is min_lr after the last step")
         base = context.initial_value
         a.warmup, a.hold, a.low, a.top = _resolve(a, "warmup"), 0, None, base
         if hold and (a.hold_steps is not None or a.hold_ratio is not None):
@@ -148,7 +153,7 @@ def _cosine_row(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 def _noam(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     steps = steps_of_run(context, "max_steps", a.max_steps)
     if a.warmup_ratio is not None:
-        steps = needed_steps(context, "max_steps", a.max_steps, "warmup_ratio is a part of it")
+        steps = needed_steps(context, "max_steps", a.max_steps, "warmup_ratio is a part of max_steps")
     a.max_steps = steps
     base, warmup = context.initial_value, _resolve(a, "warmup")
     if np.any(np.asarray(base) < a.min_lr):
@@ -178,7 +183,7 @@ def _inverse_square_root(base: Number, a: SimpleNamespace, first: int) -> Schedu
 
 
 def _t5(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    a.max_steps = needed_steps(context, "max_steps", a.max_steps, "min_lr holds after the last step")
+    a.max_steps = needed_steps(context, "max_steps", a.max_steps, "the value is min_lr after the last step")
     first = a.constant_steps + 1
     decay = PowerDecay(first**-0.5, first)
     parts: list[tuple[Schedule, int]] = [(Constant(a.constant_steps**-0.5), first), (decay, a.max_steps + 1 - first)]

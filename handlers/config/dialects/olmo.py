@@ -1,8 +1,9 @@
-"""The types for the schedulers of OLMo-core, by their classes, and of OLMo 1, by their names.
+"""Config types for the schedulers of OLMo-core, named by class, and of OLMo 1, named as in its configs.
 
-OLMo counts steps from 1, so the value at event i is OLMo's value at step i + 1. ``units: tokens`` needs the tokens of a
-step: ``data_loader.global_batch_size`` of OLMo-core, or ``global_train_batch_size`` and ``model.max_sequence_length``
-of OLMo 1. Deviation: after the last step, and with a decay of 0 steps, the value stays.
+OLMo counts steps from 1, so the value at event i is OLMo's value at step i + 1. With ``units: tokens``, the config must
+say how many tokens a step has. OLMo-core has this number in ``data_loader.global_batch_size``. OLMo 1 has
+``global_train_batch_size`` and ``model.max_sequence_length`` instead. In contrast to OLMo, the value stays constant
+after the last step, and during a decay of 0 steps.
 """
 
 import math
@@ -21,12 +22,12 @@ from lehr.handlers.schedules.arguments import Number
 
 from .language_model_parts import after, annealed, level_above
 
-# A function that makes a schedule from the learning rate and the number of steps; the number is None if unknown.
+# A function that makes a schedule from the learning rate and the number of steps, which is None if it is unknown.
 InSteps = Callable[[Number, float | None], Schedule]
 
 
 def _duration(name: str, value: object) -> float | None:
-    """Check the steps of a run: a number, or a mapping with ``value`` and ``unit``; return None for other units."""
+    """Return the steps of a run, from a number or a mapping. Return None if its ``unit`` is not steps."""
     if isinstance(value, dict):
         unit, value = value.get("unit"), value.get("value")
         return arguments.number(name, value, above=0) if unit == "steps" else None
@@ -36,16 +37,16 @@ def _duration(name: str, value: object) -> float | None:
 
 
 def _fraction_or_none(name: str, value: object) -> float | None:
-    """Check a fraction; None is legal, because a config that gives steps sets the fraction to null."""
+    """Check a fraction. None is legal, because a config with a number of steps sets the fraction to null."""
     return None if value is None else fraction(name, value)
 
 
 def _steps(a: SimpleNamespace, key: str, units: float | None, *names: str) -> float:
-    """Return a number of steps from an argument with one of ``names``, or from a fraction of ``units``."""
+    """Return a number of steps, either from an argument with one of ``names`` or as a fraction of ``units``."""
     part = getattr(a, f"{key}_fraction", None)
     given = [(name, getattr(a, name)) for name in names if getattr(a, name, None) is not None]
     if len(given) + (part is not None) != 1:
-        raise ValueError(f"[{key!r}] or ['{key}_fraction'] must be given, and not both, given {given} and {part}")
+        raise ValueError(f"[{key!r}] or ['{key}_fraction'] must be given, but not both, found {given} and {part}")
     if part is None:
         return float(given[0][1] / a.scale)
     return float(round(_known(units) * part) / a.scale)
@@ -57,7 +58,7 @@ def _units(a: SimpleNamespace, steps: float | None) -> float | None:
 
 def _known(steps: float | None) -> float:
     if steps is None:
-        raise ValueError("the steps of the run must be given, as total_steps to configure_scheduler")
+        raise ValueError("the steps of the run must be given to configure_scheduler as total_steps")
     return steps
 
 
@@ -113,12 +114,12 @@ def _inverse_square_root(a: SimpleNamespace, base: Number, steps: float | None) 
 
 
 def _sequential(context: ConfigContext, a: SimpleNamespace) -> InSteps:
-    """Return a function that makes a sequence; each scheduler starts from the last value of the scheduler before it."""
+    """Return a function that joins schedulers. Each scheduler starts from the last value of the one before it."""
     given = a.schedulers_max if a.schedulers_max_steps is None else a.schedulers_max_steps
     entries = read_entries(f"{a.where}['schedulers']", a.schedulers)
     if not isinstance(given, list | tuple) or len(given) not in (len(entries) - 1, len(entries)):
         raise ValueError(
-            f"['schedulers_max'] must be a list of {len(entries) - 1} steps, given {arguments.shown(given)}"
+            f"['schedulers_max'] must be a list of {len(entries) - 1} numbers of steps, given {arguments.shown(given)}"
         )
     lengths = [arguments.whole_number(f"['schedulers_max'][{at}]", one, at_least=1) for at, one in enumerate(given)]
     inner = [_inner(context, entry) for entry in entries]
@@ -161,19 +162,19 @@ def _tokens(a: SimpleNamespace) -> float:
     if a.global_batch_size is not None:
         return float(a.global_batch_size)
     if None in (a.global_train_batch_size, a.max_sequence_length):
-        raise ValueError("['global_batch_size'] must be given, the tokens of a step, since units is 'tokens'")
+        raise ValueError("['global_batch_size'], the tokens of a step, must be given, since units is 'tokens'")
     return float(a.global_train_batch_size * a.max_sequence_length)
 
 
 def _outermost(row: EntryType) -> EntryType:
-    """Return a type of entry, of which the value at event i is the value of a schedule at step i + 1."""
+    """Return an ``EntryType`` whose schedules have, at event i, the value of ``row`` at step i + 1."""
 
     def outer(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         if context.epoch_length is not None and context.run.steps is None:
             raise ValueError("total_steps must be given, since OLMo counts steps")
         steps = context.run.steps if a.max_duration is None else a.max_duration
         if None not in (steps, context.run.steps) and steps != context.run.steps:
-            raise ValueError(f"['max_duration'] must be the steps of the run, {context.run.steps}, given {steps:g}")
+            raise ValueError(f"['max_duration'] must be {context.run.steps}, the steps of the run, given {steps:g}")
         schedule = Shift(row.build(context, a)(context.initial_value, steps), by=1)
         return EntrySchedule(context, lambda value: schedule, duration=None if steps is None else int(steps))
 

@@ -1,13 +1,16 @@
-"""The types for the schedules of optax 0.2.8, which are the functions of ``optax.schedules``.
+"""Config types for the schedules of optax 0.2.8, which are functions of ``optax.schedules``.
 
-The value at event i is the value of the schedule for the count i; optax counts updates from 0. Values are absolute: the
-optimizer's own learning rate has no effect. An optimizer of optax is also read if its ``learning_rate`` is such a
-schedule. ``boundaries_and_scales`` is a mapping whose keys are steps; a step may be a string, because JSON has no other
+The value at event i is the value that the schedule returns for the count i. optax counts updates from 0. The
+optimizer's own learning rate has no effect. A config may also be an optimizer of optax whose ``learning_rate`` is a
+schedule. The keys of the mapping ``boundaries_and_scales`` are steps. A step may be a string, because JSON has no other
 keys.
 
-Deviations: A ``transition_steps`` of 0 or less is legal and means a constant, as in optax, but nothing is logged.
-``join_schedules`` needs one boundary fewer than schedules, in rising order, while optax drops schedules without a
-warning. Negative boundaries, powers and decay rates are refused.
+Differences from optax:
+
+- A ``transition_steps`` of 0 or less means a constant, as in optax, but nothing is logged.
+- ``join_schedules`` needs exactly one boundary fewer than schedules, in rising order. optax drops schedules without a
+  warning.
+- Negative boundaries, powers and decay rates are refused.
 """
 
 from collections.abc import Callable, Mapping
@@ -52,21 +55,21 @@ whole = partial(arguments.whole_number, at_least=-(2**53))
 
 
 def _scales(name: str, value: object) -> list[tuple[int, float]]:
-    """Check a mapping of steps to factors; return its items, sorted by step."""
+    """Check a mapping from steps to factors, and return its items sorted by step."""
     if not isinstance(value, Mapping):
-        raise TypeError(f"{name} must be a mapping of steps to factors, given {shown(value)}")
+        raise TypeError(f"{name} must be a mapping from steps to factors, given {shown(value)}")
     found: dict[int, float] = {}
     for key, factor in value.items():
         step = int(key) if isinstance(key, str) and key.isdecimal() and len(key) < 20 else key
         step = count(f"{name}: a step", step)
         if step in found:
-            raise ValueError(f"{name}: the step {step} must be given once, given twice")
+            raise ValueError(f"{name}: the step {step} must occur once, given twice")
         found[step] = not_negative(f"{name}[{shown(key)}]", factor)
     return sorted(found.items())
 
 
 def _from(begin: float, before: float, schedule: Schedule) -> Schedule:
-    """Return a schedule that begins at event ``begin``; before this event, the value is ``before``."""
+    """Return a schedule that begins at event ``begin``. Before this event, the value is ``before``."""
     return Concatenation([Constant(before), schedule], [int(begin)]) if begin > 0 else schedule
 
 
@@ -83,7 +86,6 @@ def _linear(a: SimpleNamespace) -> Schedule:
 
 
 def _up(a: SimpleNamespace) -> Schedule:
-    """Return the warm-up."""
     return Anneal(a.init_value, a.peak_value, a.warmup_steps) if a.warmup_steps else Constant(a.init_value)
 
 
@@ -106,7 +108,7 @@ def _warmup_cosine(a: SimpleNamespace) -> Schedule:
     steps = a.decay_steps - a.warmup_steps
     if steps <= 0:
         raise ValueError(
-            f"['decay_steps'] must be more than the {a.warmup_steps} of the warm-up, given {a.decay_steps}"
+            f"['decay_steps'] must be more than the {a.warmup_steps} steps of the warm-up, given {a.decay_steps}"
         )
     end = a.end_value if a.peak_value else 0.0
     curve = Cosine() if a.exponent == 1 else Raised(Cosine(), a.exponent)
@@ -125,7 +127,7 @@ def _piecewise(a: SimpleNamespace) -> Schedule:
 
 
 def _interpolated(curve: Curve, init_value: float, scales: list[tuple[int, float]]) -> Schedule:
-    """Return a schedule that moves from each value to the next on a curve, and then keeps the last value."""
+    """Return a schedule that moves from each value to the next along a curve, and then keeps the last value."""
     values = list(accumulate([init_value, *(factor for _, factor in scales)], mul))
     durations = [after - before for before, after in pairwise([0, *(step for step, _ in scales)])]
     parts: list[Schedule] = [
@@ -139,7 +141,7 @@ def _interpolate(a: SimpleNamespace) -> Schedule:
 
 
 def _one_cycle(curve: Curve, a: SimpleNamespace) -> Schedule:
-    # As in optax, a step has one factor: if several phases end at the same step, the last phase gives the factor.
+    # As in optax, each step has one factor. If several phases end at the same step, the factor of the last is used.
     scales = {int(a.pct_start * a.transition_steps): a.div_factor}
     last = 1 / (a.div_factor * a.final_div_factor)
     if isinstance(curve, Linear):

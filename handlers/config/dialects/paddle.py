@@ -1,15 +1,19 @@
-"""The types for the schedulers of paddle.optimizer.lr, and for the section ``lr_scheduler`` of PaddleSeg's files.
+"""Config types for the schedulers of paddle.optimizer.lr, and for the section ``lr_scheduler`` of PaddleSeg's files.
 
-The value at event i is paddle's value after i calls of ``step()``. ``learning_rate`` sets the values, and the learning
-rate of the optimizer has no effect. With ``epoch_length`` a step is an epoch, as for torch. In a PaddleSeg file, which
-is recognised by its ``iters``, a step is an iteration, and the default of ``decay_steps`` is ``iters`` minus
-``warmup_iters``. Files of PaddleClas and PaddleDetection have their own types, ``paddle.PaddleClas`` and
-``paddle.PaddleDetection``.
+The value at event i is paddle's value after i calls of ``step()``. A scheduler starts from its own ``learning_rate``,
+and ignores the learning rate of the optimizer. With ``epoch_length``, each step is an epoch, as for torch's schedulers.
+A file with the key ``iters`` is a PaddleSeg file. In a PaddleSeg file, each step is an iteration, and the default of
+``decay_steps`` is ``iters`` minus ``warmup_iters``. Files of PaddleClas and PaddleDetection have their own types,
+``paddle.PaddleClas`` and ``paddle.PaddleDetection``.
 
-Deviations: ``OneCycleLR`` keeps its last value, while paddle extrapolates for one step and then fails; the peak may be
-at step 0. ``CosineAnnealingWarmRestarts`` in a ``LinearWarmup`` restarts at the first step of a cycle, which paddle may
-miss by a rounding error of its logarithm. ``ReduceOnPlateau`` is refused in two cases: with a ``cooldown``, in which
-paddle does not notice a better metric, and in a ``LinearWarmup``, which passes the step instead of the metric.
+Differences from paddle:
+
+- After its last step, ``OneCycleLR`` keeps its value. paddle extrapolates for one step and then raises an error.
+- The peak of ``OneCycleLR`` may be at step 0.
+- In a ``LinearWarmup``, ``CosineAnnealingWarmRestarts`` restarts at the first step of each cycle. paddle may miss this
+  step because of a rounding error.
+- ``ReduceOnPlateau`` with a ``cooldown`` is refused, because paddle misses better metrics during the cool-down.
+- ``ReduceOnPlateau`` in a ``LinearWarmup`` is refused, because paddle passes it the step instead of the metric.
 """
 
 import math
@@ -67,10 +71,11 @@ Made = Callable[[ConfigContext, SimpleNamespace], Schedule]
 
 
 def piecewise(boundaries: list[int], values: list[float]) -> Schedule:
-    """Return constant values in sequence. A boundary below an earlier boundary has no effect; the last value stays."""
+    """Return constant values, each up to its boundary. A boundary below an earlier boundary has no effect."""
     if not boundaries or len(values) <= len(boundaries):
         raise ValueError(
-            f"['values'] must be more than the boundaries, both at least 1, given {len(values)} and {len(boundaries)}"
+            f"['values'] must be more than the boundaries, which must be at least 1, given {len(values)} values and "
+            f"{len(boundaries)} boundaries"
         )
     return PiecewiseConstant(
         [*values[: len(boundaries)], values[-1]], np.maximum.accumulate(np.array(boundaries)).tolist()
@@ -78,7 +83,7 @@ def piecewise(boundaries: list[int], values: list[float]) -> Schedule:
 
 
 def warmed_up(start: float, end: float, steps: int, schedule: Schedule) -> Schedule:
-    """Return a linear warm-up and then another schedule, which starts from step 0 of its own count."""
+    """Put a linear warm-up before a schedule. After the warm-up, the schedule starts at its own step 0."""
     if end <= start:
         raise ValueError(f"the warm-up must end above its start, {start}, given {end}")
     return Concatenation([Anneal(start, end, steps), schedule], [steps])
@@ -115,7 +120,7 @@ def cyclic(a: SimpleNamespace) -> Schedule:
 
 
 def multi_step(start: float, a: SimpleNamespace, steps: list[int]) -> Schedule:
-    """Return a schedule whose value is multiplied by gamma at each milestone."""
+    """Return a schedule that multiplies the value by ``gamma`` at each milestone."""
     if any(later <= earlier for earlier, later in pairwise(steps)):
         raise ValueError(f"['milestones'] must rise, given {shown(a.milestones)}")
     return MultiStepDecay(start, a.gamma, steps)
@@ -131,7 +136,7 @@ def _polynomial(context: ConfigContext, a: SimpleNamespace) -> Schedule:
     if steps is None:
         iters = context.run.steps if a.iters is None else a.iters
         if iters is None:
-            raise ValueError("['decay_steps'] must be given, or the iters of a PaddleSeg file, given neither")
+            raise ValueError("['decay_steps'] must be given, or the file must have iters, but neither was found")
         steps = max(iters - (a.warmup_iters or 0), 1)
     return polynomial(a.learning_rate, a, steps)
 
@@ -153,7 +158,7 @@ def _warmup(context: ConfigContext, a: SimpleNamespace) -> Schedule:
 
 def _plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     if a.cooldown:
-        rule = "must be 0: paddle does not notice a better metric during a cool-down, and lehr does"
+        rule = "must be 0, because paddle misses better metrics during a cool-down"
         raise ValueError(f"['cooldown'] {rule}, given {a.cooldown}")
     rule_of = (a.mode.lower(), a.factor, a.patience, a.threshold, a.threshold_mode.lower(), 0, a.min_lr, a.epsilon)
     plateau = Plateau(*rule_of, initial_value=a.learning_rate)
@@ -161,7 +166,7 @@ def _plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _rate(name: str, value: object) -> object:
-    """Check that a value is a number, or a mapping with a scheduler."""
+    """Check that a value is a number, or a mapping that describes a scheduler."""
     return value if isinstance(value, Mapping) else number(name, value)
 
 
@@ -170,7 +175,7 @@ def _row(description: str, own: Arguments, schedule: Made, *, in_files: bool = T
         made = schedule(context, a)
         if getattr(a, "warmup_iters", None) is not None:
             if a.warmup_start_lr is None:
-                raise ValueError("['warmup_start_lr'] must be given beside warmup_iters, given None")
+                raise ValueError("['warmup_start_lr'] must be a number if there are warmup_iters, given None")
             made = warmed_up(a.warmup_start_lr, a.learning_rate, a.warmup_iters, made)
         counted = context if getattr(a, "iters", None) is None else context.stepping(1)
         return EntrySchedule(context, lambda value: counted.in_events(made))

@@ -1,12 +1,14 @@
-"""The type ``paddle.PaddleClas``: the ``lr`` of PaddleClas' ``Optimizer``, with the epochs of ``Global``.
+"""Config type ``paddle.PaddleClas``, for the mapping ``lr`` in the section ``Optimizer`` of a PaddleClas file.
 
-The values are those of PaddleClas in October 2024. With ``by_epoch``, a step is an epoch. Without it, a step is an
-iteration, and ``epoch_length`` must be given. As in PaddleClas, the warm-up of ``Linear`` and the lengths of
-``OneCycleLR`` and ``CosineFixmatch`` count iterations even with ``by_epoch``. Files of PaddleOCR, which have
-``Global: epoch_num``, are refused: PaddleOCR has schedules with the same names and other values. ``ReduceOnPlateau`` is
-refused as well, because after a warm-up PaddleClas passes the step instead of the metric.
+The values are equal to those of PaddleClas in October 2024. The section ``Global`` of the file has the number of
+epochs. With ``by_epoch``, a step is an epoch. Without ``by_epoch``, a step is an iteration, and ``epoch_length`` must
+be given. As in PaddleClas, the warm-up of ``Linear`` counts iterations even with ``by_epoch``. The lengths of
+``OneCycleLR`` and ``CosineFixmatch`` also count iterations. After its last step, ``OneCycleLR`` keeps its value, in
+contrast to PaddleClas.
 
-Deviation: ``OneCycleLR`` keeps its last value, as ``paddle.OneCycleLR`` does in lehr.
+A file with ``Global: epoch_num`` belongs to PaddleOCR and is refused, because PaddleOCR has schedules with the same
+names and other values. ``ReduceOnPlateau`` is refused as well, because after a warm-up PaddleClas passes it the step
+instead of the metric.
 """
 
 from collections.abc import Callable, Mapping
@@ -53,11 +55,11 @@ from .paddle import (
     warmed_up,
 )
 
-NO_LENGTH = "epoch_length must be given to configure_scheduler, the iterations of an epoch, given None"
+NO_LENGTH = "epoch_length of configure_scheduler must be the iterations in an epoch, given None"
 
 
 def _whole(name: str, value: float) -> int:
-    """Return a number of steps as an int; raise an error if it is not whole."""
+    """Return a number of steps as an int, or raise an error if the number is not whole."""
     steps = whole_if_near(value)
     if steps != int(steps):
         raise ValueError(f"{name} must be a whole number of steps, given {steps}")
@@ -65,14 +67,14 @@ def _whole(name: str, value: float) -> int:
 
 
 def _iterations(a: SimpleNamespace) -> int:
-    """Return the iterations of an epoch, for schedules that count iterations even if their steps are epochs."""
+    """Return the number of iterations in an epoch, or raise an error if it is unknown."""
     if a.length is None:
         raise ValueError(NO_LENGTH)
     return int(a.length)
 
 
 def _rest(a: SimpleNamespace) -> int:
-    """Return the steps after the warm-up."""
+    """Return the number of steps after the warm-up."""
     return _whole("the epochs after the warm-up", (a.epochs - a.warmup_epoch) * a.each)
 
 
@@ -90,13 +92,13 @@ def _cosine(a: SimpleNamespace) -> Schedule:
 def _step(a: SimpleNamespace) -> Schedule:
     steps = int(a.step_size * a.each)
     if steps < 1:
-        raise ValueError(f"['step_size'] must be at least 1 step, given {a.step_size} epochs of {a.each}")
+        raise ValueError(f"['step_size'] must be at least 1 step, given {a.step_size} epochs of {a.each} steps")
     return StepDecay(a.learning_rate, a.gamma, steps)
 
 
 def _piecewise(a: SimpleNamespace) -> Schedule:
     epochs, values = a.decay_epochs, a.values
-    if a.learning_rate:  # PaddleClas then divides by 10 every 30 epochs and ignores the other arguments
+    if a.learning_rate:  # PaddleClas divides it by 10 every 30 epochs and ignores the other arguments
         starts = list(range(0, a.epochs, 30))
         values = [a.learning_rate * 0.1**at for at in range(len(starts))]
         epochs, values = (starts[1:], values) if starts[1:] else ([a.epochs], values * 2)
@@ -108,7 +110,7 @@ def _piecewise(a: SimpleNamespace) -> Schedule:
 
 def _fixmatch(a: SimpleNamespace) -> Schedule:
     steps = max(a.epochs * _iterations(a) - a.num_warmup_steps, 1)
-    # The schedule is the part of a cosine wave above 0, from its top on.
+    # The schedule follows a cosine wave from its top on, and is 0 where the wave is below 0.
     wave = Anneal(a.learning_rate, -a.learning_rate, steps / a.num_cycles, Cosine(), "mirror")
     up = Anneal(0.0, a.learning_rate, a.num_warmup_steps)
     return Concatenation([up, Bounded(wave, at_least=0.0)], [a.num_warmup_steps])
@@ -125,9 +127,9 @@ def _one_cycle(a: SimpleNamespace) -> Schedule:
 
 
 def _by_name(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    """Return the schedule of PaddleClas' ``lr``, whose arguments depend on its name."""
+    """Make the schedule that the key ``name`` names."""
     if a.epoch_num is not None:
-        raise ValueError("the file is one of PaddleOCR, whose schedules are not known: see paddle.LinearWarmup")
+        raise ValueError("the file must not be one of PaddleOCR: describe its schedule with paddle.LinearWarmup")
     own, schedule = PADDLE_CLAS[lookup("['name']", a.name, PADDLE_CLAS)]
     given = {key: one for key, one in vars(a).items() if key not in ("where", "name", "epoch_num") and one is not None}
     row = EntryType("", {**own, **OF_CLAS}, partial(_of_clas, schedule))
@@ -146,7 +148,7 @@ def _of_clas(
     a.warmup_each = a.each
     made = schedule(a)
     if a.by_epoch and a.warmup_epoch != int(a.warmup_epoch):
-        raise ValueError(f"['warmup_epoch'] must be whole where by_epoch is True, given {a.warmup_epoch}")
+        raise ValueError(f"['warmup_epoch'] must be a whole number if by_epoch is True, given {a.warmup_epoch}")
     steps = round(a.warmup_epoch * a.warmup_each)
     if steps:
         made = warmed_up(a.warmup_start_lr, a.learning_rate, steps, made)
@@ -155,12 +157,11 @@ def _of_clas(
 
 
 def _epochs(context: ConfigContext, a: SimpleNamespace) -> int:
-    """Return the epochs of the run."""
     epochs = context.run.epochs if a.epochs is None else a.epochs
     if epochs is None:
-        raise ValueError("['epochs'] must be given, or max_epochs to configure_scheduler, given none")
+        raise ValueError("['epochs'] or max_epochs of configure_scheduler must be a number, given none")
     if context.run.epochs not in (None, epochs):
-        raise ValueError(f"['epochs'] must be the epochs of the run, {context.run.epochs}, given {epochs}")
+        raise ValueError(f"['epochs'] must be {context.run.epochs}, the epochs of the run, given {epochs}")
     return int(epochs)
 
 

@@ -1,7 +1,7 @@
-"""The type ``paddle.PaddleDetection``: the ``LearningRate`` of a PaddleDetection file.
+"""Config type ``paddle.PaddleDetection``, for the section ``LearningRate`` of a PaddleDetection file.
 
-The values are those of PaddleDetection in October 2024, with its oddities: a ``gamma`` that is one number is divided by
-10 at each milestone, and milestones during the warm-up have no effect before it ends. The decay counts epochs and the
+The values are equal to those of PaddleDetection in October 2024. If ``gamma`` is one number, it is divided by 10 at
+each milestone. Milestones during the warm-up have no effect before the warm-up ends. The decay counts epochs and the
 warm-up counts iterations, so ``epoch_length`` must be given.
 """
 
@@ -45,9 +45,8 @@ from .paddle import (
 
 
 def _detection(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    """Return the schedule of PaddleDetection's ``LearningRate``."""
     if context.run.epoch_length is None:
-        raise ValueError("epoch_length must be given to configure_scheduler, the iterations of an epoch, given None")
+        raise ValueError("epoch_length of configure_scheduler must be the iterations in an epoch, given None")
     a.each, a.up, a.up_steps = context.run.epoch_length, None, 0
     given = [{"PiecewiseDecay": None}, {"LinearWarmup": None}] if a.schedulers is None else a.schedulers
     if not isinstance(given, list | tuple) or not given:
@@ -56,7 +55,7 @@ def _detection(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
     def falling(context: ConfigContext, own: SimpleNamespace) -> EntrySchedule:
         if own.use_warmup and not others:
-            raise ValueError("['use_warmup'] must be False without a second scheduler for the warm-up, given True")
+            raise ValueError("['use_warmup'] must be False if there is no second scheduler for the warm-up, given True")
         if own.use_warmup:
             row = WARMUPS[lookup(f"{others[0].where}: the warm-up", others[0].type, WARMUPS)]
             a.up, a.up_steps = build(row, others[0], context)(a)
@@ -69,7 +68,7 @@ def _detection(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _scheduler_of(where: str, given: Any) -> Entry:
-    """Return a scheduler in the list as an entry without a prefix; a tag, ``name`` or ``type`` gives its type."""
+    """Read a scheduler of the list. A YAML tag, ``name`` or ``type`` says which scheduler it is."""
     if isinstance(given, Mapping) and len(given) == 1 and isinstance(next(iter(given.values())), Mapping | None):
         [(name, values)] = given.items()
         return read_entry(where, {**(values or {}), "type": name})
@@ -80,7 +79,7 @@ def _scheduler_of(where: str, given: Any) -> Entry:
 
 
 def _up(curve: Curve, context: ConfigContext, own: SimpleNamespace) -> Any:
-    """Return a function that makes the warm-up and returns it with its number of steps."""
+    """Return a function that returns the warm-up and its number of steps."""
 
     def made(a: SimpleNamespace) -> tuple[Schedule, int]:
         in_epochs = own.epochs is not None and own.epochs_first
@@ -91,14 +90,14 @@ def _up(curve: Curve, context: ConfigContext, own: SimpleNamespace) -> Any:
 
 
 def _after_warmup(a: SimpleNamespace, schedule: Schedule) -> Schedule:
-    """Return the warm-up and then a schedule that counts events from the beginning of the warm-up."""
+    """Put the warm-up before a schedule. The schedule counts events from the beginning of the warm-up."""
     return schedule if a.up is None else Concatenation([a.up, Shift(schedule, by=a.up_steps)], [a.up_steps])
 
 
 def _piecewise_decay(own: SimpleNamespace, a: SimpleNamespace) -> Schedule:
     values, gammas = own.values, own.gamma
     if values is not None and (a.up is not None or len(values) != len(own.milestones) + 1):
-        raise ValueError("['values'] must have one value more than the milestones, with use_warmup: False")
+        raise ValueError("['values'] must have one value more than the milestones, and use_warmup must be False")
     if not isinstance(gammas, list):
         gammas = [gammas / 10**at for at in range(len(own.milestones))]
     values = [a.base_lr, *(a.base_lr * one for one in gammas)] if values is None else values

@@ -1,4 +1,4 @@
-"""The types for timm's schedulers, with their warm-up, cycles and noise."""
+"""Config types for timm's schedulers, with their warm-up, cycles and noise."""
 
 import math
 from collections.abc import Callable
@@ -84,14 +84,14 @@ def _warmup_stable_decay(value: Number, a: SimpleNamespace) -> Schedule:
     if a.stable_fn != "constant":
         timescale = a.warmup_t if a.stable_timescale is None else a.stable_timescale
         if timescale == 0:
-            raise ValueError("stable_timescale must be given where there is no warm-up, given None")
+            raise ValueError("stable_timescale must be a number if there is no warm-up, given None")
         stable = PowerDecay(value, timescale, 0.5 if a.stable_fn == "rsqrt" else a.stable_power)
     return Cooldown(Bounded(stable, at_least=a.lr_min), a.t_initial - a.decay_t, a.decay_t, a.lr_min, curve)
 
 
 @dataclass(frozen=True, repr=False)
 class UserDecay(Curve):
-    """A curve from a user's function of the progress; the function returns the part that remains, from 1 to 0."""
+    """A curve from a user's function that falls from 1 to 0: ``f(p) = 1 - function(p)``."""
 
     function: Callable[[float], float]
 
@@ -104,7 +104,7 @@ class UserDecay(Curve):
 
 
 def _with_warmup(schedule: Schedule, peak: Number, a: SimpleNamespace, prefix: bool) -> Schedule:
-    """Return a linear warm-up and then the schedule; the schedule begins at event 0 after the warm-up if ``prefix``."""
+    """Put a linear warm-up before a schedule. With ``prefix``, the schedule starts at its event 0 after the warm-up."""
     if not a.warmup_t:
         return schedule
     later = schedule if prefix else Shift(schedule, by=a.warmup_t)
@@ -112,13 +112,13 @@ def _with_warmup(schedule: Schedule, peak: Number, a: SimpleNamespace, prefix: b
 
 
 def _with_noise(schedule: Schedule, first: int, a: SimpleNamespace) -> Schedule:
-    """Return a schedule with noise from event ``first`` on. The noise is the same in each run."""
+    """Add noise to a schedule from event ``first`` on. The noise is the same in each run."""
     given = a.noise_range_t
     if given is None:
         return schedule
     bounds = given if isinstance(given, list | tuple) else [given]
     if not 1 <= len(bounds) <= 2:
-        raise ValueError(f"noise_range_t must be a number or a list of two, given {arguments.shown(given)}")
+        raise ValueError(f"noise_range_t must be a number or a list of two numbers, given {arguments.shown(given)}")
     noise_type = arguments.one_of("noise_type", getattr(a, "noise_type", "normal"), ("normal", "uniform"))
     whole = [arguments.whole_number("noise_range_t", bound, at_least=0) for bound in bounds]
     if whole != sorted(whole):
@@ -131,13 +131,13 @@ def _with_noise(schedule: Schedule, first: int, a: SimpleNamespace) -> Schedule:
 
 
 def _scales(context: ConfigContext) -> list[float] | None:
-    """Return the ``lr_scale`` of each param group; None if all of them are 1."""
+    """Return the ``lr_scale`` of each param group. If all are 1, return None."""
     scales = [arguments.number("lr_scale", group.get("lr_scale", 1.0)) for group in context.optimizer.param_groups]
     return None if all(scale == 1 for scale in scales) else scales
 
 
 def _in_events(context: ConfigContext, schedule: Schedule, in_epochs: bool) -> Schedule:
-    """Return a schedule times the ``lr_scale`` of each param group. With ``in_epochs``, a value lasts for an epoch."""
+    """Multiply a schedule by the ``lr_scale`` of each param group. With ``in_epochs``, each value lasts an epoch."""
     scales = _scales(context)
     scaled = schedule if scales is None else Product([schedule, Constant(scales)])
     return scaled if context.epoch_length is None or not in_epochs else Stretch(scaled, context.epoch_length)
@@ -166,14 +166,15 @@ def _row(
     starts_initial: bool = True,
     peak_on_curve: bool = False,
 ) -> EntryType:
-    """Return a type of entry.
+    """Return the ``EntryType`` of a scheduler.
 
     Args:
         description: one line that says how the value changes.
-        own: the arguments of this type, without the arguments that all types have.
-        schedule: makes the schedule from the initial value and the arguments.
-        starts_initial: whether event 0 has the initial value if there is no warm-up and the schedule has another value.
-        peak_on_curve: whether a warm-up without ``warmup_prefix`` ends at the value of the schedule.
+        own: the arguments of this scheduler, without the arguments that all schedulers of timm have.
+        schedule: a function that makes the schedule from the initial value and the arguments.
+        starts_initial: whether event 0 always has the initial value if there is no warm-up.
+        peak_on_curve: whether a warm-up without ``warmup_prefix`` ends at the value of the schedule, and not at the
+            initial value.
     """
 
     def build(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
@@ -193,7 +194,7 @@ def _row(
 
 def _on_plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     value, scales = context.initial_value, _scales(context)
-    # timm's plateau applies `lr_min` and `eps` to the value times `lr_scale`. `Plateau` has no scale: divide by it.
+    # timm compares `lr_min` and `eps` with the value times `lr_scale`. `Plateau` has no scale: divide both by it.
     floor, eps = (
         one if scales is None else [one / scale if scale > 0 else 0.0 for scale in scales] for one in (a.lr_min, 1e-8)
     )
@@ -208,8 +209,9 @@ def _on_plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         initial_value=value,
         begin=a.warmup_t,
     )
+    # Without a warm-up and without noise, the plateau counts metrics.
+    counts_epochs = a.warmup_t > 0 or a.noise_range_t is not None
     # timm adds no noise to the warm-up of a plateau.
-    counts_epochs = a.warmup_t > 0 or a.noise_range_t is not None  # if both are unset, the plateau counts metrics
     whole = _with_noise(_with_warmup(plateau, value, a, True), 1 + a.warmup_t, a)
     whole = _in_events(context, whole, counts_epochs)
     return EntrySchedule(context, lambda value: whole, metric_name=a.metric_name, metric_every=context.every)

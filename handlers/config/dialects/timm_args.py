@@ -1,8 +1,8 @@
-"""The type for the arguments of timm's training command, as in its ``args.yaml``.
+"""Config type for the arguments of timm's ``train.py``, as in its ``args.yaml``.
 
-The schedule is that of timm's ``create_scheduler``. The values and the default values are those of timm 1.0 and its
-``train.py``. ``lr`` is absolute. Without ``lr``, the learning rate is the optimizer's, because timm would compute it
-from the number of processes (``lr_base``, ``lr_base_size``). ``cooldown_epochs`` changes only the length of the run.
+The schedule is the one that timm's ``create_scheduler`` makes. Values and defaults are those of timm 1.0. ``lr`` is the
+learning rate itself. Without ``lr``, the optimizer's own learning rate is used, because timm would compute ``lr`` from
+``lr_base``, ``lr_base_size`` and the number of processes. ``cooldown_epochs`` changes only the length of the run.
 """
 
 import math
@@ -32,7 +32,7 @@ from lehr.handlers.schedules.arguments import shown
 
 from . import timm
 
-# The class of the scheduler, by the value of `sched`.
+# The keys are the values of `sched`. The values are the classes of the schedulers.
 CLASSES = {
     "cosine": "CosineLRScheduler",
     "tanh": "TanhLRScheduler",
@@ -49,7 +49,7 @@ STABLE = ("wsd", "rsqrt")
 
 
 def zero(name: str, value: object) -> int:
-    """Check that a start epoch is 0: a config cannot resume a run."""
+    """Check that the start epoch is 0, because a config cannot resume a run."""
     if value != 0 or isinstance(value, bool):
         raise ValueError(f"{name} must be 0: use seek() or load_state_dict() to resume a run, given {shown(value)}")
     return 0
@@ -64,7 +64,7 @@ def _create_scheduler(context: ConfigContext, a: SimpleNamespace) -> EntrySchedu
         raise ValueError("['sched_on_updates'] must be false for a plateau, which counts epochs, given True")
     if a.sched_on_updates and context.epoch_length is None:
         raise ValueError(
-            "['sched_on_updates'] needs epoch_length, the updates in an epoch: give it to configure_scheduler"
+            "['sched_on_updates'] needs epoch_length, the number of updates in an epoch: give it to configure_scheduler"
         )
     every = context.every if a.sched_on_updates else 1
     values = {"lr_min": a.min_lr} if a.sched not in ("step", "constant", "multistep") else {}
@@ -105,7 +105,7 @@ def _own(context: ConfigContext, a: SimpleNamespace, every: int) -> dict[str, An
 
 
 def _stable(context: ConfigContext, a: SimpleNamespace, every: int) -> dict[str, Any]:
-    """Return the lengths of the stable phase and the decay. The epochs include a warm-up that is not a prefix."""
+    """Return the arguments of ``WSDLRScheduler``. Its epochs include a warm-up without ``warmup_prefix``."""
     steps = _epochs(context, a) * every
     if not a.warmup_prefix:
         steps -= _whole("warmup_epochs", a.warmup_epochs, every)
@@ -125,21 +125,21 @@ def _stable(context: ConfigContext, a: SimpleNamespace, every: int) -> dict[str,
 
 
 def _epochs(context: ConfigContext, a: SimpleNamespace) -> int:
-    """Return the epochs of the schedule, from an argument or from the run.
+    """Return the number of epochs of the schedule, from an argument or from the run.
 
     Raises:
-        ValueError: the epochs are unknown, or differ from the epochs of the run.
+        ValueError: the number is unknown, or differs from the number of epochs in the run.
     """
     run = context.run.epochs
     if a.epochs is None and run is None:
-        raise ValueError("['epochs'] must be given, or max_epochs to configure_scheduler, given None")
+        raise ValueError("['epochs'] or max_epochs of configure_scheduler must be a number, given None")
     if a.epochs is not None and run not in (None, a.epochs, _total_epochs(a)):
-        raise ValueError(f"['epochs'] must be the {run} epochs of the run, given {a.epochs}")
+        raise ValueError(f"['epochs'] must be {run}, the epochs of the run, given {a.epochs}")
     return int(a.epochs or run or 0)
 
 
 def _total_epochs(a: SimpleNamespace) -> int:
-    """Return the epochs that timm trains: of all cycles, of a warm-up that is a prefix, and of the cool-down."""
+    """Return the number of epochs that timm trains, with all cycles, a warm-up as a prefix, and the cool-down."""
     total = a.epochs
     if a.sched in CYCLIC:
         cycles, mult = max(a.lr_cycle_limit, 1), a.lr_cycle_mul
@@ -148,10 +148,10 @@ def _total_epochs(a: SimpleNamespace) -> int:
 
 
 def _whole(name: str, epochs: float, every: int) -> int:
-    """Convert a number of epochs to epochs or updates, as an int.
+    """Multiply a number of epochs by ``every``, and return the product as an int.
 
     Raises:
-        ValueError: the number is not whole.
+        ValueError: the product is not a whole number.
     """
     steps = epochs * every
     if steps != int(steps):
@@ -162,11 +162,11 @@ def _whole(name: str, epochs: float, every: int) -> int:
 
 
 def _noise(a: SimpleNamespace, steps: int) -> Mapping[str, Any]:
-    """Return the arguments for noise, which begins after a fraction of the schedule and may end after another."""
+    """Return the arguments for noise. ``lr_noise`` gives its begin and maybe its end, as fractions of the schedule."""
     given = a.lr_noise if isinstance(a.lr_noise, list | tuple) else [a.lr_noise]
     fractions = [not_negative(f"['lr_noise'][{at}]", one) for at, one in enumerate(given)]
     if not 1 <= len(fractions) <= 2:
-        raise ValueError(f"['lr_noise'] must be a number or a list of two, given {shown(a.lr_noise)}")
+        raise ValueError(f"['lr_noise'] must be a number or a list of two numbers, given {shown(a.lr_noise)}")
     return {
         "noise_range_t": [math.ceil(one * steps) for one in fractions],
         "noise_pct": a.lr_noise_pct,

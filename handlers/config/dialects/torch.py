@@ -1,4 +1,4 @@
-"""The types for schedulers of torch.optim.lr_scheduler that contain no other schedulers."""
+"""Config types for the schedulers of torch.optim.lr_scheduler that contain no other schedulers."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -50,14 +50,14 @@ from lehr.handlers.schedules.one_cycle import cycle_length
 
 
 def _scaling(context: ConfigContext, factors: Schedule, steps: int | None = None) -> EntrySchedule:
-    """Return an entry that multiplies the initial value; ``steps`` is its length, or None if it has no length."""
+    """Make an ``EntrySchedule`` that multiplies the initial value by factors. ``steps`` is its length, or None."""
     return scaling(context, factors, StepWindow(every=context.every), steps and steps * context.every)
 
 
 def _assigning(
     context: ConfigContext, schedule: Schedule, momentum: Schedule | None = None, steps: int | None = None
 ) -> EntrySchedule:
-    """Return an entry whose values do not depend on earlier values."""
+    """Make an ``EntrySchedule`` whose values do not depend on earlier values."""
     in_events = context.in_events(schedule)
     return EntrySchedule(
         context,
@@ -70,13 +70,13 @@ def _assigning(
 
 
 def _checked_plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    # The error of `Plateau` would have the name `min_value` in place of `min_lr`.
+    # `Plateau` checks this as well, but its error would name `min_value` instead of `min_lr`.
     same_groups({"min_lr": groups_of(a.min_lr), "the optimizer": len(context.initial_values)})
     return plateau(context, a, context.every)
 
 
 def plateau(context: ConfigContext, a: SimpleNamespace, every: int, **options: Any) -> EntrySchedule:
-    """Return an entry that multiplies the value when a metric stops improving, with the arguments of ``PLATEAU``."""
+    """Make an ``EntrySchedule`` that multiplies the value by a factor when a metric stops improving."""
     rule = (a.mode, a.factor, a.patience, a.threshold, a.threshold_mode, a.cooldown, a.min_lr, a.eps)
     return EntrySchedule(
         context,
@@ -116,7 +116,7 @@ def _cyclic(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _steps_per_epoch(context: ConfigContext, a: SimpleNamespace) -> int | None:
-    """Return the steps of an epoch: ``steps_per_epoch``, or the events of an epoch.
+    """Return the steps in an epoch, from ``steps_per_epoch`` or else from ``epoch_length``.
 
     Raises:
         ValueError: the two numbers differ.
@@ -128,7 +128,7 @@ def _steps_per_epoch(context: ConfigContext, a: SimpleNamespace) -> int | None:
 
 
 def _one_cycle(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    # With total_steps, torch ignores epochs and steps_per_epoch. Without it, torch counts iterations.
+    # With total_steps, torch ignores epochs and steps_per_epoch. Without total_steps, torch counts iterations.
     epochs: tuple[int | None, int | None] = (None, None)
     if a.total_steps is None:
         epochs = a.epochs, _steps_per_epoch(context, a)

@@ -1,4 +1,4 @@
-"""The types for torch's SequentialLR and ChainedScheduler, and the schedules of the schedulers inside them."""
+"""Config types for torch's SequentialLR and ChainedScheduler, with the schedulers inside them."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -28,24 +28,24 @@ from .torch_nested_tree import NESTED, Node, nodes_of, refuse_later_failures
 
 
 def chain_of(context: ConfigContext, entries: Sequence[Entry]) -> EntrySchedule:
-    """Return the schedule of several entries that torch would all step at each event, as ``ChainedScheduler`` does."""
+    """Make one schedule from several entries that all step at each event, as in a ``ChainedScheduler``."""
     where, (inner, left) = entries[0].where, nodes_of(context, entries)
     return replace(_chain(context, Node("ChainedScheduler", {}, inner, where=where, left=left)), where=where)
 
 
 def _schedule_of(context: ConfigContext, node: Node, steps: float = np.inf) -> EntrySchedule:
-    """Return the schedule of a nested entry: a formula, or torch's own schedulers if no formula has the exact values.
+    """Make the schedule of a nested entry. If no formula has the exact values, torch's own schedulers are run.
 
     Args:
         context: the parameter that the entry schedules.
-        node: the entry.
+        node: the node of the entry.
         steps: the number of steps that the entry makes.
     """
     return (_sequence if node.name == "SequentialLR" else _chain)(context, node, steps)
 
 
 def _shares_entries(node: Node) -> bool:
-    """Return whether several schedulers write bounds under the same keys of the param groups, where the last wins."""
+    """Return whether several schedulers write their bounds to the same keys of the param groups."""
     names = [leaf.name for leaf in node.leaves]
     return sum(name in ("CyclicLR", "OneCycleLR") for name in names) > 1 or names.count("SWALR") > 1
 
@@ -64,12 +64,12 @@ def _chain(context: ConfigContext, node: Node, steps: float = np.inf) -> EntrySc
 
 
 def _unchained(node: Node) -> list[Node]:
-    """Return the schedulers in a chain, also the schedulers in chains inside the chain."""
+    """Return the schedulers in a chain, and in the chains inside the chain."""
     return [leaf for one in node.inner for leaf in (_unchained(one) if one.name == "ChainedScheduler" else [one])]
 
 
 def _first_from_base(node: Node) -> EntrySchedule:
-    """Return the schedule of a leaf; a ``CyclicLR`` that follows other schedulers begins with their value."""
+    """Return the schedule of a node. A ``CyclicLR`` after other schedulers begins with the value that they leave."""
     schedule = node.schedule
     assert schedule is not None
     if node.name != "CyclicLR" or schedule.context.base is None or schedule.rule is None:
@@ -83,7 +83,8 @@ def _first_from_base(node: Node) -> EntrySchedule:
 def _sequence(context: ConfigContext, node: Node, steps: float) -> EntrySchedule:
     first = bisect_right(node.milestones, 0)
     later = node.inner[first + 1 :]
-    # How a nested scheduler begins depends on torch's implementation. torch fails if a later nested scheduler begins.
+    # If the first scheduler is nested, its first value depends on torch's implementation. If a later scheduler is
+    # nested, torch fails when this scheduler begins.
     begins_nested = node.inner[first].schedule is None and all(one.schedule for one in later)
     multiplies_on = any(one.name == "MultiplicativeLR" for one in later)
     is_sorted = list(node.milestones) == sorted(node.milestones)
@@ -120,14 +121,14 @@ def _sequence(context: ConfigContext, node: Node, steps: float) -> EntrySchedule
 
 
 def _first_of_sequence(entry: EntrySchedule, value: Number) -> Schedule:
-    """Return the first schedule, which starts from ``value`` but may return to its own initial value."""
+    """Return the first schedule of a sequence. It starts from ``value``, but may return to its own initial value."""
     if entry.rule is not None and value != entry.context.initial_value and isinstance(rule := entry.rule(), Approach):
         return Recursion(value, [entry.window.turn(rule)])
     return entry.starting_from(value)
 
 
 def _momentum(momenta: Sequence[Schedule | None], starts: Sequence[int]) -> Schedule | None:
-    """Return the momentum of a sequence; the momentum is constant while a scheduler without momentum runs."""
+    """Return the momentum of a sequence. It is constant while a scheduler without momentum runs."""
     given = [momentum for momentum in momenta if momentum is not None]
     if not given:
         return None
@@ -142,7 +143,7 @@ def _momentum(momenta: Sequence[Schedule | None], starts: Sequence[int]) -> Sche
 
 
 def _real(context: ConfigContext, node: Node, steps: float) -> EntrySchedule:
-    """Return the values of torch's own schedulers, for results that depend on their implementation."""
+    """Run torch's own schedulers, because the values depend on their implementation."""
     from lehr.handlers.schedulers.torch.values_of_real_schedulers import real_values
 
     refuse_later_failures(node, steps)

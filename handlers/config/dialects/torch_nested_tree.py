@@ -1,4 +1,4 @@
-"""Trees of entries that represent torch's SequentialLR and ChainedScheduler, with the initial values of each entry."""
+"""Trees of nested torch schedulers in a config, with the values from which each scheduler starts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,12 +19,12 @@ from .torch import LEAVES
 
 @dataclass(frozen=True, kw_only=True)
 class Node(TorchDescription):
-    """An entry of a torch config, with the entries inside it.
+    """A config entry of a torch scheduler, with the entries inside it.
 
     Args:
         where: the path to the entry in the config.
-        left: the context with the initial values that the constructor of this entry leaves to the next scheduler.
-        schedule: the schedule of the entry if it contains no other entries; None if it does.
+        left: the context for the next scheduler, with the values that the constructor of this scheduler leaves.
+        schedule: the schedule of the entry. If the entry contains other entries, it is None.
     """
 
     where: str
@@ -33,12 +33,11 @@ class Node(TorchDescription):
 
     @property
     def leaves(self) -> list["Node"]:
-        """All entries inside this entry that contain no other entries, or the entry itself."""
+        """The schedulers inside this entry that contain no others. If there are none, the entry itself."""
         return [leaf for one in self.inner for leaf in one.leaves] if self.inner else [self]
 
 
 def _node(name: str, context: ConfigContext, a: SimpleNamespace) -> Node:
-    """Return the node of an entry that contains other entries."""
     entries = read_entries(f"{a.where}['schedulers']", a.schedulers)
     for entry in entries:
         if entry.type.rpartition(".")[0] != "torch":
@@ -60,7 +59,7 @@ def _node(name: str, context: ConfigContext, a: SimpleNamespace) -> Node:
 
 
 def nodes_of(context: ConfigContext, entries: Sequence[Entry]) -> tuple[tuple[Node, ...], ConfigContext]:
-    """Return the nodes of entries that torch constructs one after another, and the context for the next entry."""
+    """Make the nodes of schedulers in the order of construction. Also return the context for the next scheduler."""
     inner = []
     for entry in entries:
         name = lookup(f"{entry.where}['type']", entry.type.removeprefix("torch."), [*LEAVES, *NESTED])
@@ -69,8 +68,8 @@ def nodes_of(context: ConfigContext, entries: Sequence[Entry]) -> tuple[tuple[No
         else:
             if name == "OneCycleLR" and context.epoch_length is not None and entry.values.get("total_steps") is None:
                 raise ValueError(
-                    f"{entry.where}['total_steps'] must be given, in epochs, since the other schedulers count epochs, "
-                    "given none: or leave out epoch_length and count iterations in all schedulers"
+                    f"{entry.where}['total_steps'] must be given, in epochs, since the other schedulers count epochs. "
+                    "You can also leave out epoch_length, and count iterations in all schedulers."
                 )
             schedule, left = build(LEAVES[name], entry, context), _left_by(name, context, entry)
             node = Node(name, entry.values, where=entry.where, left=left, schedule=schedule)
@@ -80,7 +79,7 @@ def nodes_of(context: ConfigContext, entries: Sequence[Entry]) -> tuple[tuple[No
 
 
 def _left_by(name: str, context: ConfigContext, entry: Entry) -> ConfigContext:
-    """Return the context for the next scheduler, with the values of the param groups after this scheduler was made."""
+    """Return the context for the next scheduler, with the values that this scheduler's constructor leaves."""
     groups, values = len(context.slot.groups()), entry.values
     if name == "OneCycleLR":
         first = np.asarray(values["max_lr"], dtype=np.float64) / values.get("div_factor", 25.0)
@@ -94,11 +93,10 @@ def _left_by(name: str, context: ConfigContext, entry: Entry) -> ConfigContext:
 
 
 def refuse_later_failures(node: Node, steps: float) -> None:
-    """Raise an error if torch's own schedulers would fail within a number of steps."""
+    """Raise an error if torch's own schedulers would fail within the first ``steps`` steps."""
     if node.name == "ConstantLR" and node.arguments.get("factor") == 0 and node.arguments.get("total_iters", 5) < steps:
         raise ValueError(
-            f"{node.where}['factor'] must be above 0 where torch combines it with others, since torch divides by it, "
-            "given 0"
+            f"{node.where}['factor'] must be above 0 inside another scheduler, since torch divides by it, given 0"
         )
     begins = [0, *node.milestones] if node.milestones else [0] * len(node.inner)  # all schedulers of a chain begin at 0
     ends = [*node.milestones, np.inf] if node.milestones else [np.inf] * len(node.inner)
@@ -106,10 +104,10 @@ def refuse_later_failures(node: Node, steps: float) -> None:
         if begin < min(end, steps):
             if one.inner and begin > 0:
                 raise ValueError(
-                    f"{one.where} must be the first of its SequentialLR, since torch cannot begin a {one.name} at a "
-                    f"milestone, given one at {begin}"
+                    f"{one.where} must be the first scheduler of its SequentialLR, since torch cannot begin a "
+                    f"{one.name} at a milestone, given the milestone {begin}"
                 )
-            # When torch constructs a SequentialLR, it steps the schedulers of its first nested scheduler once more.
+            # When torch constructs a SequentialLR, it makes one more step with its first scheduler if that is nested.
             is_ahead = node.name == "SequentialLR" and bool(one.inner)
             refuse_later_failures(one, min(end, steps) - begin + is_ahead)
 

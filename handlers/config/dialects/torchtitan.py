@@ -1,9 +1,10 @@
-"""The types for the section ``[lr_scheduler]`` of torchtitan: a warm-up, a stable phase and a decay.
+"""Config types for the section ``[lr_scheduler]`` of torchtitan, which has a warm-up, a stable phase and a decay.
 
-The value at event i is the value of torchtitan 0.1 to 0.3 at step i, counted from 0. In 0.1, ``min_lr_factor`` has the
-name ``lr_min``. The steps of the run are ``total_steps`` of the section, or else ``[training] steps``, or else the
-steps given to ``configure_scheduler``. Deviation: after the last step the learning rate stays, while torchtitan
-extrapolates. A config from before 0.1, which has ``[training] warmup_steps``, has another formula.
+The value at event i is the value of torchtitan 0.1 to 0.3 at step i, counted from 0. In torchtitan 0.1,
+``min_lr_factor`` has the name ``lr_min``. The number of steps in the run is ``total_steps`` of the section. Without
+``total_steps``, it is ``steps`` of the section ``[training]``. Without both, it is the number of steps that was given
+to ``configure_scheduler``. After the last step, the learning rate stays constant, while torchtitan extrapolates. A
+config with ``warmup_steps`` in ``[training]`` is from before torchtitan 0.1, which used another formula.
 """
 
 from types import SimpleNamespace
@@ -21,7 +22,7 @@ CURVES: dict[str, Curve] = {"linear": Linear(), "sqrt": Power(0.5), "cosine": Co
 
 def _factors(steps: int, warmup: int, a: SimpleNamespace) -> Schedule:
     decay = steps - warmup if a.decay_ratio is None else min(round(steps * a.decay_ratio), steps - warmup)
-    # The lowest value comes one step after the last step.
+    # The decay reaches its lowest value one step after the last step of the run.
     parts: list[tuple[Schedule, int]] = [
         (Shift(Anneal(0.0, 1.0, max(warmup, 1)), by=1), warmup),
         (Constant(1.0), steps + 1 - warmup - decay),
@@ -36,7 +37,7 @@ def _build(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     if context.epoch_length is not None:
         raise ValueError("epoch_length must be left out, since torchtitan counts steps")
     if None not in (a.lr_min, a.min_lr_factor):
-        raise ValueError(f"['lr_min'] must be left out beside min_lr_factor, given {a.lr_min}")
+        raise ValueError(f"['lr_min'] must not be combined with min_lr_factor, given {a.lr_min}")
     a.min_lr_factor = a.min_lr_factor or 0.0
     steps = a.total_steps
     if steps is None:

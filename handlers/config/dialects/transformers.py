@@ -1,4 +1,4 @@
-"""The types for the schedules of transformers, by its functions or by the short names for ``get_scheduler``."""
+"""Config types for the schedules of transformers, named by function or by a short name of ``get_scheduler``."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -54,19 +54,21 @@ def _after_warmup(schedule: Schedule, num_warmup_steps: int) -> Schedule:
 
 
 def _lowest(context: ConfigContext, a: SimpleNamespace) -> float:
-    """Return the lowest factor, which ``min_lr_rate`` gives itself and ``min_lr`` gives as a learning rate."""
+    """Return the lowest factor, which is ``min_lr_rate``, or ``min_lr`` divided by the initial value."""
     if (a.min_lr is None) == (a.min_lr_rate is None):
-        raise ValueError(f"either min_lr or min_lr_rate must be given, given {a.min_lr} and {a.min_lr_rate}")
+        raise ValueError(
+            f"exactly one of min_lr and min_lr_rate must be a number, given {a.min_lr} and {a.min_lr_rate}"
+        )
     if a.min_lr_rate is not None:
         return float(a.min_lr_rate)
     if context.default == 0:
-        raise ValueError("min_lr must be given as min_lr_rate for an optimizer whose own value is 0")
+        raise ValueError("min_lr must be replaced by min_lr_rate if the optimizer's own value is 0")
     return float(a.min_lr / context.default)
 
 
 def _cosine_with_restarts(context: ConfigContext, a: SimpleNamespace) -> Schedule:
     length = max(_decay_steps(a), 1)
-    # Whole cycles within one event do not change any value.
+    # Several whole cycles between two events do not change any value.
     num_cycles = a.num_cycles % length if a.num_cycles > length else a.num_cycles
     cycles = Restarts(1.0, 0.0, length / num_cycles) if num_cycles else Constant(1.0)
     return Concatenation([cycles, Constant(0.0)], [length])
@@ -78,15 +80,15 @@ def _cosine_with_warmup_rate(context: ConfigContext, a: SimpleNamespace) -> Sche
         warmup: Schedule = Shift(Anneal(0.0, 1.0, max(a.num_warmup_steps, 1)), by=1)
     else:
         warmup = Anneal(a.warmup_lr_rate, 1.0, max(a.num_warmup_steps - 1, 1))
-    # This curve is one step ahead of the curves of the other functions.
+    # This function's curve is one step ahead of the curves of the other functions.
     return Concatenation([warmup, Shift(waves, by=1)], [a.num_warmup_steps])
 
 
 def _polynomial(context: ConfigContext, a: SimpleNamespace) -> Schedule:
     if a.lr_end >= context.default:
-        raise ValueError(f"lr_end must be less than the optimizer's {context.default}, given {a.lr_end}")
+        raise ValueError(f"lr_end must be less than the optimizer's own {context.default}, given {a.lr_end}")
     steps, lowest = _decay_steps(a), a.lr_end / context.default
-    if a.power == 0:  # the last step has the first value, and the next step has the end value
+    if a.power == 0:  # the value stays through the last step, and is the lowest after it
         return Concatenation([Constant(1.0), Constant(lowest)], [max(steps + 1, 0)])
     return Anneal(1.0, lowest, max(steps, 0), Polynomial(a.power))
 
@@ -95,7 +97,7 @@ def _warmup_stable_decay(context: ConfigContext, a: SimpleNamespace) -> Schedule
     stable = a.num_stable_steps
     if stable is None:
         if a.num_training_steps is None:
-            raise ValueError("either num_training_steps or num_stable_steps must be given, given neither")
+            raise ValueError("num_training_steps or num_stable_steps must be given, but neither was found")
         stable = _decay_steps(a) - a.num_decay_steps
     down: Schedule = Anneal(1.0, a.min_lr_ratio, max(a.num_decay_steps, 1), CURVES[a.decay_type])
     if a.decay_type == "cosine":
@@ -114,7 +116,7 @@ def _greedy(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _row(description: str, own: Arguments, factors: Callable[[ConfigContext, SimpleNamespace], Schedule]) -> EntryType:
-    """Return a type of entry that multiplies the initial value by factors."""
+    """Return an ``EntryType`` whose schedules multiply the initial value by factors."""
 
     def build(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         if context.epoch_length is not None:
@@ -129,7 +131,7 @@ def _row(description: str, own: Arguments, factors: Callable[[ConfigContext, Sim
 def _warmed_up(
     description: str, own: Arguments, factors: Callable[[ConfigContext, SimpleNamespace], Schedule]
 ) -> EntryType:
-    """Return a type of entry that multiplies the initial value by factors, after a linear warm-up."""
+    """Return an ``EntryType`` whose schedules have a linear warm-up and then multiply the initial value by factors."""
     return _row(description, own, lambda context, a: _after_warmup(factors(context, a), a.num_warmup_steps))
 
 
@@ -175,7 +177,7 @@ FUNCTIONS = {
         "min_lr_ratio": (not_negative, 0.0), "num_cycles": (not_negative, 0.5)}, _warmup_stable_decay),
 }
 # fmt: on
-# The function of each short name, and the arguments that `get_scheduler` accepts and does not pass to the function.
+# Each row has the function of a short name, and the arguments that `get_scheduler` accepts but does not pass on.
 SHORT_NAMES: dict[str, tuple[str, tuple[str, ...]]] = {
     "constant": ("get_constant_schedule", ("num_warmup_steps", "num_training_steps")),
     "constant_with_warmup": ("get_constant_schedule_with_warmup", ("num_training_steps",)),
@@ -207,7 +209,7 @@ TYPES = {
 
 
 def of_run(name: str, entry: Entry, context: ConfigContext) -> Entry:
-    """Return the entry; if it has no training steps, add the steps of the run, as the Trainer does."""
+    """Add the steps of the run to an entry without ``num_training_steps``, as the Trainer does."""
     needs_length = "num_training_steps" in TYPES[name].arguments and "num_stable_steps" not in entry.values
     if not needs_length or context.run.steps is None or entry.values.get("num_training_steps") is not None:
         return entry
@@ -215,9 +217,10 @@ def of_run(name: str, entry: Entry, context: ConfigContext) -> Entry:
 
 
 def by_short_name(name: str, entry: Entry) -> tuple[str, Entry]:
-    """Return the name and the entry that the arguments of ``get_scheduler`` describe.
+    """Convert the arguments of ``get_scheduler`` to the name of a schedule and an entry with its arguments.
 
-    ``name`` becomes the type, and the mapping ``scheduler_specific_kwargs`` is merged into the entry.
+    The argument ``name`` becomes the name of the schedule. The mapping ``scheduler_specific_kwargs`` is merged into the
+    entry.
     """
     where, values = entry.where, dict(entry.values)
     if name == "get_scheduler":
@@ -231,5 +234,5 @@ def by_short_name(name: str, entry: Entry) -> tuple[str, Entry]:
     values = {key: value for key, value in values.items() if key not in STEPS or value is not None}
     for key in inner:
         if key in values:
-            raise ValueError(f"{where}[{key!r}] must be given once, given in scheduler_specific_kwargs too")
+            raise ValueError(f"{where}[{key!r}] must be given only once, but scheduler_specific_kwargs has it, too")
     return name, Entry(where, entry.type, {**values, **inner})

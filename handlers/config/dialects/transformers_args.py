@@ -1,19 +1,20 @@
-"""The type for ``TrainingArguments`` of transformers' Trainer, in a mapping or a JSON or YAML file.
+"""Config type for the ``TrainingArguments`` of transformers' Trainer, from a mapping or a JSON or YAML file.
 
-A config is recognised by ``lr_scheduler_type``. With ``dialect="hf"``, ``learning_rate`` or an argument of the warm-up
-is enough, and the schedule is then linear, as in the Trainer. Keys that are not about the schedule have no effect.
+A config is recognised by the key ``lr_scheduler_type``. With ``dialect="hf"``, the key ``learning_rate`` or an argument
+of the warm-up is enough. Without ``lr_scheduler_type``, the schedule is linear, as in the Trainer. Keys that are not
+about the schedule have no effect.
 
-The Trainer and this type agree on the following rules. A warm-up that is given as a ratio is ``ceil(ratio * steps)``
-steps long. A ``warmup_steps`` below 1 is a ratio. If ``warmup_steps`` and ``warmup_ratio`` are given, ``warmup_steps``
-is used (transformers 5.0 and 5.1 use the ratio, and later versions have no ``warmup_ratio``). The steps are
-``max_steps``, or ``ceil(num_train_epochs * epoch_length)``. ``constant`` has no warm-up. ``constant`` and
-``constant_with_warmup`` ignore ``lr_scheduler_kwargs``.
+The following rules are the same as in the Trainer. If a warm-up is given as a ratio, it takes ``ceil(ratio * steps)``
+steps. A ``warmup_steps`` below 1 is a ratio. If both ``warmup_steps`` and ``warmup_ratio`` are given, ``warmup_steps``
+is used. transformers 5.0 and 5.1 use ``warmup_ratio`` instead, and later versions do not have it. The number of steps
+is ``max_steps``, or ``ceil(num_train_epochs * epoch_length)``. The schedule ``constant`` has no warm-up. The schedules
+``constant`` and ``constant_with_warmup`` ignore ``lr_scheduler_kwargs``. If the mapping ``deepspeed`` has a scheduler,
+that scheduler is used. If ``deepspeed`` is a path, lehr does not read the file, and warns.
 
-If the mapping ``deepspeed`` has a scheduler, the Trainer uses that scheduler. If ``deepspeed`` is a path, the file is
-not read, and a warning says so.
+Differences from the Trainer:
 
-Differences: If ``max_steps`` and ``num_train_epochs`` are missing, there is no default of 3 epochs. Without
-``learning_rate``, the peak is the optimizer's own learning rate, and not 5e-5.
+- If ``max_steps`` and ``num_train_epochs`` are missing, there is no default of 3 epochs.
+- Without ``learning_rate``, the peak is the optimizer's own learning rate, and not 5e-5.
 """
 
 import json
@@ -42,7 +43,7 @@ from lehr.handlers.schedules.arguments import shown
 from . import deepspeed, transformers
 
 HOW = "give max_steps, or total_steps, or num_train_epochs and epoch_length, the optimizer's steps in an epoch"
-# Members of transformers' `SchedulerType` whose names differ from their values.
+# These members of transformers' `SchedulerType` have names that differ from their values.
 MEMBERS = {"reduce_on_plateau": "reduce_lr_on_plateau"}
 WITHOUT_KWARGS = ("constant", "constant_with_warmup")
 
@@ -67,7 +68,7 @@ def _kwargs(name: str, value: object) -> dict[str, Any]:
 
 
 def _positive(name: str, value: Any) -> float | None:
-    """Check a number; return None for a negative number, which means that it is not given."""
+    """Check a number. Return None for a negative number, which means that no number is set."""
     given = number(name, value)
     if given == 0:
         raise ValueError(f"{name} must be above 0, or -1 for none, given {shown(value)}")
@@ -80,10 +81,10 @@ def _whole(name: str, value: Any) -> int | None:
 
 
 def _length(context: ConfigContext, a: SimpleNamespace) -> int | None:
-    """Return the steps of the optimizer in the run; None if they are unknown.
+    """Return the number of optimizer steps in the run. If it is unknown, return None.
 
     Raises:
-        ValueError: the config and the run give different steps.
+        ValueError: the config and the run give different numbers of steps or epochs.
     """
     run, steps, given = context.run, None, ""
     for key in ("max_train_steps", "max_steps"):
@@ -92,11 +93,11 @@ def _length(context: ConfigContext, a: SimpleNamespace) -> int | None:
     if steps is None and a.num_train_epochs is not None:
         given = f"num_train_epochs={a.num_train_epochs:g}"
         if run.max_epochs not in (None, a.num_train_epochs):
-            raise ValueError(f"['num_train_epochs'] must be the epochs of the run, {run.max_epochs}, given {given}")
+            raise ValueError(f"['num_train_epochs'] must be {run.max_epochs}, the epochs of the run, given {given}")
         if run.epoch_length is not None:
             steps = math.ceil(a.num_train_epochs * run.epoch_length)
     if steps is not None and run.steps is not None and steps != run.steps:
-        raise ValueError(f"the steps must be those of the run, {run.steps}, given {steps} by {given}")
+        raise ValueError(f"the number of steps must be {run.steps}, as in the run, given {steps} by {given}")
     return run.steps if steps is None else steps
 
 
@@ -116,7 +117,7 @@ def _warmup_steps(a: SimpleNamespace, length: int | None) -> int:
 
 
 def _metric_every(context: ConfigContext, a: SimpleNamespace, length: int | None) -> int:
-    """Return the steps between two evaluations; at each evaluation, the Trainer passes its metric to the scheduler."""
+    """Return the steps between two evaluations. After each evaluation, the Trainer passes a metric to the scheduler."""
     strategy = a.eval_strategy or a.evaluation_strategy
     if strategy == "epoch":
         if context.run.epoch_length is None:
@@ -142,8 +143,8 @@ def _schedule(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         return _of_deepspeed(context, a, length)
     if isinstance(a.deepspeed, str):
         warnings.warn(
-            f"{a.where}['deepspeed'] is not read: if {shown(a.deepspeed)} has a scheduler, the Trainer uses that "
-            "scheduler; give the content of the file instead of its path",
+            f"{a.where}['deepspeed'] is a path whose file is not read. If {shown(a.deepspeed)} has a scheduler, the "
+            "Trainer uses that scheduler. Give the content of the file instead of its path.",
             UserWarning,
             stacklevel=2,
         )
@@ -160,13 +161,13 @@ def _schedule(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     where = f"{a.where}['lr_scheduler_kwargs']"
     for key in own:
         if key in values:
-            raise ValueError(f"{where}[{key!r}] must be left out, since the Trainer gives it, given {values[key]!r}")
+            raise ValueError(f"{where}[{key!r}] must be left out, since the Trainer sets it, given {values[key]!r}")
     made: EntrySchedule = build(row, Entry(where, "", {**values, **own}), context)
     return replace(made, metric_every=_metric_every(context, a, length)) if driven else made
 
 
 def _of_deepspeed(context: ConfigContext, a: SimpleNamespace, length: int | None) -> EntrySchedule:
-    """Return the schedule that the mapping ``deepspeed`` describes, with the values that the Trainer fills in."""
+    """Make the schedule of the mapping ``deepspeed``, with the values that the Trainer would fill in."""
     where = f"{a.where}['deepspeed']['scheduler']"
     entry = read_entry(where, a.deepspeed["scheduler"])
     name = lookup(f"{where}['type']", entry.type.removeprefix("deepspeed."), deepspeed.TYPES)
@@ -187,7 +188,7 @@ ARGUMENTS: Arguments = {
     **dict.fromkeys(("eval_strategy", "evaluation_strategy"), (one_of("no", "steps", "epoch"), None)),
     "eval_steps": (not_negative, None), "eval_delay": (not_negative, 0), "logging_steps": (not_negative, 500),
     "metric_for_best_model": (text, None), "metric_name": (text, None),
-    # Examples of transformers with their own training loop use these names.
+    # Example scripts of transformers that have their own training loop use these names.
     "num_warmup_steps": (count, None), "max_train_steps": (at_least_one, None),
 }
 # A key that contains one of these words is about the schedule.
@@ -195,7 +196,7 @@ WORDS = (
     *("lr", "learning_rate", "warmup", "cooldown", "num_cycles", "power", "timescale"),
     *("num_decay_steps", "num_stable_steps", "decay_ratio", "decay_steps", "decay_type"),
 )
-IN_KWARGS = "give it in 'lr_scheduler_kwargs', if the schedule has it"
+IN_KWARGS = "give it in 'lr_scheduler_kwargs' if the schedule has this argument"
 FOREIGN = {
     **dict.fromkeys(("epochs", "max_epochs", "num_epochs"), "give 'num_train_epochs'"),
     **dict.fromkeys(("total_steps", "num_training_steps", "train_steps"), "give 'max_steps'"),
