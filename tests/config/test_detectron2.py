@@ -140,6 +140,24 @@ def test_schedulers_of_fvcore():
     assert values(fixed, 8, total_steps=8) == pytest.approx([0.2] * 4 + [0.5] * 2 + [0.25] * 2)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"lengths": [1.0]}, r"\['lengths'\] must have an item for each of the 2 schedulers, given 1"),
+        (
+            {"interval_scaling": ["fixed"]},
+            r"\['interval_scaling'\] must have an item for each of the 2 schedulers, given 1",
+        ),
+        ({"interval_scaling": ["fixed"] * 3}, r"\['interval_scaling'\] must have an item .* given 3"),
+    ],
+)
+def test_a_composite_names_the_list_that_has_the_wrong_length(wrong, message):
+    part = {"type": FVCORE + "ConstantParamScheduler", "value": 0.4}
+    composite = {"type": FVCORE + "CompositeParamScheduler", "schedulers": [part, part], "lengths": [0.5, 0.5]}
+    with pytest.raises(ValueError, match=message):
+        values({**composite, **wrong}, 8, total_steps=8)
+
+
 def test_lazy_configs(tmp_path):
     (tmp_path / "config.py").write_text(
         "from fvcore.common.param_scheduler import CosineParamScheduler\n"

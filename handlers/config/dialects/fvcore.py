@@ -231,10 +231,11 @@ def _composite(context: ConfigContext, a: SimpleNamespace) -> Node:
     entries = read_entries(f"{a.where}['schedulers']", a.schedulers)
     lengths = list(a.lengths)
     scalings = ["rescaled"] * len(entries) if a.interval_scaling is None else a.interval_scaling
-    if not len(entries) == len(lengths) == len(scalings):
-        raise ValueError(
-            f"['lengths'] must have one length for each of the {len(entries)} schedulers, given {len(lengths)}"
-        )
+    for name, items in (("lengths", lengths), ("interval_scaling", scalings)):
+        if len(items) != len(entries):
+            raise ValueError(
+                f"['{name}'] must have an item for each of the {len(entries)} schedulers, given {len(items)}"
+            )
     if abs(sum(lengths) - 1) >= 1e-3 or min(lengths) < 0:
         raise ValueError(f"['lengths'] must be numbers whose sum is 1, given {arguments.shown(lengths)}")
     lengths[-1] = 1.0 - sum(lengths[:-1])
