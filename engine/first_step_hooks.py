@@ -126,8 +126,8 @@ class UndampedFirstSteps(FirstStepHooks):
     """Hooks that remove the buffers of :func:`preinitialize` during the first step of an SGD with dampening.
 
     In this step, torch makes a new buffer, which is then copied into the buffer of :func:`preinitialize`. Complex
-    parameters need these hooks without dampening, too: for complex numbers, ``momentum * -0.0`` is a positive zero, and
-    an infinity times 1 changes.
+    parameters need these hooks without dampening, too, because ``momentum * -0.0`` is a positive zero for complex
+    numbers, and an infinity times 1 changes.
     """
 
     def __init__(self, optimizer: Optimizer) -> None:

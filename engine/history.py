@@ -39,11 +39,11 @@ class ParamHistory:
 
     Args:
         columns: the first events of each column, by the name of the column.
-        max_events: the largest number of events that each column keeps, at least 2; None to keep all events. Pass it by
-            name.
+        max_events: the largest number of events that each column keeps, at least 2. If None, all events are kept. Pass
+            this argument by name.
 
     Raises:
-        TypeError: ``max_events`` is not an int or None; ``columns`` is not a mapping.
+        TypeError: ``max_events`` is not an int or None, or ``columns`` is not a mapping.
         ValueError: ``max_events`` is less than 2.
 
     Example:
@@ -69,7 +69,7 @@ class ParamHistory:
         if not isinstance(columns, Mapping | ParamHistory | None):
             raise TypeError(f"columns must be a mapping of names to rows, given {shown(columns)}")
         self.columns: dict[str, HistoryColumn] = {}
-        # The scheduler that records under each name. The references are weak, so a scheduler may be deleted.
+        # Maps each name to the scheduler that records under it. The references are weak, so a scheduler may be deleted.
         self.recorders: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
         self.labels: dict[str, list[str]] = {}  # the names of the param groups in each column; they are not saved
         for name, rows in (columns or {}).items():
@@ -95,14 +95,14 @@ class ParamHistory:
         Args:
             name: the name of the column.
             engine: the trainer. If it has no ``engine.state.param_history`` yet, this history is set there.
-            output_transform: a function that computes the metric from ``engine.state.output``. None if the output is a
-                number, or a tensor of one number. If the tensor is on a GPU, each iteration waits for the GPU.
+            output_transform: a function that computes the metric from ``engine.state.output``. If None, the output must
+                be a number, or a tensor of one number. If the tensor is on a GPU, each iteration waits for the GPU.
 
         Returns:
             A handle whose ``remove()`` stops the recording.
 
         Raises:
-            TypeError: an argument has the wrong type; at the first iteration, the output is not a number.
+            TypeError: an argument has the wrong type; or, at the first iteration, the output is not a number.
             ValueError: a scheduler, or another call of this method, records under this name.
 
         Example:
@@ -124,7 +124,8 @@ class ParamHistory:
         Args:
             name: the name of the column.
 
-        Shapes: the array is ``(events, groups)``. If an event has fewer groups than another event, the rest is NaN.
+        Shapes: the array is ``(events, groups)``. If an event has fewer groups than another event, its missing values
+        are NaN.
 
         Raises:
             KeyError: nothing was recorded under this name.
@@ -183,7 +184,7 @@ class ParamHistory:
 
         Args:
             name: the name of the column.
-            ax: the axes to draw into; None for a new figure of pyplot.
+            ax: the axes to draw into. If None, pyplot makes a new figure.
             line_style: arguments of matplotlib's ``Axes.plot``, such as ``color``.
 
         Raises:
@@ -299,7 +300,7 @@ def pandas_module(function: str) -> Any:
     """Import and return the module pandas.
 
     Args:
-        function: the name of the function that needs pandas, for the error.
+        function: the name of the function that needs pandas, for the error text.
 
     Raises:
         ImportError: pandas is not installed.

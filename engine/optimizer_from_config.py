@@ -55,8 +55,8 @@ def configure_optimizer(optimizer_type: str | Mapping[str, Any], params: Params,
 
     Raises:
         TypeError: ``optimizer_type`` is neither a string nor a mapping with a string as ``"type"``; the optimizer does
-            not have an argument; an argument is missing; ``params`` has a wrong type.
-        ValueError: ``optimizer_type`` is unknown; an argument is out of its range, or is given twice.
+            not have an argument; an argument is missing; or ``params`` has a wrong type.
+        ValueError: ``optimizer_type`` is unknown; or an argument is out of its range, or is given twice.
         ImportError: the package of the optimizer is not installed.
 
     Example:
@@ -111,7 +111,7 @@ def _named(optimizer_type: str | Mapping[str, Any], kwargs: dict[str, Any]) -> t
     if isinstance(optimizer_type, Mapping):
         twice = sorted(optimizer_type.keys() & kwargs.keys())
         if twice:
-            raise ValueError(f"{twice[0]} must be given once, given in optimizer_type and as an argument")
+            raise ValueError(f"{twice[0]} must be set once, given in optimizer_type and as an argument")
         config = {"type": None, **optimizer_type, **kwargs}
     name = config.pop("type")
     if not isinstance(name, str):

@@ -119,7 +119,7 @@ def _initial_state(name: str, optimizer: Optimizer, group: State, param: torch.T
     The code runs on a copy of the optimizer that has only this parameter, with a gradient of zeros. So there is only
     one gradient of zeros in memory at a time.
     """
-    copied = param.detach()  # a tensor with the same elements, which nothing writes, and another gradient
+    copied = param.detach()  # a tensor with another gradient and the same elements, which are never written
     copied.grad = torch.zeros_like(copied)
     scratch: Any = object.__new__(type(optimizer))
     scratch.__dict__.update(optimizer.__dict__)

@@ -1,4 +1,4 @@
-"""The optimizer Adafactor of Cerebras, which has more of the arguments of the paper than torch's Adafactor."""
+"""The optimizer Adafactor of Cerebras, which has arguments of the paper that torch's Adafactor lacks."""
 
 import torch
 
@@ -28,8 +28,8 @@ class Adafactor(CerebrasOptimizer):
             ``scale_parameter``, ``relative_step`` and ``warmup_init``.
 
     Raises:
-        ValueError: an option is out of its range; ``lr`` is given with ``relative_step``, or is None without it;
-            ``warmup_init`` is True without ``relative_step``.
+        ValueError: an option is out of its range; ``lr`` is given with ``relative_step``, or is None without
+            ``relative_step``; or ``warmup_init`` is True without ``relative_step``.
 
     Source: Shazeer and Stern, "Adafactor: Adaptive Learning Rates with Sublinear Memory Cost", 2018,
     https://arxiv.org/abs/1804.04235.

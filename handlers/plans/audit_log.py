@@ -40,7 +40,8 @@ def audit_log(
     is at most the rounding of the log. The rounding is the rounding of float64 (a relative 1e-9), of float32 or of six
     digits. A coarser rounding is assumed only if at least 10 values show it.
 
-    An explanation is given only if it fits all logged values. These explanations are tried:
+    An explanation is given only if it fits all logged values for which the plan has a value. These explanations are
+    tried:
 
     - All values are a few steps early or late.
     - The schedule moves faster or slower, by a factor of 2 to 64 or by the number of iterations in an epoch.
@@ -101,7 +102,7 @@ def audit_log(
     groups = _groups_of(log, table.shape[1], group)
     counting = log.counting or FROM_0
     if counting.unit == "epochs" and length is None:
-        raise ValueError(f"epoch_length must be given, since {log.source} counts epochs, given none")
+        raise ValueError(f"epoch_length must be set, since {log.source} counts epochs, given none")
     scale = (length or 1) if counting.unit == "epochs" else 1
     firsts = dict(counting.first_steps)
     if first_step is not None:

@@ -112,12 +112,12 @@ class PlanDiff(Sequence[Difference]):
 
     @property
     def forecasts(self) -> list[str]:
-        """Texts about how the forecasts differ at the ends of the plans. The list is empty if a plan has no forecast."""
+        """Texts about how the forecasts differ at the ends of the plans, or an empty list without two forecasts."""
         return [*forecast_lines(self.a, self.b)] if self else []
 
     @property
     def explanation(self) -> str:
-        """A simple relation that explains all differences, such as ``"b is a, 1 iteration later"``, or an empty text."""
+        """A relation that explains all differences, such as ``"b is a, 1 iteration later"``, or an empty text."""
         common: list[str] | None = None
         seen = set[tuple[bytes, bytes]]()
         for one in self.differences:

@@ -175,7 +175,7 @@ def _not_landed(checked: CheckedRun, written: WrittenSchedule) -> Iterator[Findi
 
 
 def _how_to_fit(written: WrittenSchedule, events: int) -> str:
-    """Return a suggestion that makes a schedule as long as the run. Only the cool-down of a ``Cooldown`` becomes longer."""
+    """Return a suggestion that makes a schedule as long as the run, or that changes only its cool-down."""
     schedule, given = written.schedule, given_unit(written.scheduler.original)
     if given is not None and given.unit == PERCENT and given.run.num_events not in (None, events):
         return f"give run= the length of this run, {counted(events, 'event')} instead of {given.run.num_events}"

@@ -117,7 +117,7 @@ def ruler(panel: Panel) -> Iterator[Trace]:
 
 
 def line_traces(panel: Panel, styles: dict[str, dict[str, str]], is_crowded: bool) -> Iterator[Trace]:
-    """Yield a line for each param group of a panel; groups with the same values share a line.
+    """Yield a line for each param group of a panel. Groups with the same values share a line.
 
     Args:
         panel: the panel.
@@ -203,7 +203,7 @@ def recorded_traces(panel: Panel, history: ParamHistory) -> Iterator[Trace]:
 
 
 def hover_template(name: str) -> str:
-    """Return the hover text of a value with the name of its groups. Plotly must find no placeholder in the name."""
+    """Return the hover text of a value with the name of its groups, in which plotly must not find a placeholder."""
     return f"%{{y:{NUMBER}}}" + (f" ({name.replace('%', '&#37;')})" if name else "")
 
 
