@@ -50,7 +50,7 @@ def thinned(values: NDArray[np.float64], most: int) -> NDArray[np.int64]:
 
 
 def drawstyle_of(values: NDArray[np.float64]) -> str:
-    """Return the draw style of a line: steps if the values rarely change, because slopes would show values in between."""
+    """Return the draw style of a line: steps if the values rarely change, because a slope shows values in between."""
     return "steps-post" if len(values) > 1 and np.mean(values[1:] != values[:-1]) < 0.25 else "default"
 
 
