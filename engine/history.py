@@ -26,11 +26,10 @@ if TYPE_CHECKING:
 class ParamHistory:
     """The history of a run: the values that schedulers with ``save_history=True`` wrote, and metrics.
 
-    The history is ``engine.state.param_history``. ``history[name]`` is a :class:`HistoryColumn`, a sequence
-    of lists: one list for each event, with a value for each param group. A scheduler constructs the history if there is
-    none. To save the history with a run, construct it yourself and pass it to ignite's ``Checkpoint``. The class has
-    the methods of a dictionary but is not a ``Mapping``, because ``Checkpoint`` would search a mapping for objects to
-    save.
+    The history is ``engine.state.param_history``. ``history[name]`` is a :class:`HistoryColumn`. For each event, it has
+    a list with a value for each param group. A scheduler constructs the history if there is none. To save the history
+    with a run, construct it yourself and pass it to ignite's ``Checkpoint``. The class has the methods of a dictionary
+    but is not a ``Mapping``, because ``Checkpoint`` would search a mapping for objects to save.
 
     :meth:`record` adds a metric, such as the training loss.
 
@@ -137,7 +136,7 @@ class ParamHistory:
 
         The file has enough digits to restore each float64 number exactly. If a column has no value for an event, the
         cell is empty. A heading that begins with ``=``, ``+``, ``-``, ``@`` or a tab is written after an apostrophe, so
-        that no spreadsheet takes it for a formula.
+        that no spreadsheet reads the heading as a formula.
 
         Args:
             path: the file to write.
@@ -166,7 +165,6 @@ class ParamHistory:
         return pandas.DataFrame(columns, dtype=np.float64).sort_index().rename_axis("event_index")
 
     def _headings(self, heading_of: Callable[[str], str]) -> list[str]:
-        """Return the heading of each group of each column."""
         headings: dict[str, None] = {}
         for name, column in self.items():
             groups = column.num_groups
@@ -213,8 +211,8 @@ class ParamHistory:
         """Return the whole history as plain data.
 
         ``torch.load(weights_only=True)``, JSON and distributed checkpoints can save this data and load it into an empty
-        history. The values of a column are stored as one text, the base 64 of their bytes. To read values, use the
-        history instead of its state.
+        history. The values of a column are stored as one text, which is the base 64 encoding of their bytes. To read
+        values, use the history instead of its state.
         """
         return state_of_columns({name: column.state_dict() for name, column in self.columns.items()})
 

@@ -86,8 +86,8 @@ class HistoryColumn(Sequence[Any]):
         self._values = array("d")
         self._sections: list[Section] = []
         self.section: Section | None = None  # the last section, which is read at each event
-        # Two numbers: how many events to leave out before the next event is kept, and how many more events to keep
-        # before every second event is dropped. A list is faster to read than two attributes.
+        # The first number says how many events to leave out before the next event is kept. The second number says how
+        # many more events to keep before every second event is dropped. A list is faster to read than two attributes.
         self._countdown = [0, self._room()]
         for row in rows:
             self.append(row)
@@ -243,7 +243,6 @@ class HistoryColumn(Sequence[Any]):
         return event, self._sections[self._section_of(event)]
 
     def _section_of(self, event: int) -> int:
-        """Return the position of the section to which a kept event belongs."""
         return bisect_right(self._sections, event, key=attrgetter("first_event")) - 1
 
     def _ends(self) -> list[int]:

@@ -103,7 +103,7 @@ def draw_values(
 def _add_title(ax: "Axes", title: str, is_first: bool) -> None:
     """Add a title to the titles of earlier calls.
 
-    Do not change a title that the user set, and do not add a title if there are already lines without a title.
+    Do not change a title that the user set. If the axes already have lines without a title, do not add a title.
     """
     earlier = ax.get_title()
     is_ours = bool(earlier) and ax.title.get_gid() == earlier

@@ -1,4 +1,4 @@
-"""The base class of the optimizers of Cerebras, which update one parameter at a time."""
+"""The base class of the optimizers of Cerebras. These optimizers update one parameter at a time."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable

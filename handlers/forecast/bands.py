@@ -12,7 +12,7 @@ from .multi_power_law import NUM_FITTED, log_losses
 from .runs_with_shared_lrs import schedule_numbers, shared_by_pairs, told_up_to
 
 DRAWS = 2000
-# A run is divided into this many blocks. The errors of a block are resampled together, because neighbours are alike.
+# Each run has this many blocks. The errors of a block are resampled together, because neighbouring errors are alike.
 BLOCKS = 4
 # Up to this many schedules are left out one by one. If there are more schedules, groups of schedules are left out.
 MOST_FOLDS = 6
@@ -29,8 +29,7 @@ class Uncertainty:
     Args:
         left_out: for each run, ``log(loss / forecast)`` at its points. The law of this forecast was fitted to the runs
             of other schedules.
-        deviations: the numbers that were fitted to each resampling, minus the numbers of the original fit ``(DRAWS,
-            7)``.
+        deviations: the numbers fitted to each resampling, minus the numbers of the original fit ``(DRAWS, 7)``.
         errors: errors of the logarithm of the loss, drawn from ``left_out`` and shuffled ``(DRAWS,)``.
     """
 
@@ -104,7 +103,7 @@ def resampled(errors: Array, count: int, random: np.random.Generator) -> Array:
 
 
 def band_of(uncertainty: Uncertainty, slopes: Array, growth: Array) -> tuple[Array, Array]:
-    """Return the lower and upper end of the band around the logarithm of a forecast, at each of T steps.
+    """Return the lower and the upper end of the band at T steps, as distances from the logarithm of the forecast.
 
     Args:
         uncertainty: the uncertainty of the fit.

@@ -66,7 +66,7 @@ def checked_runs(runs: object) -> tuple[Run, ...]:
 
     Raises:
         TypeError: ``runs`` is not a list of runs.
-        ValueError: the runs are not enough to fit the law; the error says which run to add.
+        ValueError: the runs are not enough to fit the law. The error says which run to add.
     """
     items = listed("runs", runs)
     checked = [instance(f"runs[{at}]", run, Run, "a Run") for at, run in enumerate(items)]

@@ -55,16 +55,16 @@ def find_lr(
     **The handlers of the trainer are not called**: no scheduler writes, no checkpoint is saved, nothing is logged or
     evaluated. If training needs a handler, such as one that clips gradients, name it in ``keep_handlers``.
 
-    **The learning rate changes at the real steps** of the optimizer, also with gradient accumulation or a
-    ``GradScaler`` that skips a step. The trainer counts its iterations from 1. When the loader ends, the next epoch
-    begins. The ratios between the learning rates of the param groups stay the same, and a learning rate of 0 stays 0.
-    If all learning rates are 0, as at the beginning of a warm-up, the ratios are those of ``initial_lr``. If every
+    **The learning rate changes at the real steps** of the optimizer, even if the trainer accumulates gradients or a
+    ``GradScaler`` skips a step. The trainer counts its iterations from 1. When the loader ends, the next epoch begins.
+    The ratios between the learning rates of the param groups stay the same, and a learning rate of 0 stays 0. If all
+    learning rates are 0, as at the beginning of a warm-up, the ratios of ``initial_lr`` are used. If every
     ``initial_lr`` is missing or 0, too, all groups get the same learning rate.
 
     Args:
         trainer: the trainer, which must not be running.
-        loader: the data; the test iterates over it several times. If the training step makes its own data, give None,
-            and give ``epoch_length``.
+        loader: the data, over which the test iterates several times. If the training step makes its own data, give
+            None, and give ``epoch_length``.
         optimizer: the optimizer for which to find a learning rate. You may leave it out if the training step uses only
             one.
         start_lr: the lowest learning rate of the first param group, more than 0.

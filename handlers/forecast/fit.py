@@ -113,7 +113,7 @@ def fit_points(points: Sequence[Points], power: float, spread: Array, firsts: Se
 
 
 def starts(points: Sequence[Points]) -> list[Array]:
-    """Return several first guesses; the power law of each guess goes through the mean of the losses."""
+    """Return several first guesses. The power law of each guess goes through the mean of the losses."""
     loss = float(np.exp(np.mean([one.log_losses.mean() for one in points])))
     log_sum = float(np.mean([one.changes.log_sums.mean() for one in points]))
     limit = 0.85

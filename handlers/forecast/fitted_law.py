@@ -25,7 +25,7 @@ class FittedLaw:
     Args:
         fitted: the result of the fit.
         uncertainty: the resampled errors of the fit.
-        covered: the range that the runs cover; its highest learning rate is the unit of learning rates.
+        covered: the range that the runs cover. Its highest learning rate is the unit of learning rates.
         lowest_loss: the unit of losses.
     """
 

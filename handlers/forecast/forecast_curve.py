@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LossCurve:
-    """The forecast loss of a run at each event, with a band; returned by :meth:`.LossForecast.predict`.
+    """The forecast loss of a run at each event, with a band, as :meth:`.LossForecast.predict` returns it.
 
     Args:
         events: the event indices ``(n,)``.
@@ -70,7 +70,7 @@ class LossCurve:
         """Write a row for each event: ``event_index``, ``lr``, ``loss``, ``low`` and ``high``.
 
         Args:
-            path: the file to write; an existing file is replaced.
+            path: the file to write. An existing file is replaced.
         """
         columns = [self.events, self.lrs, self.loss, self.low, self.high]
         # A NaN is written as an empty cell.

@@ -84,12 +84,12 @@ class LossForecast:
 
         Args:
             runs: runs of the same model on the same data. Three runs are enough for a good fit: a constant learning
-                rate, a cosine, and a learning rate that falls at once. If there are ten runs or more, the final loss of
-                each run is enough.
+                rate, a cosine, and a learning rate that drops within one event. If there are ten runs or more, the
+                final loss of each run is enough.
 
         Raises:
             TypeError: ``runs`` is not a list of runs.
-            ValueError: the runs are not enough to fit the law; the error says which run to add.
+            ValueError: the runs are not enough to fit the law. The error says which run to add.
             ImportError: SciPy is not installed.
         """
         sorted_runs = checked_runs(runs)

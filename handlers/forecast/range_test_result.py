@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LRRangeTest:
-    """The losses of a learning rate range test, and the learning rate that they suggest; returned by :func:`find_lr`.
+    """The result of :func:`find_lr`: the losses of a learning rate range test, and the learning rate that they suggest.
 
     All learning rates are for the first param group whose own learning rate is not 0. ``ratios`` has the factor of each
     group, and ``result.of_groups(lr)`` returns the learning rates of all groups.
@@ -150,7 +150,6 @@ class LRRangeTest:
         return f"<LRRangeTest of {_runs(self.seeds)}: {words}{ends}>"
 
     def _repr_html_(self) -> str:
-        """Return the text and the picture, for a notebook."""
         figure = figure_with(1)
         figure.set_size_inches(7, 4)
         self.plot(figure.axes[0])

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 MOST_NAMED = 12
 MOST_OF_A_NAME = 40
 WIDTH = 104
-# If the mean error on runs left out is larger than this part of the loss, the law does not describe the runs.
+# If the mean error on runs left out is larger than this fraction of the loss, the law does not describe the runs.
 DOUBTFUL = 0.05
 
 

@@ -28,7 +28,7 @@ class Run:
         losses: the loss at each step ``(n,)``, above 0.
         name: a name of the run for error messages and tables, or None.
         group: the index of the param group whose learning rate is used. If None, the mean of all groups is used.
-        num_warmup_events: the number of events in the warm-up; losses in the warm-up are not fitted. If None, the
+        num_warmup_events: the number of events in the warm-up. Losses in the warm-up are not fitted. If None, the
             warm-up ends where the learning rate first reaches a peak.
 
     The attributes ``lrs``, ``steps`` and ``losses`` are arrays. ``lrs`` has the learning rate of each event up to the

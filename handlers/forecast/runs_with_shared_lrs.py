@@ -30,7 +30,7 @@ def shared_events(first: Array, second: Array) -> int:
 
 
 def shared_by_pairs(all_lrs: Sequence[Array]) -> Steps:
-    """Return how many events each pair of runs shares ``(runs, runs)``; the diagonal has the length of each run.
+    """Return how many events each pair of runs shares ``(runs, runs)``. The diagonal has the length of each run.
 
     >>> shared_by_pairs([np.ones(5), np.array([1.0, 1, 1, 0.5, 0.5])]).tolist()
     [[5, 3], [3, 5]]

@@ -10,7 +10,7 @@ FEWEST_STEPS = 10
 # Higher losses are cut to this multiple of the first loss, so that a single loss does not bend the curve.
 HIGHEST = 4.0
 CLEAR = 8.0  # the loss must fall by at least this multiple of the curve's noise
-# The noise is at least this part of the loss, because losses in float32 are not more exact.
+# The noise is at least this fraction of the loss, because losses in float32 are not more exact.
 ROUNDING = 2.0**-24
 
 
@@ -36,7 +36,7 @@ def width_of(num_steps: int) -> float:
 
 
 def first_loss(losses: Array) -> float:
-    """Return the loss at the beginning: the median of the first tenth of the steps of all runs."""
+    """Return the loss at the beginning, which is the median loss in the first tenth of the steps of all runs."""
     return float(np.nanmedian(losses[:, : max(5, losses.shape[1] // 10)]))
 
 
@@ -110,7 +110,7 @@ def suggest(lrs: Array, losses: Array, num_steps: int) -> Suggestion:
 
 
 def _diverges_at(lrs: Array, curves: Array, start: float, num_steps: int) -> float | None:
-    """Return the lowest learning rate at which a run has a loss above ``start`` or was stopped, or else None."""
+    """Return the lowest learning rate at which a run has a loss above ``start`` or was stopped; None if no run did."""
     found = []
     for curve in curves:
         ended = int((~np.isnan(curve)).sum())
@@ -126,6 +126,6 @@ def _diverges_at(lrs: Array, curves: Array, start: float, num_steps: int) -> flo
 def _noise(losses: Array, curves: Array, num_steps: int) -> float:
     """Estimate the noise of the median of the smoothed curves from the distances between losses and curves."""
     deviations = np.abs(losses - curves)
-    of_one = float(np.nanmedian(deviations)) / 0.6745  # if deviations are normal; a few high losses have no effect
+    of_one = float(np.nanmedian(deviations)) / 0.6745  # exact for normal deviations; a few high losses have no effect
     averaged = 2 * np.sqrt(np.pi) * width_of(num_steps) * len(losses)
     return of_one / float(np.sqrt(averaged))

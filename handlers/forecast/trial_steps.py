@@ -23,7 +23,8 @@ class TrialSteps:
     """Runs a trainer from one step of its optimizer to the next, with a learning rate for each step.
 
     An iteration of :attr:`engine` contains all iterations of the trainer up to the next real step. ignite's finder is
-    attached to this engine. The finder sets the learning rate of :attr:`optimizer`, a stand-in with one param group.
+    attached to this engine. The finder sets the learning rate of :attr:`optimizer`, which stands in for the real
+    optimizer and has one param group.
 
     Args:
         trainer: the trainer.

@@ -80,8 +80,8 @@ def check_plan(
       (It is a warning if the scheduler was attached to one event, and then to another event.)
     - ``never-attached`` (warning; info if another scheduler writes the same parameter, or if a metric drives it): a
       scheduler writes to one of the trainer's optimizers, but no event calls it, directly or inside another scheduler.
-      The trainer's optimizers are the optimizers that its schedulers write to, and the optimizers that the code of its
-      training step or handlers refers to.
+      The trainer's optimizers are all optimizers that its schedulers write to, or that the code of its training step or
+      handlers refers to.
     - ``history-name-clash`` (error): two schedulers would record their values under one name.
     - ``missing-metric`` (error): a scheduler reads a metric that its engine does not produce, although the engine has
       metrics of ignite. Or the metric does not exist yet at the scheduler's event. (It is a warning if a scheduler on
@@ -100,12 +100,12 @@ def check_plan(
       or begin phases, and a resumed run does not call these handlers again. Or ``terminate_epoch`` ends epochs early.
     - ``not-restored`` (error): the trainer resumes a run, but the event index of a scheduler does not fit the iteration
       of the run.
-    - ``illegal-value`` (error): the optimizer does not allow a value, such as lr < 0, betas >= 1 or momentum < 0; or a
+    - ``illegal-value`` (error): the optimizer does not allow a value, such as lr < 0, betas >= 1 or momentum < 0. Or a
       scheduler raises an error at an event, for example because of a NaN.
     - ``groups-flattened`` (warning): the param groups have different values, and one value is written to all of them.
       Pass ``relative=True`` to keep their ratios.
     - ``end-not-reached`` (warning; info if at least 95% of the schedule is done): the run ends before the schedule
-      ends, and the last value of the run is not close to the end value of the schedule; or the run ends before the last
+      ends, and the last value of the run is not close to the end value of the schedule. Or the run ends before the last
       phase begins, or before the value changes at all.
     - ``repeats`` (info; warning if a new cycle begins just before the run ends): a cycle starts again. (It is also a
       warning if the schedule ends before the run ends, and then stays at a learning rate of 0 or almost 0, or goes back
@@ -114,7 +114,7 @@ def check_plan(
       or the reverse. Or a decay without an end counts iterations and falls to almost 0, but would not fall so far if it
       counted epochs.
     - ``jump`` (warning; info if the value goes down): the value changes by more than ``jump_ratio`` where one phase or
-      scheduler follows another; or it changes a thousandfold within one event.
+      scheduler follows another. Or the value changes a thousandfold within one event.
     - ``zero-start`` (info; warning if all groups start at 0 for more than one step): the learning rate is 0 at first.
     - ``reads-gpu`` (info): a clock without a ``lag`` reads a tensor on a GPU, or the readings of other ranks. The clock
       waits for the GPU or the other ranks at each iteration.

@@ -234,7 +234,7 @@ def diff_plans(a: Plan, b: Plan, *, rtol: float = 0.0) -> PlanDiff:
 
 
 def _comparable(a: Plan, b: Plan, name: str) -> tuple[Array, Array]:
-    """Return the values of both plans, cut to the same iterations. The group of a plan with one group is repeated."""
+    """Return the values of both plans, cut to the same iterations. A single group is repeated for each group."""
     length = min(a.num_iterations, b.num_iterations)
     one, other = a[name][:length], b[name][:length]
     groups = max(one.shape[1], other.shape[1])

@@ -64,27 +64,27 @@ def dry_run(
     events before, the plan covers the remaining events of the run.
 
     Args:
-        trainer: the engine. For a loop without an engine: a scheduler or several schedulers, each called before every
-            step of the optimizer; or a mapping from events to schedulers, such as
+        trainer: the engine. For a loop without an engine, give a scheduler or several schedulers, which the loop calls
+            before every step of the optimizer. Or give a mapping from events to schedulers, such as
             ``{Events.EPOCH_COMPLETED: plateau}``.
         max_epochs: epochs of the whole run, at least 1. Pass None if you give ``max_iters``.
         epoch_length: iterations of an epoch, at least 1.
-        metrics: maps the name of each metric to its values, which are evenly spaced over the run: a value for each
-            epoch, a value for each iteration, or any other number of values that divides the number of iterations. A
-            metric that is not in the mapping has no effect.
+        metrics: maps the name of each metric to its values, which are evenly spaced over the run. There may be a value
+            for each epoch, a value for each iteration, or any other number of values that divides the number of
+            iterations. A metric that is not in the mapping has no effect.
         max_iters: iterations of the whole run, at least 1, instead of ``max_epochs``. ``trainer.run`` has the same
             argument.
         gradient_accumulation_steps: iterations for each step of the optimizers, at least 1. If the optimizers differ,
             give a mapping from optimizers to numbers, such as ``{generator: 5}`` for a generator that steps in each 5th
             iteration. If an optimizer has no number and ignite's ``create_supervised_trainer`` made the trainer, the
             number is the ``gradient_accumulation_steps`` of that call. Otherwise it is 1.
-        progress: a function, such as ``tqdm(...).update``, that is called with 1000 after every 1000 iterations; or
-            None.
+        progress: None, or a function such as ``tqdm(...).update``, which is called with 1000 after every 1000
+            iterations.
         amounts: the amount that each iteration of all ranks adds to a :class:`TokenClock`, or to another clock that
             counts batches, such as 524288 tokens. Give one number for all iterations, or a number for each iteration of
             the run, or a mapping from clocks to such numbers. For a loop without an engine, give the numbers that the
             loop passes to ``apply``.
-        seconds_per_step: how long each iteration takes, in seconds, for schedulers with a :class:`TimeClock`: one
+        seconds_per_step: the seconds that each iteration takes, for schedulers with a :class:`TimeClock`. Give one
             number for all iterations, or a number for each iteration.
 
     Shapes: ``plan[name]`` is ``(max_epochs * epoch_length, groups)``, or ``(max_iters, groups)``.

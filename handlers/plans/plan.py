@@ -38,7 +38,7 @@ class PlanColumn:
         spans: the phases of the schedule.
         event_iterations: for each event, the iteration of the next training step, from 0 ``(events,)``.
         first_event: the index of the first event in ``event_iterations``. It is more than 0 if the run is resumed.
-        band: for a forecast, the lower and the upper end of its band ``(2, iterations)``; otherwise None.
+        band: the lower and the upper end of the band of a forecast ``(2, iterations)``. It is None for other values.
         counts: the count of a clock before each event ``(events,)``, such as the number of tokens. It is None if there
             is no clock.
     """
@@ -181,7 +181,7 @@ class Plan(Mapping[str, Array]):
         labels: tuple[str, str] = ("a", "b"),
         title: str | None = None,
     ) -> None:
-        """Write an interactive page that shows the plan in a browser: one file that loads nothing from elsewhere.
+        """Write an interactive page that shows the plan in a browser. The page is one file, which loads no other file.
 
         The page has a panel for each name and a line for each param group. It shows the values, the iteration, the
         epoch and the event at the pointer. You can zoom all panels together, hide and show groups, and change between
@@ -200,7 +200,8 @@ class Plan(Mapping[str, Array]):
             findings: the findings of :func:`check_plan`. The page lists the findings, and marks them at their
                 iterations.
             recorded: a history, ``engine.state.param_history``, which is drawn as dots over the plan.
-            other: another plan, which is drawn beside this plan. The legend can also show it over this plan.
+            other: another plan, which is drawn beside this plan. A click on the legend draws the other plan over this
+                plan.
             labels: the names of this plan and of the other plan.
             title: the title of the page. If None, it lists the names in the plan.
 

@@ -48,7 +48,7 @@ class Points(NamedTuple):
     """Values at events, with the largest error of each value.
 
     Args:
-        events: the indices of the planned values, in rising order; negative for events before the plan begins.
+        events: the indices of the planned values, in rising order. They are negative for events before the plan begins.
         values: the values.
         errors: the largest allowed difference of each value from its planned value.
     """

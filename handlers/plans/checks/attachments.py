@@ -60,7 +60,6 @@ def _unattached(checked: CheckedRun) -> list[BaseParamScheduler]:
 
 
 def _ids_in(thing: object) -> set[int]:
-    """Return the ids of all objects that an object contains."""
     return {id(part) for part in reachable_from(thing)}
 
 

@@ -41,9 +41,9 @@ class Finding:
     """A possible mistake in a plan.
 
     Args:
-        code: the type of mistake, one of the codes of :func:`check_plan`.
+        code: the type of mistake. :func:`check_plan` lists all codes.
         severity: ``"error"`` if the run does not do what your code says, ``"warning"`` if the run probably does not do
-            what you mean, ``"info"`` if you may well mean it.
+            what you mean, and ``"info"`` if you may have meant it.
         where: the name in the plan and the group, or the scheduler and its event.
         message: the mistake, with numbers.
         suggestion: what you can do about it.
@@ -106,7 +106,6 @@ class Findings(list[Finding]):
         return str(self)  # a cell of a notebook that ends with the findings shows this text
 
     def _repr_html_(self) -> str:
-        """Return the findings for a notebook."""
         return as_html(str(self))
 
     def of(self, severity: str) -> list[Finding]:

@@ -66,7 +66,6 @@ def late_events(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def _writes_before(scheduler: SimulatedScheduler, other: SimulatedScheduler, iteration: int) -> bool:
-    """Return whether another scheduler writes the same parameter before an iteration."""
     begins = other.event_iterations
     is_earlier = other is not scheduler and len(begins) > 0 and begins[0] < iteration
     return is_earlier and bool(shared_locations(scheduler.locations, other.locations))

@@ -240,7 +240,7 @@ def _ended(checked: CheckedRun, written: WrittenSchedule, length: float, numbers
 
 
 def in_given_unit(written: WrittenSchedule, part: float, whole: float) -> str:
-    """Return two numbers of events in the unit of the durations, as a text in brackets; empty if they have no unit."""
+    """Return two numbers of events as a text in brackets, in the unit of the durations. Without a unit, it is empty."""
     given = given_unit(written.scheduler.original)
     words = None if given is None else given.in_words(part, whole)
     return "" if words is None else f" ({words})"

@@ -114,7 +114,6 @@ def early_metrics(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def _metrics_before(checked: CheckedRun, scheduler: SimulatedScheduler, part: MetricPart, iteration: int) -> int:
-    """Return the number of metrics that a part of a schedule gets before an iteration."""
     if for_plans_and_cli.reads_metric(scheduler.original):
         return part.first_event // getattr(scheduler.original, "every", 1)
     return sum(

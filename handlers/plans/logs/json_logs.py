@@ -33,7 +33,7 @@ def read_json(file: TextIO, source: str, name: str, column: str | None, epoch_le
     """Read a log from a file in JSON.
 
     Raises:
-        ValueError: a line is not well-formed or has no step; the column does not exist.
+        ValueError: a line is not well-formed or has no step; or the column does not exist.
     """
     entries, counting, total_steps = _entries(file, source)
     headings = list(dict.fromkeys(key for entry in entries for key in entry.values))

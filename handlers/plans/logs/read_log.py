@@ -45,8 +45,8 @@ def read_log(
     Args:
         path: the file, or a folder with TensorBoard's event files.
         name: the name of the parameter. A column belongs to the parameter if the heading is similar to the name:
-            ``train/lr``, ``learning_rate`` and ``lr-SGD`` are similar to ``"lr"``. Several such columns belong to
-            several param groups.
+            ``train/lr``, ``learning_rate`` and ``lr-SGD`` are similar to ``"lr"``. If several headings are similar,
+            each column belongs to a param group.
         column: the heading, key or tag of the values. If None, it is searched for by ``name``.
         epoch_length: iterations of an epoch, for a file that counts iterations anew in each epoch.
 

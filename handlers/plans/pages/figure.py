@@ -60,7 +60,6 @@ def figure_of(contents: Contents) -> Json:
 
 
 def _panels(contents: Contents) -> list[Panel]:
-    """Return the panels, row by row."""
     plans, names = contents.plans, contents.names
     found = []
     for row, name in enumerate(names):
@@ -77,7 +76,6 @@ def _panels(contents: Contents) -> list[Panel]:
 
 
 def _lines_of(plans: Sequence[Plan], name: str) -> list[dict[str, Array]]:
-    """Return the lines of each plan under a name."""
     columns = [plan.columns[name] for plan in plans if name in plan]
     if len(columns) == len(plans) and len({column.labels for column in columns}) == 1:
         lengths = max(len(column.values) for column in columns)

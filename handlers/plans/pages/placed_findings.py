@@ -1,4 +1,4 @@
-"""Finds the name and the iteration in the plan that a finding is about, so that a page can mark it there."""
+"""Finds the name and the iteration of the plan that a finding is about, so that a page can mark the finding."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

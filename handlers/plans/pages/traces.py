@@ -29,7 +29,7 @@ class Panel:
 
     Args:
         plan: the plan.
-        name: the name of the values; the plan may have no values under the name.
+        name: the name of the values. The plan may have no values under this name.
         column: 0 for the plan of the page, 1 for the other plan.
         number: the number of the panel's axes in plotly, from 1.
         lines: the values of each line, by the names of its param groups.

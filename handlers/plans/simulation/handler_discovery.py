@@ -40,7 +40,7 @@ class AttachedHandler:
         event: the event, without its filter.
         event_filter: the filter of the event, or None if it has no filter.
         owner: the scheduler, the resume check of a scheduler, or the evaluator.
-        method: one of ``SCHEDULER_METHODS`` for a scheduler; ``"resume"`` for a resume check; ``"run"`` for an
+        method: one of ``SCHEDULER_METHODS`` for a scheduler, ``"resume"`` for a resume check, or ``"run"`` for an
             evaluator.
         name: the name of the history that was given to ``attach``, or None.
         optimizer: the optimizer whose steps are counted, or None if all events are counted.

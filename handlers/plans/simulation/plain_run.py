@@ -20,7 +20,7 @@ Planned = Engine | Schedulers | Mapping[Any, Schedulers]
 
 
 class PlainRun(Engine):
-    """An engine that represents a training loop. It calls the schedulers; the loop may pass them metrics."""
+    """An engine that represents a training loop. It calls the schedulers, but the loop may pass metrics to them."""
 
 
 class LoopClock(Clock):
@@ -41,8 +41,9 @@ def engine_of(
     """Return the engine of a run. For schedulers of a loop without an engine, the engine is a :class:`PlainRun`.
 
     Args:
-        planned: an engine; or a scheduler or several schedulers, which the loop calls before each step of the
-            optimizer; or a mapping from events of ignite to the schedulers that the loop calls at these events.
+        planned: an engine, or a scheduler or several schedulers, which the loop calls before each step of the
+            optimizer. It may also be a mapping from events of ignite to the schedulers that the loop calls at these
+            events.
         max_epochs: epochs of the run.
         epoch_length: iterations of an epoch.
         accumulation: iterations for each step of each optimizer.

@@ -198,7 +198,7 @@ class RecordedValues:
         """Return a function that records the values of one iteration, or None if all values are computed.
 
         Args:
-            stepped: the ids of the schedulers whose events come one by one.
+            stepped: the ids of the schedulers whose events are fired one by one.
         """
         columns = {column for scheduler, columns in self.writers if id(scheduler) in stepped for column in columns}
         extend, locations = self._values.extend, [self.locations[column] for column in sorted(columns)]
