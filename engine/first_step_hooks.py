@@ -1,4 +1,4 @@
-"""Hooks that correct the first step of each parameter after :func:`preinitialize`, and then remove themselves.
+"""Hooks that correct the first step of each parameter after :func:`preinitialize`, and are removed afterwards.
 
 Rprop and ASGD store the learning rate of a parameter's first step in the state, but a schedule may write this learning
 rate after :func:`preinitialize`. SGD copies the first gradient into the momentum buffer without dampening.
@@ -126,8 +126,8 @@ class UndampedFirstSteps(FirstStepHooks):
     """Hooks that remove the buffers of :func:`preinitialize` during the first step of an SGD with dampening.
 
     In this step, torch makes a new buffer, which is then copied into the buffer of :func:`preinitialize`. Complex
-    parameters need these hooks without dampening, too: for complex numbers, ``momentum * -0.0`` is a positive zero, and
-    an infinity times 1 changes.
+    parameters need these hooks without dampening, too. For complex numbers, ``momentum * -0.0`` is a positive zero, and
+    an infinity changes when it is multiplied by 1.
     """
 
     def __init__(self, optimizer: Optimizer) -> None:

@@ -157,7 +157,7 @@ def unwrapped(handler: Any) -> tuple[Any, Any]:
 
 
 def filter_arguments(event_filter: Any) -> Mapping[str, Any] | None:
-    """Return the arguments of a filter of ignite, such as ``every`` or ``once``; None for the filter of a user."""
+    """Return the arguments of a filter of ignite, such as ``every`` or ``once``, or None for the filter of a user."""
     if not getattr(event_filter, "__qualname__", "").startswith("CallableEventWithFilter."):
         return None
     return closure_of(event_filter)

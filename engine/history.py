@@ -26,11 +26,10 @@ if TYPE_CHECKING:
 class ParamHistory:
     """The history of a run: the values that schedulers with ``save_history=True`` wrote, and metrics.
 
-    The history is ``engine.state.param_history``. ``history[name]`` is a :class:`HistoryColumn`, a sequence
-    of lists: one list for each event, with a value for each param group. A scheduler constructs the history if there is
-    none. To save the history with a run, construct it yourself and pass it to ignite's ``Checkpoint``. The class has
-    the methods of a dictionary but is not a ``Mapping``, because ``Checkpoint`` would search a mapping for objects to
-    save.
+    The history is ``engine.state.param_history``. ``history[name]`` is a :class:`HistoryColumn`. For each event, it has
+    a list with a value for each param group. A scheduler constructs the history if there is none. To save the history
+    with a run, construct it yourself and pass it to ignite's ``Checkpoint``. The class has the methods of a dictionary
+    but is not a ``Mapping``, because ``Checkpoint`` would search a mapping for objects to save.
 
     :meth:`record` adds a metric, such as the training loss.
 
@@ -39,11 +38,11 @@ class ParamHistory:
 
     Args:
         columns: the first events of each column, by the name of the column.
-        max_events: the largest number of events that each column keeps, at least 2; None to keep all events. Pass it by
-            name.
+        max_events: the largest number of events that each column keeps, at least 2. If None, all events are kept. Pass
+            this argument by name.
 
     Raises:
-        TypeError: ``max_events`` is not an int or None; ``columns`` is not a mapping.
+        TypeError: ``max_events`` is not an int or None, or ``columns`` is not a mapping.
         ValueError: ``max_events`` is less than 2.
 
     Example:
@@ -69,7 +68,7 @@ class ParamHistory:
         if not isinstance(columns, Mapping | ParamHistory | None):
             raise TypeError(f"columns must be a mapping of names to rows, given {shown(columns)}")
         self.columns: dict[str, HistoryColumn] = {}
-        # The scheduler that records under each name. The references are weak, so a scheduler may be deleted.
+        # Maps each name to the scheduler that records under it. The references are weak, so a scheduler may be deleted.
         self.recorders: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
         self.labels: dict[str, list[str]] = {}  # the names of the param groups in each column; they are not saved
         for name, rows in (columns or {}).items():
@@ -95,14 +94,14 @@ class ParamHistory:
         Args:
             name: the name of the column.
             engine: the trainer. If it has no ``engine.state.param_history`` yet, this history is set there.
-            output_transform: a function that computes the metric from ``engine.state.output``. None if the output is a
-                number, or a tensor of one number. If the tensor is on a GPU, each iteration waits for the GPU.
+            output_transform: a function that computes the metric from ``engine.state.output``. If None, the output must
+                be a number, or a tensor of one number. If the tensor is on a GPU, each iteration waits for the GPU.
 
         Returns:
             A handle whose ``remove()`` stops the recording.
 
         Raises:
-            TypeError: an argument has the wrong type; at the first iteration, the output is not a number.
+            TypeError: an argument has the wrong type; or, at the first iteration, the output is not a number.
             ValueError: a scheduler, or another call of this method, records under this name.
 
         Example:
@@ -124,7 +123,8 @@ class ParamHistory:
         Args:
             name: the name of the column.
 
-        Shapes: the array is ``(events, groups)``. If an event has fewer groups than another event, the rest is NaN.
+        Shapes: the array is ``(events, groups)``. If an event has fewer groups than another event, its missing values
+        are NaN.
 
         Raises:
             KeyError: nothing was recorded under this name.
@@ -136,7 +136,7 @@ class ParamHistory:
 
         The file has enough digits to restore each float64 number exactly. If a column has no value for an event, the
         cell is empty. A heading that begins with ``=``, ``+``, ``-``, ``@`` or a tab is written after an apostrophe, so
-        that no spreadsheet takes it for a formula.
+        that no spreadsheet reads the heading as a formula.
 
         Args:
             path: the file to write.
@@ -165,7 +165,6 @@ class ParamHistory:
         return pandas.DataFrame(columns, dtype=np.float64).sort_index().rename_axis("event_index")
 
     def _headings(self, heading_of: Callable[[str], str]) -> list[str]:
-        """Return the heading of each group of each column."""
         headings: dict[str, None] = {}
         for name, column in self.items():
             groups = column.num_groups
@@ -183,7 +182,7 @@ class ParamHistory:
 
         Args:
             name: the name of the column.
-            ax: the axes to draw into; None for a new figure of pyplot.
+            ax: the axes to draw into. If None, pyplot makes a new figure.
             line_style: arguments of matplotlib's ``Axes.plot``, such as ``color``.
 
         Raises:
@@ -212,8 +211,8 @@ class ParamHistory:
         """Return the whole history as plain data.
 
         ``torch.load(weights_only=True)``, JSON and distributed checkpoints can save this data and load it into an empty
-        history. The values of a column are stored as one text, the base 64 of their bytes. To read values, use the
-        history instead of its state.
+        history. The values of a column are stored as one text, which is the base 64 encoding of their bytes. To read
+        values, use the history instead of its state.
         """
         return state_of_columns({name: column.state_dict() for name, column in self.columns.items()})
 
@@ -299,7 +298,7 @@ def pandas_module(function: str) -> Any:
     """Import and return the module pandas.
 
     Args:
-        function: the name of the function that needs pandas, for the error.
+        function: the name of the function that needs pandas, for the error text.
 
     Raises:
         ImportError: pandas is not installed.

@@ -21,14 +21,14 @@ VALUES_AT_ONCE = 4096  # an iterator reads this number of values at once
 
 @dataclass(slots=True)
 class Section:
-    """Consecutive events whose values have the same shape; in saved states, such events are called a run.
+    """Consecutive events whose values have the same shape. A saved state calls a section a run.
 
     The class is not a named tuple, because attributes of a named tuple are slower to read.
 
     Args:
         first_event: the position of the section's first event among the events that are kept.
         first_value: the position of the section's first value in the array of all values.
-        groups: the number of values of an event; 0 if an event is a bare number, such as a batch size.
+        groups: the number of values of an event. It is 0 if an event is a bare number, such as a batch size.
         stored: the number of stored values of an event: ``groups``, or 1 if all groups have the same value.
     """
 
@@ -46,7 +46,7 @@ NO_EVENTS = Section(0, 0, 0, 1)
 
 
 class HistoryColumn(Sequence[Any]):
-    """The recorded values of one name: a sequence with one list for each event, with a value for each param group.
+    """The recorded values of one name. For each event, the sequence has a list with a value for each param group.
 
     If there are no param groups, because the name is a batch size or an attribute of ``engine.state``, an event is a
     number instead of a list.
@@ -54,17 +54,17 @@ class HistoryColumn(Sequence[Any]):
     All values are stored in one array, with 8 bytes for each value. If all groups of an event have the same value, this
     value is stored once.
 
-    With ``max_events``, the column keeps at most this number of events. When it would have one event more, the column
-    drops every second event, and from then on keeps only every second event. The kept events are evenly spaced and
-    include the first event. :attr:`event_indices` returns their indices.
+    With ``max_events``, the column keeps at most this number of events. When one more event comes, the column drops
+    every second event. From then on, it keeps only every second event. The kept events are evenly spaced and include
+    the first event. :attr:`event_indices` returns their indices.
 
     Args:
         rows: the first events.
-        max_events: the largest number of events to keep, at least 2; None to keep all events.
+        max_events: the largest number of events to keep, at least 2. If None, all events are kept.
 
     Raises:
         TypeError: ``max_events`` is not an int or None.
-        ValueError: ``max_events`` is less than 2; a row has no values.
+        ValueError: ``max_events`` is less than 2, or a row has no values.
 
     Example:
         >>> column = HistoryColumn([[0.1], [0.05]])
@@ -85,9 +85,9 @@ class HistoryColumn(Sequence[Any]):
         self.stride: int = 1  # the number of events from one kept event to the next
         self._values = array("d")
         self._sections: list[Section] = []
-        self.section: Section | None = None  # the last section, which each event reads
-        # Two numbers: how many events to leave out before the next event is kept, and how many more events to keep
-        # before every second event is dropped. A list is faster to read than two attributes.
+        self.section: Section | None = None  # the last section, which is read at each event
+        # The first number says how many events to leave out before the next event is kept. The second number says how
+        # many more events to keep before every second event is dropped. A list is faster to read than two attributes.
         self._countdown = [0, self._room()]
         for row in rows:
             self.append(row)
@@ -159,7 +159,7 @@ class HistoryColumn(Sequence[Any]):
         self._countdown[:] = len(self) * self.stride - num_events, self._room()
 
     def _room(self) -> int:
-        """Return how many more events are kept before every second event is dropped; -1 if events are never dropped."""
+        """Return how many more events are kept before every second event is dropped, or -1 if no events are dropped."""
         return -1 if self.max_events is None else self.max_events - len(self)
 
     @property
@@ -194,7 +194,8 @@ class HistoryColumn(Sequence[Any]):
     def to_numpy(self) -> NDArray[np.float64]:
         """Return the values as an array.
 
-        Shapes: the result is ``(events, groups)``. If an event has fewer groups than another event, the rest is NaN.
+        Shapes: the result is ``(events, groups)``. If an event has fewer groups than another event, its missing values
+        are NaN.
         """
         table = np.full((len(self), self.num_groups), np.nan)
         self.fill(table, 0)
@@ -238,11 +239,10 @@ class HistoryColumn(Sequence[Any]):
         kept = len(self)
         event = index + kept if index < 0 else index
         if not 0 <= event < kept:
-            raise IndexError(f"event {index} of a history of {kept} events")
+            raise IndexError(f"index must be within the {kept} events of the history, given {index}")
         return event, self._sections[self._section_of(event)]
 
     def _section_of(self, event: int) -> int:
-        """Return the position of the section to which a kept event belongs."""
         return bisect_right(self._sections, event, key=attrgetter("first_event")) - 1
 
     def _ends(self) -> list[int]:
@@ -261,15 +261,15 @@ class HistoryColumn(Sequence[Any]):
 
         Args:
             state_dict: the result of :meth:`state_dict`.
-            max_events: the largest number of events to keep; None to keep all events.
+            max_events: the largest number of events to keep. If None, all events are kept.
 
         Raises:
             ValueError: ``state_dict`` is not the state of a column.
         """
         column = cls(max_events=max_events)
-        require(isinstance(state_dict, Mapping), f"it must be a mapping, given one {type(state_dict).__name__}")
+        require(isinstance(state_dict, Mapping), f"the state must be a mapping, given one {type(state_dict).__name__}")
         names = set(state_dict) - {"stride", "left_out"}
-        require(names == {"values", "runs"}, f"it must have values and runs, given {len(names)} names")
+        require(names == {"values", "runs"}, f"the state must have values and runs, given {len(names)} names")
         stride, skipped = state_dict.get("stride", 1), state_dict.get("left_out", 0)
         require(
             type(stride) is int and type(skipped) is int and 0 <= skipped < stride <= MOST_EVENTS,

@@ -63,7 +63,7 @@ def state_of_columns(columns: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]
 
 
 def columns_of_state(state: Any) -> dict[str, Any]:
-    """Return the state of each column by its name, from the state of a history of this or an earlier version.
+    """Return the state of each column by its name. The state of the history may come from an earlier version.
 
     Raises:
         TypeError: ``state`` is not a mapping, or a name is not a string.

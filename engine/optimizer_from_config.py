@@ -47,16 +47,16 @@ def configure_optimizer(optimizer_type: str | Mapping[str, Any], params: Params,
             ``"Lamb"`` can have the prefix ``"cerebras."``, which selects the arguments and defaults of Cerebras. Adam,
             AdamW, Adafactor, Lamb and SGD of Cerebras are classes of lehr with Cerebras' updates. The other
             names are torch's classes, whose updates are the same as Cerebras' updates.
-        params: the parameters to train: tensors, pairs of a name and a tensor, or a dictionary for each param group,
-            with its tensors under ``"params"`` and its own options. As in torch, a group may have other keys, such as
-            ``"tags"``, which stay in the group. The dictionaries are not changed.
+        params: the parameters to train. They are tensors, pairs of a name and a tensor, or a dictionary for each param
+            group, with the tensors of the group under ``"params"`` and its own options. As in torch, a group may have
+            other keys, such as ``"tags"``, which stay in the group. The dictionaries are not changed.
         kwargs: arguments of the optimizer by their names, such as ``lr``, ``betas`` or ``weight_decay``. An
             argument applies to each param group that has no option of the same name.
 
     Raises:
         TypeError: ``optimizer_type`` is neither a string nor a mapping with a string as ``"type"``; the optimizer does
-            not have an argument; an argument is missing; ``params`` has a wrong type.
-        ValueError: ``optimizer_type`` is unknown; an argument is out of its range, or is given twice.
+            not have an argument; an argument is missing; or ``params`` has a wrong type.
+        ValueError: ``optimizer_type`` is unknown; or an argument is out of its range, or is given twice.
         ImportError: the package of the optimizer is not installed.
 
     Example:
@@ -111,7 +111,7 @@ def _named(optimizer_type: str | Mapping[str, Any], kwargs: dict[str, Any]) -> t
     if isinstance(optimizer_type, Mapping):
         twice = sorted(optimizer_type.keys() & kwargs.keys())
         if twice:
-            raise ValueError(f"{twice[0]} must be given once, given in optimizer_type and as an argument")
+            raise ValueError(f"{twice[0]} must be set once, given in optimizer_type and as an argument")
         config = {"type": None, **optimizer_type, **kwargs}
     name = config.pop("type")
     if not isinstance(name, str):
@@ -132,7 +132,6 @@ def _known(given: str, name: str, names: Iterable[str], prefix: str = "") -> str
 
 
 def _class_of(name: str) -> type[Any]:
-    """Return the class of a name in ``LIBRARY``."""
     name = _known(name, name, LIBRARY)
     try:
         optimizer_class: type[Any] = getattr(importlib.import_module(LIBRARY[name]), name)
@@ -153,7 +152,6 @@ def _signature(optimizer_class: type[Any]) -> list[str]:
 
 
 def _check_names(name: str, given: dict[str, Any], names: list[str]) -> None:
-    """Check that the optimizer has all given arguments."""
     for key in given:
         if key not in names:
             near = difflib.get_close_matches(key, names, n=1) if isinstance(key, str) else []

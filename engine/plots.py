@@ -18,7 +18,7 @@ MOST_NAMED = 12  # a plot of more lines has no legend
 
 
 def style_of(line: int, lines: int) -> dict[str, Any]:
-    """Return the colour and the style of one of several lines; more than seven lines go from dark to light."""
+    """Return the colour and the style of one of several lines. More than seven lines go from dark to light."""
     if lines <= len(COLORS):
         return {"color": COLORS[line], "linestyle": LINE_STYLES[line % len(LINE_STYLES)]}
     from matplotlib import colormaps
@@ -50,7 +50,7 @@ def thinned(values: NDArray[np.float64], most: int) -> NDArray[np.int64]:
 
 
 def drawstyle_of(values: NDArray[np.float64]) -> str:
-    """Return the draw style of a line: steps if the values rarely change, since slopes would show other values."""
+    """Return the draw style of a line: steps if the values rarely change, because a slope shows values in between."""
     return "steps-post" if len(values) > 1 and np.mean(values[1:] != values[:-1]) < 0.25 else "default"
 
 
@@ -70,8 +70,8 @@ def draw_values(
         indices: event indices ``(n,)``.
         values: ``(n, G)``, a column for each group.
         param_name: the label of the value axis. Each line has this label, followed by the index of the group.
-        ax: the axes to draw into; None for the current axes of pyplot.
-        labels: the labels of the lines, one for each group; None for labels with ``param_name``.
+        ax: the axes to draw into. If None, the current axes of pyplot are used.
+        labels: the labels of the lines, one for each group. If None, the labels contain ``param_name``.
         title: the title of the axes. It does not replace a title that you set. The titles of several calls with the
             same axes are joined by commas.
         line_style: arguments of ``Axes.plot``, such as ``color``, ``marker`` or another ``label``.
@@ -103,12 +103,12 @@ def draw_values(
 def _add_title(ax: "Axes", title: str, is_first: bool) -> None:
     """Add a title to the titles of earlier calls.
 
-    Do not change a title that the user set, and do not add a title if there are already lines without a title.
+    Do not change a title that the user set. If the axes already have lines without a title, do not add a title.
     """
     earlier = ax.get_title()
     is_ours = bool(earlier) and ax.title.get_gid() == earlier
     if is_ours:
         title = earlier if f", {title}, " in f", {earlier}, " else f"{earlier}, {title}"
     if is_ours or (is_first and not earlier):
-        # The gid marks a title as written by this function, because it has the same text.
+        # The gid has the text of the title. So the next call knows that this function wrote the title.
         ax.set_title(title, fontsize="medium", wrap=True).set_gid(title)

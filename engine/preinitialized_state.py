@@ -116,10 +116,10 @@ def _known_name(optimizer: Optimizer) -> str:
 def _initial_state(name: str, optimizer: Optimizer, group: State, param: torch.Tensor) -> tuple[State, State]:
     """Return the state that the optimizer's code makes for a parameter, and the options that it adds to the group.
 
-    The code runs on a copy of the optimizer that has only this parameter, with a gradient of zeros. So there is only
-    one gradient of zeros in memory at a time.
+    The code runs on a copy of the optimizer that has only this parameter, with a gradient of zeros. So memory holds
+    only one gradient of zeros at a time.
     """
-    copied = param.detach()  # a tensor with the same elements, which nothing writes, and another gradient
+    copied = param.detach()  # a tensor with another gradient and the same elements, which are never written
     copied.grad = torch.zeros_like(copied)
     scratch: Any = object.__new__(type(optimizer))
     scratch.__dict__.update(optimizer.__dict__)

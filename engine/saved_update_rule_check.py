@@ -1,4 +1,4 @@
-"""A check of saved states: loading the state of an optimizer with another update rule raises an error or a warning."""
+"""Checks saved states: a state of an optimizer with another update rule raises an error or a warning when loaded."""
 
 import warnings
 from typing import Any
@@ -7,10 +7,10 @@ from torch.optim import Optimizer
 
 from .cerebras.defaults import PAGE
 
-# Options of param groups that torch's optimizers do not read, with the optimizer that has the option.
+# Maps options of param groups that torch's optimizers do not read to the optimizer that has the option.
 FOREIGN_OPTIONS = {"clip_threshold": "the Adafactor of Cerebras or Hugging Face", "adam": "the Lamb of Cerebras"}
-# The options that distinguish the classes of optimizers. Options that torch added in later versions are left out,
-# because torch adds them to an older state.
+# These options distinguish the classes of optimizers. Options that torch added in later versions are left out, because
+# torch adds them to an older state.
 TELLING = {name for _, defaults in PAGE.values() for name in defaults} - {"lr", "weight_decay", "maximize", "foreach"}
 TELLING |= {"beta2_decay", "d"}  # options of torch's Adafactor
 ADAMAX = "exp_inf"  # a state that distinguishes Adamax from RAdam, which has the same options
@@ -18,7 +18,7 @@ FOREIGN_STATES = ("beta1_product", "beta1_power")
 
 
 def check_update_rule(optimizer: Optimizer, state_dict: dict[str, Any]) -> dict[str, Any]:
-    """Check that the update rule of a saved state is the update rule of an optimizer.
+    """Check that a saved state comes from an optimizer with the same update rule.
 
     This is a hook for ``register_load_state_dict_pre_hook``.
 
@@ -26,7 +26,8 @@ def check_update_rule(optimizer: Optimizer, state_dict: dict[str, Any]) -> dict[
         The state to load. It lacks ``correct_bias`` if this option would cause the same warning after the next save.
 
     Raises:
-        ValueError: the state comes from an optimizer that makes other updates. Nothing is loaded then.
+        ValueError: the state comes from an optimizer that makes other updates. If this error is raised, nothing is
+            loaded.
     """
     name, own = type(optimizer).__name__, optimizer.defaults
     for group in state_dict.get("param_groups", ()):

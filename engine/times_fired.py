@@ -11,7 +11,7 @@ BY_ITERATION = (Events.ITERATION_STARTED, Events.ITERATION_COMPLETED)
 
 
 def times_fired(engine: Engine, event: Any, optimizer_steps: int | None = None) -> int | None:
-    """Return the number of times that an event has fired and passed its filter; None if the count is unknown.
+    """Return the number of times that an event has fired and passed its filter, or None if the count is unknown.
 
     For ignite's own filters, the count is a formula, so it takes the same time at any iteration.
 
@@ -101,7 +101,7 @@ def fired_at_end(engine: Engine, event: Any, only: Any = None) -> int:
     Args:
         engine: an engine between two iterations.
         event: an event, or a list of events.
-        only: ``ITERATION_COMPLETED`` or ``EPOCH_COMPLETED`` to count only this event; None to count both events.
+        only: ``ITERATION_COMPLETED`` or ``EPOCH_COMPLETED`` to count only this event. If None, both events are counted.
     """
     between_epochs, total = is_between_epochs(engine), 0
     for one in each_of(event):
@@ -128,8 +128,8 @@ def _fired(engine: Engine, event: Any, optimizer_steps: int | None) -> int | Non
     if event == Events.EPOCH_STARTED:
         return _epochs_begun(engine)
     if event == Events.GET_BATCH_STARTED:
-        # ignite does not fire this event if the run has no data, and fires it once too often at the first end of data
-        # without a length. A filter of this event counts from 0.
+        # If the run has no data, ignite does not fire this event. If the data has no length, ignite fires this event
+        # once too often when the data first ends. A filter of this event counts from 0.
         is_known = hasattr(state.dataloader, "__len__") and getattr(event, "filter", None) is None
         return int(state.iteration) if is_known else None
     if event == Events.EPOCH_COMPLETED:
@@ -143,7 +143,7 @@ def _epochs_begun(engine: Engine) -> int | None:
 
 
 def _passed(event_filter: Any, fired: int) -> int | None:
-    """Return how many of the first ``fired`` events pass a filter; None if the filter is a user's function."""
+    """Return how many of the first ``fired`` events pass a filter, or None if the filter is a user's function."""
     if event_filter is None:
         return fired
     given = filter_arguments(event_filter)

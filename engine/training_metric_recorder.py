@@ -24,7 +24,8 @@ class MetricRecorder:
     Args:
         history: the history.
         name: the name of the column.
-        output_transform: a function that computes the metric from ``engine.state.output``; None for the output itself.
+        output_transform: a function that computes the metric from ``engine.state.output``. If None, the metric is the
+            output itself.
     """
 
     def __init__(self, history: "ParamHistory", name: str, output_transform: Callable[[Any], Any] | None) -> None:

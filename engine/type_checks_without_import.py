@@ -28,7 +28,7 @@ def loaded_types(*names: str) -> tuple[type[Any], ...]:
 
 
 def tensor_type() -> Any:
-    """Return the class of tensors; an empty tuple if torch is not imported, for which ``isinstance`` returns False."""
+    """Return the class of tensors. If torch is not imported, return an empty tuple, of which nothing is an instance."""
     return getattr(sys.modules.get("torch"), "Tensor", ())
 
 

@@ -1,4 +1,4 @@
-"""The optimizer Adafactor of Cerebras, which has more of the arguments of the paper than torch's Adafactor."""
+"""The optimizer Adafactor of Cerebras, which has arguments of the paper that torch's Adafactor lacks."""
 
 import torch
 
@@ -12,10 +12,10 @@ class Adafactor(CerebrasOptimizer):
     from 1. ``beta2`` is ``1 - t**decay_rate``, and ``rms`` is the root mean square::
 
         v = beta2 * v + (1 - beta2) * (g**2 + eps[0])       if p has fewer than two dimensions
-        v = outer(r, c) / mean(r)                           otherwise; r and c are means of v over columns and rows
+        v = outer(r, c) / mean(r)                           otherwise, with r and c the means of v over columns and rows
         u = g / sqrt(v)
         u = u / max(1, rms(u) / clip_threshold) * a
-        m = beta1 * m + (1 - beta1) * u                     only with beta1; m then replaces u in the next line
+        m = beta1 * m + (1 - beta1) * u                     only with beta1, and m replaces u in the next line
         p = p - weight_decay * a * p - u
 
     The step size a is ``lr``. With ``scale_parameter``, it is ``lr * max(eps[1], rms(p))``. With ``relative_step``,
@@ -28,8 +28,8 @@ class Adafactor(CerebrasOptimizer):
             ``scale_parameter``, ``relative_step`` and ``warmup_init``.
 
     Raises:
-        ValueError: an option is out of its range; ``lr`` is given with ``relative_step``, or is None without it;
-            ``warmup_init`` is True without ``relative_step``.
+        ValueError: an option is out of its range; ``lr`` is given with ``relative_step``, or is None without
+            ``relative_step``; or ``warmup_init`` is True without ``relative_step``.
 
     Source: Shazeer and Stern, "Adafactor: Adaptive Learning Rates with Sublinear Memory Cost", 2018,
     https://arxiv.org/abs/1804.04235.

@@ -26,7 +26,7 @@ class AdamW(CerebrasOptimizer):
     last line. The powers of the betas are computed as products over the steps, so a schedule may change the betas.
 
     :meth:`load_state_dict` reads the states of this class and of Cerebras. It also reads the states of Hugging Face's
-    AdamW, which decays the weights after the rest of the step, and, with a warning, the states of torch's AdamW.
+    AdamW, which decays the weights at the end of a step. It reads the states of torch's AdamW with a warning.
 
     Args:
         params: the parameters to train, as in torch.
@@ -71,7 +71,8 @@ class AdamW(CerebrasOptimizer):
         Raises:
             ValueError: the state has another ``correct_bias``, or another rule of weight decay.
         """
-        own = [self.defaults] * max(len(state_dict["param_groups"]) - len(self.param_groups), 0)  # torch refuses more
+        # If the state has more groups than the optimizer, torch later raises an error.
+        own = [self.defaults] * max(len(state_dict["param_groups"]) - len(self.param_groups), 0)
         adapted_groups = list(map(self.adapted, state_dict["param_groups"], [*self.param_groups, *own]))
         # The options of torch are removed, so that the state counts as a state of this class after the next save.
         groups = [{key: value for key, value in group.items() if key not in OF_TORCH} for group in adapted_groups]
@@ -138,7 +139,7 @@ class Adam(AdamW):
 
 
 def _with_products(group: State, saved: State) -> State:
-    """Return the state of a parameter, but replace the steps or powers of another library by products of betas."""
+    """Return the state of a parameter, in which products of betas replace the steps or powers of another library."""
     state = dict(saved)
     step = state.pop("step", None)
     for beta, name in zip(group["betas"], ("beta1", "beta2"), strict=True):

@@ -1,8 +1,8 @@
 """The table of Cerebras' optimizers: the class, the arguments and the defaults of each optimizer.
 
 The table follows the signatures on the documentation page of Cerebras. If a torch class makes the same updates, the
-table names the torch class. For ``eps`` of Adagrad and Lamb, the signatures have the default 1e-6, and
-the text of the page names another default. The signature of NAdam lacks the option ``foreach``, which the text names.
+table names the torch class. For ``eps`` of Adagrad and Lamb, the signatures have the default 1e-6, but the text of the
+page names another default. The signature of NAdam lacks the option ``foreach``, which the text names.
 """
 
 from typing import Any

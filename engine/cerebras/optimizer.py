@@ -1,4 +1,4 @@
-"""The base class of the optimizers of Cerebras, which update one parameter at a time."""
+"""The base class of the optimizers of Cerebras. These optimizers update one parameter at a time."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
@@ -56,7 +56,8 @@ class CerebrasOptimizer(Optimizer):
         """Add a param group.
 
         Raises:
-            TypeError, ValueError: an option of the group is wrong; see the class. The group is not added then.
+            TypeError, ValueError: an option of the group is wrong; see the class. If this error is raised, the group is
+                not added.
         """
         super().add_param_group(param_group)
         try:
@@ -73,7 +74,7 @@ class CerebrasOptimizer(Optimizer):
         check_option_values(group, self.defaults, self.pairs, self.optional)
 
     def init_group(self, group: State) -> None:
-        """Make the state of each parameter of a group that has a gradient and no state yet."""
+        """Make the state of each parameter in a group, if the parameter has a gradient and no state yet."""
         for param in group["params"]:
             if param.grad is not None and not self.state[param]:
                 self.state[param].update(self.initial_state(group, param))
@@ -146,12 +147,13 @@ class CerebrasOptimizer(Optimizer):
         """Load a state of :meth:`state_dict`. The saved options replace the present options, as in torch.
 
         Raises:
-            TypeError, ValueError: ``state_dict`` is not the state of this optimizer. Nothing is loaded then.
+            TypeError, ValueError: ``state_dict`` is not the state of this optimizer. If this error is raised, nothing
+                is loaded.
         """
         check_is_state(state_dict)
         state_dict = self.converted(dict(state_dict))
         super().load_state_dict(state_dict)
-        # torch converts all numbers to the dtype of their parameter, which may be too small for a count.
+        # torch converts all numbers to the dtype of their parameter, which may be too inexact for a count.
         ids = [id for group in state_dict["param_groups"] for id in group["params"]]
         params = [param for group in self.param_groups for param in group["params"]]
         for id, param in zip(ids, params, strict=True):

@@ -9,8 +9,8 @@ import torch
 
 from lehr.engine.values_in_errors import shown
 
-# The smallest value that an option may have, and the bound that it must be below. An option that is not in this table
-# may be any finite number.
+# For each option, the table has its smallest value and the bound that it must be below. An option that is not in the
+# table may be any finite number.
 RANGES = {
     "lr": (0.0, math.inf),
     "betas": (0.0, 1.0),

@@ -1,4 +1,4 @@
-"""Functions that check the saved state of one of Cerebras' optimizers before it is loaded."""
+"""Functions that check the saved state of an optimizer of Cerebras before the state is loaded."""
 
 import math
 from typing import Any

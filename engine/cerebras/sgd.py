@@ -12,14 +12,14 @@ class SGD(CerebrasOptimizer):
 
         g = g + weight_decay * p
         b = momentum * b + (1 - dampening) * g
-        p = p - lr * b                        without momentum, g replaces b; with nesterov, g + momentum * b does
+        p = p - lr * b                        g replaces b without momentum, and g + momentum * b with nesterov
 
     Args:
         params: the parameters to train, as in torch.
         options: all of ``lr``, ``momentum``, ``dampening``, ``weight_decay``, ``nesterov`` and ``maximize``.
 
     Raises:
-        ValueError: an option is out of its range; ``nesterov`` is True without momentum, or with dampening.
+        ValueError: an option is out of its range, or ``nesterov`` is True without momentum or with dampening.
     """
 
     def check_group(self, group: State) -> None:

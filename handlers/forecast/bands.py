@@ -1,4 +1,4 @@
-"""Computes the band of a forecast from the errors on runs left out, and from parameters fitted to resampled losses."""
+"""Computes the band of a forecast from its errors on left-out runs, and from parameters that fit resampled losses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +12,14 @@ from .multi_power_law import NUM_FITTED, log_losses
 from .runs_with_shared_lrs import schedule_numbers, shared_by_pairs, told_up_to
 
 DRAWS = 2000
-BLOCKS = 4  # the errors of a block of a run are resampled together, because errors of neighbouring steps are alike
-MOST_FOLDS = 6  # up to this number of schedules are left out one by one; if there are more, groups of them are left out
-OF_A_RUN = 100  # the band uses this many errors of each run, for any number of points
-# The logarithm of an end of the band over the forecast is at most this number, because larger numbers may overflow.
+# Each run has this many blocks. The errors of a block are resampled together, because neighbouring errors are alike.
+BLOCKS = 4
+# Up to this many schedules are left out one by one. If there are more schedules, groups of schedules are left out.
+MOST_FOLDS = 6
+OF_A_RUN = 100  # the band uses this many errors from each run, however many points the run has
+# The band reaches at most from exp(-50) to exp(50) times the forecast, because larger numbers may overflow.
 WIDEST = 50.0
-COVERED = 0.9  # the part of the losses that the band should cover
+COVERED = 0.9  # the fraction of the losses that the band should cover
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,9 +27,9 @@ class Uncertainty:
     """The resampled errors of a fit, from which bands are computed.
 
     Args:
-        left_out: for each run, the logarithm of loss over forecast at its points; the forecast is by a law that was
-            fitted to the runs of other schedules.
-        deviations: the numbers that were fitted to each resampling, minus the numbers of the fit ``(DRAWS, 7)``.
+        left_out: for each run, ``log(loss / forecast)`` at its points. The law of this forecast was fitted to the runs
+            of other schedules.
+        deviations: the numbers fitted to each resampling, minus the numbers of the original fit ``(DRAWS, 7)``.
         errors: errors of the logarithm of the loss, drawn from ``left_out`` and shuffled ``(DRAWS,)``.
     """
 
@@ -39,8 +41,8 @@ class Uncertainty:
 def left_out_errors(points: Sequence[Points], fitted: Fitted, all_lrs: Sequence[Array]) -> tuple[Array, ...]:
     """Return the errors of the law on each run, after a fit to the runs of other schedules.
 
-    The points of a run are dropped up to the last loss that another of these runs measured under the same learning
-    rates. For example, a run may have the learning rates of a constant run before its decay.
+    A run may begin with the same learning rates as a run of the fit. For example, a run that decays may begin like a
+    constant run. The points of the shared beginning are dropped, up to the last loss that the other run measured there.
     """
     shared = shared_by_pairs(all_lrs)
     numbers = schedule_numbers(shared)
@@ -64,7 +66,7 @@ def left_out_errors(points: Sequence[Points], fitted: Fitted, all_lrs: Sequence[
 def uncertainty_of(points: Sequence[Points], fitted: Fitted, all_lrs: Sequence[Array]) -> Uncertainty:
     """Resample the errors on left-out runs, in blocks with random signs, and fit the linearized law to each resampling.
 
-    The preferred numbers of the fit are resampled, too, because numbers that the runs do not determine are uncertain.
+    The preferred values of the fit are resampled, too, because the runs may not determine all numbers.
 
     Args:
         points: the losses of the runs.
@@ -79,10 +81,11 @@ def uncertainty_of(points: Sequence[Points], fitted: Fitted, all_lrs: Sequence[A
         slopes = one.weight * log_losses(fitted.numbers, one.changes)[1]
         curvature += slopes.T @ slopes
         pulls += one.weight * resampled(errors, len(one.steps), random) @ slopes
-    # The runs may not determine a number: final losses at one length do not determine L0. Of its possible deviations,
-    # the smallest are used.
+    # The runs may not determine a number. For example, the final losses of equally long runs do not determine L0. The
+    # pseudo-inverse then chooses the smallest deviations of this number.
     deviations = pulls @ np.linalg.pinv(curvature, rcond=1e-12, hermitian=True)
-    # All runs have the same weight. After n errors, the next error exceeds all of them with a probability of 1/(n + 1).
+    # All runs have the same weight. Weibull's quantiles assume that the next error exceeds all n earlier errors with a
+    # probability of 1/(n + 1).
     ranks = (np.arange(OF_A_RUN) + 0.5) / OF_A_RUN
     sizes = np.concatenate([np.quantile(np.abs(errors), ranks, method="weibull") for errors in left_out])
     errors = np.quantile(np.concatenate([sizes, -sizes]), (np.arange(DRAWS) + 0.5) / DRAWS)
@@ -90,7 +93,7 @@ def uncertainty_of(points: Sequence[Points], fitted: Fitted, all_lrs: Sequence[A
 
 
 def resampled(errors: Array, count: int, random: np.random.Generator) -> Array:
-    """Return errors for ``count`` points ``(DRAWS, count)``: blocks of the given errors, with random signs."""
+    """Draw ``count`` errors ``(DRAWS, count)`` as blocks of the given errors with random signs."""
     size = max(1, count // BLOCKS)
     blocks = -(-count // size)
     begins = random.integers(0, len(errors), (DRAWS, blocks))
@@ -100,7 +103,7 @@ def resampled(errors: Array, count: int, random: np.random.Generator) -> Array:
 
 
 def band_of(uncertainty: Uncertainty, slopes: Array, growth: Array) -> tuple[Array, Array]:
-    """Return the lower and upper end of the band around the logarithm of a forecast, at each of T steps.
+    """Return the lower and the upper end of the band at T steps, as distances from the logarithm of the forecast.
 
     Args:
         uncertainty: the uncertainty of the fit.

@@ -13,7 +13,7 @@ MOST_EVENTS = 20_000_000
 
 
 def numbers(name: str, values: Any) -> Array:
-    """Return numbers as an array ``(n,)``.
+    """Return ``values`` as an array of floats ``(n,)``.
 
     >>> numbers("steps", [1, 2])
     array([1., 2.])
@@ -21,7 +21,7 @@ def numbers(name: str, values: Any) -> Array:
     try:
         numbers = np.atleast_1d(as_floats(values))
     except (TypeError, ValueError):
-        advice = ": of a tensor, give loss.item()" if "tensor" in shown(values) else ""
+        advice = ": for a tensor, give loss.item()" if "tensor" in shown(values) else ""
         raise TypeError(f"{name} must be numbers, given {shown(values)}{advice}") from None
     if numbers.ndim != 1:
         raise ValueError(f"{name} must have the shape (n,), given {numbers.shape}")
@@ -32,7 +32,7 @@ def as_floats(values: Any) -> Array:
     """Return numbers as an array of floats.
 
     Raises:
-        TypeError, ValueError: some values are strings, booleans, complex numbers, or tensors that are part of a graph;
+        TypeError, ValueError: a value is a string, a boolean, a complex number, or a tensor that is part of a graph; or
             rows differ in length.
     """
     try:
@@ -40,7 +40,7 @@ def as_floats(values: Any) -> Array:
     except RuntimeError as error:  # raised for a tensor that is part of a graph
         raise TypeError(str(error)) from None
     if array.size and array.dtype.kind in "bcSU":
-        raise TypeError(f"texts, booleans and complex numbers are not values, given {shown(values)}")
+        raise TypeError(f"values must not be texts, booleans or complex numbers, given {shown(values)}")
     return array.astype(np.float64)
 
 
@@ -70,7 +70,7 @@ def check_measured(steps: Array, losses: Array) -> None:
 
 
 def check_units(last: int, schedule: object) -> None:
-    """Check that the steps have the unit of the schedule: compare the last step with the length of the schedule."""
+    """Check that steps count events, by comparing the last step with the length of the schedule."""
     if last >= MOST_EVENTS:
         raise ValueError(
             f"steps must be less than {MOST_EVENTS}, given {last}: count steps in events, not in tokens or samples"
@@ -90,5 +90,5 @@ def check_units(last: int, schedule: object) -> None:
     if last + 1 < FEWEST_OF_SCHEDULE * length:
         raise ValueError(
             f"steps must reach the end of the schedule of {length:g} events, given the last step {last}: count steps "
-            "in events, from 0, not in epochs; or give the schedule up to the last step alone"
+            "in events, from 0, not in epochs; or give only the schedule up to the last step"
         )

@@ -13,17 +13,17 @@ from .runs import Run
 from .runs_with_shared_lrs import follow_one_schedule, shared_by_pairs
 
 FEWEST_LOSSES = 10  # the runs need at least this many losses in all, because the law has seven parameters
-DECAYED = 0.9  # a learning rate that stays above this part of its peak has not decayed
+DECAYED = 0.9  # a learning rate that stays above this fraction of its peak has not decayed
 UNITS_DIFFER = 50.0  # if the ratio of two peaks or two losses is larger, their units differ
 TIMES_LONGEST = 3.5  # a forecast run may be this many times as long as the longest run
-TOLERANCE = 0.05  # a learning rate or a length may exceed its range by this part
-# A learning rate is still in the range if it is below the lowest one by at most this part of the highest one.
+TOLERANCE = 0.05  # a learning rate or a length may exceed its range by this fraction
+# A learning rate may be below the lowest learning rate of the runs by this fraction of the highest one.
 OF_PEAK = 0.005
 
 
 @dataclass(frozen=True)
 class Range:
-    """The range of learning rates and run lengths that a forecast may have, because earlier runs cover it.
+    """The learning rates and run lengths that earlier runs cover, so that a forecast may have them.
 
     Args:
         lowest_lr: the lowest learning rate of all runs after their warm-up.
@@ -66,17 +66,17 @@ def checked_runs(runs: object) -> tuple[Run, ...]:
 
     Raises:
         TypeError: ``runs`` is not a list of runs.
-        ValueError: the runs are not enough to fit the law; the error says which run to add.
+        ValueError: the runs are not enough to fit the law. The error says which run to add.
     """
     items = listed("runs", runs)
     checked = [instance(f"runs[{at}]", run, Run, "a Run") for at, run in enumerate(items)]
     if not checked:
-        raise ValueError("runs must have a run under each of two schedules or more, given none")
+        raise ValueError("runs must have two schedules or more, given no runs")
     for at, run in enumerate(checked):
         if not len(run.fitted_steps):
             raise ValueError(
-                f"runs[{at}] must have losses after its warm-up of {run.warmup} events, given the last at step "
-                f"{run.steps[-1]}: losses in the warm-up are not fitted"
+                f"runs[{at}] must have losses after its warm-up of {run.warmup} events, given the last loss at "
+                f"step {run.steps[-1]}: losses in the warm-up are not fitted"
             )
     count = sum(len(run.fitted_steps) for run in checked)
     if count < FEWEST_LOSSES:
@@ -88,7 +88,7 @@ def checked_runs(runs: object) -> tuple[Run, ...]:
     if max(peaks) > UNITS_DIFFER * min(peaks):
         raise ValueError(
             f"runs must have learning rates in one unit, given peaks from {min(peaks):.3g} to {max(peaks):.3g}: is one "
-            "in percent?"
+            "of them in percent?"
         )
     medians = [float(np.median(run.fitted_losses)) for run in checked]
     if max(medians) > UNITS_DIFFER * min(medians):
@@ -103,8 +103,8 @@ def checked_runs(runs: object) -> tuple[Run, ...]:
         )
     if follow_one_schedule(shared_by_pairs([run.lrs for run in checked])):
         raise ValueError(
-            f"runs must have two schedules or more, given {_these(checked)} under one: add a run with the same peak "
-            "and another schedule, such as a constant learning rate that falls to a third at once in its middle"
+            f"runs must have two schedules or more, given {_these(checked)} under one schedule: add a run with the "
+            "same peak and another schedule, such as a constant learning rate that drops to a third halfway"
         )
     return tuple(sorted(checked, key=_sort_key))
 
@@ -121,7 +121,7 @@ def check_asked(asked: Range, lrs: Array, schedule: object) -> None:
     """Check that the learning rates and the events of a run are in the range of a forecast.
 
     Raises:
-        ValueError: they are not. With ``extrapolate=True``, a forecast outside the range is made with a wider band.
+        ValueError: a learning rate or the number of events is outside of the range.
     """
     advice = "add a run that reaches it, or give extrapolate=True for a wider band"
     after = lrs[warmup_of(lrs) :]

@@ -40,55 +40,56 @@ def find_lr(
     """Find a learning rate by a range test: train with ever higher learning rates until the loss diverges.
 
     ignite's ``FastaiLRFinder`` sets the learning rate of step ``i`` to ``start_lr * (end_lr / start_lr) ** (i / n)``,
-    for ``i`` from 1 to ``n = num_steps``, and stops when the loss diverges. The suggestion is the learning rate at
-    which the smoothed loss, the median of several runs, falls most steeply; see :class:`LRRangeTest`.
+    for ``i`` from 1 to ``n = num_steps``, and stops when the loss diverges. ``find_lr`` smooths the losses of several
+    runs, and suggests the learning rate at which their median falls most steeply; see :class:`LRRangeTest`.
 
-    **Afterwards everything is as it was before**, also after an error or Ctrl-C. The following states are restored in
-    place, bit for bit: the parameters, gradients and buffers of the models; the optimizers; a ``GradScaler``; torch's
-    and lehr's schedulers; the state of the trainer; the random states of Python, NumPy and torch; and the random states
-    of the loader and its samplers. A resumed or interrupted run continues as if there had been no test. ``find_lr``
-    finds the objects that the training step uses: models and the like, variables, lists, dictionaries, and attributes
-    of objects of your own code, such as a counter. Pass other objects that the training step changes as ``to_save``:
-    objects of another library, for example, and tensors of more than 1,000,000 numbers that are in no model. The saved
-    states of all objects are copied to the memory of the CPU.
+    **Afterwards everything is as it was before**, even if an error or Ctrl-C ends the test. The following states are
+    restored in place, bit for bit: the parameters, gradients and buffers of the models; the optimizers; a
+    ``GradScaler``; torch's and lehr's schedulers; the state of the trainer; the random states of Python, NumPy and
+    torch; and the random states of the loader and its samplers. A resumed or interrupted run continues as if there had
+    been no test. ``find_lr`` finds the objects that the training step uses. They may be models, variables, lists,
+    dictionaries, or attributes of your own objects, such as a counter. If the training step changes other objects, pass
+    them as ``to_save``. For example, pass objects of another library, and tensors of more than 1,000,000 numbers that
+    belong to no model. The states of all objects are copied to the memory of the CPU.
 
     **The handlers of the trainer are not called**: no scheduler writes, no checkpoint is saved, nothing is logged or
     evaluated. If training needs a handler, such as one that clips gradients, name it in ``keep_handlers``.
 
-    **The learning rate changes at the real steps** of the optimizer, also with gradient accumulation or a
-    ``GradScaler`` that skips a step. The trainer counts its iterations from 1. When the loader ends, the next epoch
-    begins. The ratios between the learning rates of the param groups stay the same, and a learning rate of 0 stays 0.
-    If all learning rates are 0, as at the beginning of a warm-up, the ratios are those of ``initial_lr``. If these
-    values are also missing or 0, all groups get the same learning rate.
+    **The learning rate changes at the real steps** of the optimizer, even if the trainer accumulates gradients or a
+    ``GradScaler`` skips a step. The trainer counts its iterations from 1. When the loader ends, the next epoch begins.
+    The ratios between the learning rates of the param groups stay the same, and a learning rate of 0 stays 0. If all
+    learning rates are 0, as at the beginning of a warm-up, the ratios of ``initial_lr`` are used. If every
+    ``initial_lr`` is missing or 0, too, all groups get the same learning rate.
 
     Args:
         trainer: the trainer, which must not be running.
-        loader: the data; the test iterates over it several times. If the training step makes its own data, give None,
-            and give ``epoch_length``.
-        optimizer: the optimizer for which to find a learning rate; None if the training step has only one optimizer.
+        loader: the data, over which the test iterates several times. If the training step makes its own data, give
+            None, and give ``epoch_length``.
+        optimizer: the optimizer for which to find a learning rate. You may leave it out if the training step uses only
+            one.
         start_lr: the lowest learning rate of the first param group, more than 0.
         end_lr: the highest learning rate of the first param group.
         num_steps: steps of the optimizer in each run, at least 10.
         step_mode: ``"exp"``, or ``"linear"`` for equal distances between learning rates.
-        seeds: the number of runs, whose seeds are 0, 1, ...; or a seed for each run. Each run begins with the same
-            models, and has its own random numbers and data order (if the loader shuffles).
-        output_transform: returns the loss, a number of at least 0, from the output of the training step; None for the
-            output itself, or its entry ``"loss"``.
-        diverge_th: ignite's finder stops if the running mean of the loss is larger than this number, which is at least
-            1, times the lowest running mean.
-        epoch_length: iterations of an epoch; None for the length of the loader.
-        to_save: a mapping from names to other objects that the training step changes; each must have ``state_dict`` and
-            ``load_state_dict``.
+        seeds: the number of runs, which get the seeds 0, 1, ...; or a list with one seed for each run. Each run begins
+            with the same models, and has its own random numbers and data order (if the loader shuffles).
+        output_transform: a function that gets the output of the training step, and returns the loss, a number of at
+            least 0. If None, the loss is the output itself, or the entry ``"loss"`` of an output that is a dictionary.
+        diverge_th: a factor of at least 1. ignite's finder stops if the running mean of the loss is larger than this
+            factor times the lowest running mean.
+        epoch_length: iterations of an epoch. If None, it is the length of the loader.
+        to_save: a mapping from names to other objects that the training step changes. Each object must have
+            ``state_dict`` and ``load_state_dict``.
         keep_handlers: handlers of the trainer that are also called in the test.
 
     Returns:
         An :class:`LRRangeTest`: the curves, the suggestion with its reason, and a picture, ``result.plot()``.
 
     Raises:
-        TypeError: an argument has the wrong type, such as a ``loader`` that can be read only once; the loss is not a
+        TypeError: an argument has the wrong type, such as a ``loader`` that can be read only once; or the loss is not a
             number.
-        ValueError: an argument has a wrong value; the training step refers to several optimizers, or to none.
-        RuntimeError: the trainer is running; the training step never steps the optimizer.
+        ValueError: an argument has a wrong value; or the training step refers to several optimizers, or to none.
+        RuntimeError: the trainer is running; or the training step never steps the optimizer.
 
     The paper: Smith, "Cyclical Learning Rates for Training Neural Networks", 2017, https://arxiv.org/abs/1506.01186.
 
@@ -158,10 +159,10 @@ def _result(runs: list[TrialSteps], seeds: tuple[int, ...], ratios: list[float],
 
 
 def _ratios(optimizer: Optimizer) -> list[float]:
-    """Return the lr of each param group, divided by the first lr that is not 0; 1 for each group if all are 0.
+    """Return the lr of each param group, divided by the first lr that is not 0.
 
-    If a warm-up by a torch scheduler begins with an lr of 0 for all groups, the ratios are computed from
-    ``initial_lr``.
+    If all lrs are 0, because a torch scheduler begins a warm-up, ``initial_lr`` replaces them. If these are 0, too, all
+    ratios are 1.
     """
     own = [float(group["lr"]) for group in optimizer.param_groups]
     if not any(own):
@@ -188,7 +189,7 @@ def _check_loader(loader: Any, epoch_length: int | None) -> None:
 
 
 def _checked(trainer: Any, optimizer: Any, to_save: Any, keep_handlers: Any) -> Optimizer:
-    """Return the optimizer; raise an error if an argument cannot be used."""
+    """Check the arguments, and return the optimizer."""
     if not isinstance(trainer, Engine):
         raise TypeError(f"trainer must be an ignite Engine, given {shown(trainer)}")
     if is_running(trainer):
@@ -207,9 +208,7 @@ def _checked(trainer: Any, optimizer: Any, to_save: Any, keep_handlers: Any) -> 
         found = optimizers_in(trainer)
         if len(found) != 1:
             names = ", ".join(type(one).__name__ for one in found) or "none"
-            raise ValueError(
-                f"optimizer must be given if the training step does not refer to exactly one, found {names}"
-            )
+            raise ValueError(f"optimizer must be given unless the training step refers to exactly one, found {names}")
         return found[0]
     if not isinstance(wrapped_optimizer(optimizer), Optimizer):
         raise TypeError(f"optimizer must be a torch.optim.Optimizer, given {shown(optimizer)}")

@@ -1,4 +1,4 @@
-"""Fits the law of the loss to runs, by robust least squares with preferred values for its numbers."""
+"""Fits the law of the loss to runs by robust least squares, which keep the fitted numbers near preferred values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,22 +12,22 @@ from .lr_changes import Changes, Steps, changes_of
 from .multi_power_law import log_losses
 from .runs import Run
 
-MOST_POINTS = 100  # if a run has more losses, they are averaged in this number of windows
-# A relative error of this size costs the fit as much as a number that is one spread away from its center.
+MOST_POINTS = 100  # if a run has more losses, they are averaged in this many windows
+# The fit penalizes a relative error of this size as much as a number that is one spread away from its center.
 TOLERANCE = 0.02
-# `CENTER` has the preferred values of the fitted numbers, `SPREAD` how far they may differ from the center, and
-# `LOWEST` and `HIGHEST` their bounds. Losses alone hardly determine beta, gamma and C: a fit without preferred values
-# ends at extreme values, which fit the runs a little better and other schedules far worse. The spread was chosen on the
-# three runs of two models that the paper fits; each run was left out in turn. It is the smallest spread whose error
-# (0.115%) is within one standard error of the lowest error (0.112%). The center is near the paper's parameters for
-# these models.
+# `CENTER` has the preferred values of the fitted numbers. `SPREAD` says how far the numbers may differ from them, and
+# `LOWEST` and `HIGHEST` are their bounds. Losses alone hardly determine beta, gamma and C. Without preferred values, a
+# fit ends at extreme numbers, which fit the runs a little better, and other schedules far worse. To choose the spread,
+# each of the three runs of two models that the paper fits was left out in turn. The spread is the smallest one whose
+# error (0.115%) is within one standard error of the lowest error (0.112%). The center is near the paper's parameters
+# for these models.
 #                     L0    log A  alpha  log B  log C        beta  gamma
 CENTER = np.array([0.90, 0.00, 0.50, -3.00, np.log(0.1), 0.60, 0.60])
 SPREAD = np.array([0.15, np.inf, 0.10, 1.00, 1.00, 0.10, 0.10])
 LOWEST = np.array([0.00, -12.0, 0.05, -16.0, -12.0, 0.05, -1.00])
 HIGHEST = np.array([1.00, 20.0, 2.00, 4.00, 8.00, 2.00, 2.00])
 SCALE = np.array([0.10, 0.30, 0.10, 0.30, 1.00, 0.20, 0.20])
-SPREAD_OF_RATE = 3.0  # the spread of log C if peaks differ, because such runs determine log C
+SPREAD_OF_RATE = 3.0  # a wider spread of log C for runs whose peaks differ, because these runs determine log C
 # Each start has a value for alpha, log C, beta and gamma.
 STARTS = ((0.5, -2.3, 0.6, 0.6), (0.4, -3.5, 0.4, 0.4), (0.7, -1.0, 0.8, 0.8), (0.3, -4.0, 0.6, 1.0))
 POWERS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4)  # values of p to try if the peaks of runs differ
@@ -36,7 +36,7 @@ PEAKS_DIFFER = 1.25  # peaks differ if their ratio is at least this number
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """The losses of a run, reduced to at most 100 points for a fit: the mean logarithm in each window of steps."""
+    """The losses of a run as at most 100 points. Each point is the mean logarithm of the losses in some steps."""
 
     steps: Steps
     changes: Changes
@@ -44,11 +44,11 @@ class Points:
 
     @property
     def weight(self) -> float:
-        """The weight of each point; it gives all runs the same weight, for any number of losses."""
+        """The weight of each point. All runs count equally, however many losses they have."""
         return float((MOST_POINTS / len(self.log_losses)) ** 0.5)
 
     def errors(self, numbers: Array) -> Array:
-        """Return the logarithm of loss over forecast at each point."""
+        """Return ``log(loss / forecast)`` at each point."""
         return np.asarray(self.log_losses - log_losses(numbers, self.changes)[0])
 
 
@@ -113,7 +113,7 @@ def fit_points(points: Sequence[Points], power: float, spread: Array, firsts: Se
 
 
 def starts(points: Sequence[Points]) -> list[Array]:
-    """Return several first guesses; the power law of each guess goes through the mean of the losses."""
+    """Return several first guesses. The power law of each guess goes through the mean of the losses."""
     loss = float(np.exp(np.mean([one.log_losses.mean() for one in points])))
     log_sum = float(np.mean([one.changes.log_sums.mean() for one in points]))
     limit = 0.85
@@ -124,7 +124,7 @@ def starts(points: Sequence[Points]) -> list[Array]:
 
 
 def fit_runs(runs: Sequence[Run], highest_lr: float, lowest_loss: float) -> tuple[Fitted, list[Points]]:
-    """Fit the law to runs. If the peaks of the runs differ, fit p as well."""
+    """Fit the law to runs. If their peaks differ, fit the parameter p as well."""
     peaks = [float(run.lrs.max()) for run in runs]
     powers: tuple[float, ...] = (1.0,)
     spread = SPREAD

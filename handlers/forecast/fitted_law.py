@@ -24,8 +24,8 @@ class FittedLaw:
 
     Args:
         fitted: the result of the fit.
-        uncertainty: the uncertainty of the fit.
-        covered: the range that the runs cover; its highest learning rate is the unit of learning rates.
+        uncertainty: the resampled errors of the fit.
+        covered: the range that the runs cover. Its highest learning rate is the unit of learning rates.
         lowest_loss: the unit of losses.
     """
 
@@ -35,7 +35,7 @@ class FittedLaw:
     lowest_loss: float
 
     def lrs_of(self, schedule: Any, num_events: object, group: int | None, extrapolate: object) -> Array:
-        """Return the learning rates of a schedule; without ``extrapolate``, refuse learning rates outside the range."""
+        """Return the learning rates of a schedule. Unless ``extrapolate`` is True, check that the runs cover them."""
         count = whole_number("num_events", num_events, at_least=2)
         lrs = lr_values("schedule", schedule, count, group)
         if not flag("extrapolate", extrapolate):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LossCurve:
-    """The forecast loss of a run at each event, with a band; returned by :meth:`.LossForecast.predict`.
+    """The forecast loss of a run at each event, with a band, as :meth:`.LossForecast.predict` returns it.
 
     Args:
         events: the event indices ``(n,)``.
@@ -53,7 +53,7 @@ class LossCurve:
         """Draw the loss and its band, and return a list with the line of the loss.
 
         Args:
-            ax: the axes to draw into; None for a new figure of pyplot.
+            ax: the axes to draw into. If None, pyplot makes a new figure.
             line_style: arguments of ``Axes.plot``, such as ``color`` or ``label``.
         """
         if ax is None:
@@ -70,10 +70,10 @@ class LossCurve:
         """Write a row for each event: ``event_index``, ``lr``, ``loss``, ``low`` and ``high``.
 
         Args:
-            path: the file to write; an existing file is replaced.
+            path: the file to write. An existing file is replaced.
         """
         columns = [self.events, self.lrs, self.loss, self.low, self.high]
-        # The cell of a NaN is empty.
+        # A NaN is written as an empty cell.
         with open(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(["event_index", "lr", "loss", "low", "high"])

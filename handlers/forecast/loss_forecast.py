@@ -28,30 +28,30 @@ class LossForecast:
     """The multi-power law, fitted to runs. It forecasts the loss of a run under another schedule before the run starts.
 
     The law gives the loss at event t. In it, lr_k is the learning rate of event k, and S(t) = lr_0 + ... + lr_t is the
-    sum of all learning rates up to event t, also of the warm-up::
+    sum of all learning rates up to event t, including the warm-up::
 
         loss(t) = L0 + A * S(t)**-alpha - B * D(t)
         D(t)    = sum over k <= t of (lr_{k-1} - lr_k) * (1 - (1 + C * lr_k**-gamma * (S(t) - S(k-1)))**-beta)
 
     S(t) measures the progress of a run, and D(t) measures how much the falls of the learning rate have lowered the
-    loss. Make a forecast by :meth:`fit`. The law depends on the learning rate alone. All runs must have the same
+    loss. Call :meth:`fit` to make a forecast. The law depends on the learning rate alone. All runs must have the same
     momentum, weight decay, batch size, model and data, and the forecast run must have them as well. The law is for
     losses that fall smoothly, as in the pretraining of language models, and not for runs that diverge or overfit.
 
     Args:
         parameters: the parameters of the law.
         runs: the runs to which the law was fitted, in sorted order.
-        residuals: for each run, the logarithm of loss over forecast at its points.
-        left_out: for each run, the logarithm of loss over forecast by a law that was fitted to the runs of other
-            schedules. Points where one of these runs has losses under the same learning rates are left out.
+        residuals: for each run, ``log(loss / forecast)`` at its points.
+        left_out: like ``residuals``, but the law was fitted only to the runs of other schedules. Points where one of
+            these runs has losses under the same learning rates are dropped.
         covered: the range of learning rates and lengths that the runs cover.
         fitted_law: the law with its units and its uncertainty.
 
     Shapes: ``residuals`` and ``left_out`` have an array ``(n,)`` for each run, of at most 100 points.
 
     Source: Luo et al., "A Multi-Power Law for Loss Curve Prediction Across Learning Rate Schedules", 2025,
-    https://arxiv.org/abs/2503.12811. If the peaks of runs differ, the term with alpha has the sum of ``lr**p`` in place
-    of S, and p is fitted; this is not from the paper.
+    https://arxiv.org/abs/2503.12811. If the peaks of runs differ, the sum of ``lr**p`` replaces S in the term with
+    alpha, and p is fitted. The parameter p is not from the paper.
 
     Example:
         >>> from lehr.handlers.schedules import Constant, WarmupStableDecay
@@ -75,21 +75,21 @@ class LossForecast:
     def fit(cls, runs: Sequence[Run]) -> "LossForecast":
         """Fit the law to runs under two schedules or more, of which at least one decays.
 
-        The losses of a run are averaged in at most 100 windows of steps, as logarithms, and all runs have the same
-        weight. Losses in the warm-up are not fitted, but the sums of the law include the steps of the warm-up. SciPy
-        minimizes the robust sum of squares (``soft_l1``) of the logarithms from several starts. Losses alone hardly
-        determine some parameters. The fit keeps these parameters near the paper's results: alpha near 0.5, beta and
-        gamma near 0.6, C within about a factor of 3, and L0 near nine tenths of the lowest loss. The order of the runs
-        does not matter, and the same runs give the same forecast.
+        The logarithms of a run's losses are averaged in at most 100 windows of steps. All runs have the same weight.
+        Losses in the warm-up are not fitted, but the sums of the law include the steps of the warm-up. SciPy minimizes
+        a robust sum of squares (``soft_l1``) of the errors of these logarithms, from several first guesses. Losses
+        alone hardly determine some parameters. The fit keeps these parameters near the paper's results: alpha near 0.5,
+        beta and gamma near 0.6, C within about a factor of 3, and L0 near nine tenths of the lowest loss. The order of
+        the runs does not matter, and the same runs give the same forecast.
 
         Args:
             runs: runs of the same model on the same data. Three runs are enough for a good fit: a constant learning
-                rate, a cosine, and a learning rate that falls at once. If there are ten runs or more, the final loss of
-                each run is enough.
+                rate, a cosine, and a learning rate that drops within one event. If there are ten runs or more, the
+                final loss of each run is enough.
 
         Raises:
             TypeError: ``runs`` is not a list of runs.
-            ValueError: the runs are not enough to fit the law; the error says which run to add.
+            ValueError: the runs are not enough to fit the law. The error says which run to add.
             ImportError: SciPy is not installed.
         """
         sorted_runs = checked_runs(runs)
@@ -116,24 +116,25 @@ class LossForecast:
     ) -> LossCurve:
         """Forecast the loss at each event of a run, with a band that should cover 90% of its losses.
 
-        The band has three sources: the errors on runs left out in turn, the variation of parameters that are fitted to
-        resampled losses, and the uncertainty of parameters that the runs do not determine. Each run is left out
-        together with all runs of its schedule. Errors at events where another run has the same learning rates are not
-        used. The band is too narrow if all runs are alike and the schedule is unlike them: fit the law to schedules
-        that are as different from each other as the schedules that you forecast. Beyond the longest run, the band
-        widens with the square root of the length. The band is for losses as smooth as the points of the fit: if a run
-        logs the loss of each batch, the band is for means of losses over a hundredth of the run.
+        The band combines three sources: the errors on runs that are left out in turn, the variation of parameters that
+        are fitted to resampled losses, and the uncertainty of parameters that the runs do not determine. Each run is
+        left out together with all runs of its schedule. Errors at events where another run has the same learning rates
+        are not used. If all runs have similar schedules and the forecast schedule differs from them, the band is too
+        narrow. Fit the law to schedules that differ from each other as much as the schedules that you forecast. Beyond
+        the longest run, the band widens with the square root of the length. The band holds for losses that are as
+        smooth as the points of the fit. If a run logs the loss of each batch, the band holds for the mean loss of each
+        hundredth of the run.
 
         Args:
             schedule: a schedule, a scheduler, or an array of the learning rate of each event.
             num_events: the events of the run, at least 2.
-            group: the index of the param group whose learning rate is used; None for the mean of all groups.
+            group: the index of the param group whose learning rate is used. If None, the mean of all groups is used.
             extrapolate: whether to forecast outside the learning rates of the runs (5% tolerance), and beyond 3.5 times
-                the longest run. There the band is wider, and it is unknown whether the law is right.
+                the length of the longest run. The band is wider there, and it is unknown whether the law holds.
 
         Raises:
             TypeError: an argument has the wrong type.
-            ValueError: the schedule is outside what the runs cover, and ``extrapolate`` is False.
+            ValueError: the runs do not cover the schedule, and ``extrapolate`` is False.
         """
         return self.fitted_law.curve(self.fitted_law.lrs_of(schedule, num_events, group, extrapolate))
 
@@ -171,10 +172,10 @@ class LossForecast:
 
         Raises:
             TypeError: ``schedules`` is not a mapping from names to two schedules or more.
-            ValueError: a schedule is outside what the runs cover.
+            ValueError: the runs do not cover a schedule, and ``extrapolate`` is False.
         """
         if not isinstance(schedules, Mapping) or len(schedules) < 2:
-            raise TypeError(f"schedules must be a mapping of two names or more to schedules, given {shown(schedules)}")
+            raise TypeError(f"schedules must map two names or more to schedules, given {shown(schedules)}")
         law = self.fitted_law
         finals = {
             instance("a name of schedules", name, str, "a string"): law.final(
@@ -193,10 +194,10 @@ class LossForecast:
         extrapolate: bool = False,
         **fixed: Any,
     ) -> S:
-        """Search for the schedule of a class with the lowest loss at the last event, among those that the runs cover.
+        """Find the schedule of a class with the lowest forecast loss at the last event, within the range of the runs.
 
-        If you leave out arguments that are numbers of events, they get values: the warm-up is that of the runs, and a
-        stable phase takes the rest of the run.
+        You may leave out arguments that are numbers of events. The warm-up is then as long as in the runs, and a stable
+        phase takes the rest of the run.
 
         Args:
             schedule_class: a class of schedules, such as ``WarmupStableDecay``.
@@ -204,7 +205,7 @@ class LossForecast:
             search: the lowest and the highest value of each argument to search, as numbers. Numbers of events may also
                 be percentages of ``num_events``: ``{"num_decay_events": ("5%", "90%")}``.
             extrapolate: as in :meth:`predict`.
-            fixed: the other arguments of the class.
+            fixed: the values of other arguments of the class.
 
         Returns:
             A schedule of the class, ready to attach.

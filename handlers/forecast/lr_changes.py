@@ -20,14 +20,14 @@ class Changes:
 
     All changes of the learning rate in a window of events count as one change, with the weighted mean of their learning
     rates and positions. A window never includes events on both sides of a step. Rises and falls are counted separately.
-    So the sum of the law has at most a few hundred terms, instead of one for each event. This changes the loss by less
-    than 0.01%, or by 0.3% if the learning rate jumps at every event.
+    So the sum of the law has at most a few hundred terms, instead of one for each event. The loss changes by less than
+    0.01%, or by 0.3% if the learning rate jumps at every event.
 
     Args:
         log_sums: the logarithm of S', the sum of powers of the learning rate up to each step ``(T,)``.
         sizes: the fall of the learning rate in each window ``(W,)``, negative for a rise.
         log_lrs: the logarithm of the learning rate after the window's change ``(W,)``.
-        passed: the sum of the learning rates from the change to the step, 0 if the change is later ``(T, W)``.
+        passed: the sum of the learning rates from each change to each step, or 0 if the change comes later ``(T, W)``.
     """
 
     log_sums: Array
@@ -43,7 +43,7 @@ def changes_of(lrs: Array, steps: Steps, power: float = 1.0, windows: int | None
         lrs: the learning rate of each event, in units of the highest learning rate.
         steps: the event indices of the steps, in rising order.
         power: the parameter p of the law.
-        windows: the number of windows; None for a window for each event, which is exact and slow.
+        windows: the number of windows. If None, each event has its own window, which is exact but slow.
 
     Example:
         >>> changes = changes_of(np.array([1.0, 1.0, 0.5, 0.5]), np.array([1, 3]))
@@ -54,7 +54,7 @@ def changes_of(lrs: Array, steps: Steps, power: float = 1.0, windows: int | None
     sums = np.cumsum(lrs)
     powers = sums if power == 1.0 else np.cumsum(lrs**power)
     falls = lrs[:-1] - lrs[1:]
-    at = np.flatnonzero(falls) + 1  # the events whose learning rate differs from the event before
+    at = np.flatnonzero(falls) + 1  # the events whose learning rate differs from that of the event before
     at = at[at <= steps[-1]]
     falls = falls[at - 1]
     ends = at if windows is None else _ends(falls, at, steps, windows)
@@ -73,7 +73,7 @@ def changes_of(lrs: Array, steps: Steps, power: float = 1.0, windows: int | None
 
 
 def _ends(falls: Array, at: Steps, steps: Steps, windows: int) -> Steps:
-    """Return the last event of each window: all steps, and events that divide the learning rate's changes equally."""
+    """Return the last event of each window. Windows end at each step, and share the remaining changes equally."""
     if not len(at):
         return steps
     changed = np.cumsum(np.abs(falls))

@@ -10,22 +10,23 @@ from lehr.handlers.schedules.base import Array, Schedule
 
 from .check_losses import as_floats
 
-LONGEST_WARMUP = 0.5  # a warm-up is at most this part of the run
-MOST_LR = 100.0  # a higher learning rate is an error: no optimizer trains with one, so it is probably a percentage
+LONGEST_WARMUP = 0.5  # a warm-up is at most this fraction of the run
+MOST_LR = 100.0  # a higher learning rate is an error, because it is probably a percentage
 
 
 def lr_values(name: str, schedule: object, num_events: int, group: int | None = None) -> Array:
-    """Return the learning rates of events 0 to ``num_events - 1``: of one param group, or the mean of all groups.
+    """Return the learning rate of one param group, or the mean of all groups, at events 0 to ``num_events - 1``.
 
     Args:
-        name: the name of the argument, for errors.
+        name: the name of the argument in error messages.
         schedule: a schedule, a scheduler, or an array of the learning rate of each event: ``(n,)`` or ``(n, G)``.
         num_events: the number of events n, at least 1.
-        group: the index of a param group; None for the mean of all groups.
+        group: the index of a param group. If None, the mean of all groups is returned.
 
     Raises:
         TypeError: ``schedule`` is not a schedule, a scheduler or an array.
-        ValueError: a learning rate is negative or not finite; the array is too short; the schedule depends on a metric.
+        ValueError: a learning rate is negative or not finite; the array is too short; or the schedule depends on a
+            metric.
 
     Example:
         >>> lr_values("schedule", [[0.1, 0.3], [0.2, 0.4]], 2), lr_values("schedule", [[0.1, 0.3]], 1, group=1)
@@ -49,7 +50,7 @@ def lr_values(name: str, schedule: object, num_events: int, group: int | None = 
 
 
 def warmup_of(lrs: Array) -> int:
-    """Return the number of events in the warm-up, which are the events before the learning rate first reaches a peak.
+    """Return the length of the warm-up: the number of events before the learning rate first reaches a peak.
 
     A learning rate that is constant at first, and rises only later in the run, has no warm-up.
 

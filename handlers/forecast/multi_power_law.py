@@ -6,7 +6,7 @@ S'(t) is the sum lr_0**p + ... + lr_t**p::
     loss(t) = L0 + A * S'(t)**-alpha - B * D(t)
     D(t)    = sum over k = 1, ..., t of (lr_{k-1} - lr_k) * (1 - (1 + C * lr_k**-gamma * (S(t) - S(k-1)))**-beta)
 
-Events of the warm-up are in all sums. p is 1, as in the paper, if all runs have about the same peak. If the peaks
+All sums include the events of the warm-up. If all runs have about the same peak, p is 1, as in the paper. If the peaks
 differ, p is fitted.
 
 Source: Luo et al., "A Multi-Power Law for Loss Curve Prediction Across Learning Rate Schedules", 2025,
@@ -34,7 +34,7 @@ class LawParameters:
         limit: L0, the lower bound of the loss.
         amplitude: A, the factor of the term with the exponent alpha.
         alpha: the exponent of the sum of learning rates.
-        drop: B, the fall of the loss, in the end, if the learning rate falls by 1.
+        drop: B, how far the loss falls in the end when the learning rate falls by 1.
         rate: C, how fast a fall of the learning rate takes effect.
         beta: the exponent in the effect of a fall of the learning rate.
         gamma: the exponent of the learning rate itself in this effect.
@@ -98,4 +98,4 @@ def log_losses(fitted: Array, changes: Changes) -> tuple[Array, Array]:
     return np.log(losses), np.stack(slopes, axis=1) / losses[:, None]
 
 
-FLOOR = 1e-3  # the least loss that the law gives, in units of the lowest loss; it is far below the loss of any run
+FLOOR = 1e-3  # the law never gives a lower loss than this fraction of the lowest loss, so that its logarithm exists

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LRRangeTest:
-    """The losses of a learning rate range test, and the learning rate that they suggest; returned by :func:`find_lr`.
+    """The result of :func:`find_lr`: the losses of a learning rate range test, and the learning rate that they suggest.
 
     All learning rates are for the first param group whose own learning rate is not 0. ``ratios`` has the factor of each
     group, and ``result.of_groups(lr)`` returns the learning rates of all groups.
@@ -26,15 +26,15 @@ class LRRangeTest:
     Args:
         lrs: the learning rate of each step of the optimizer, up to the end of the longest run.
         losses: the loss of each step, computed before the step. With gradient accumulation, it is the mean over the
-            batches of the step. It is NaN after the end of a run.
+            batches of the step. The loss is NaN after the end of a run.
         seeds: the seed of each run.
-        ratios: the learning rate of each param group, divided by that of the first group.
+        ratios: the learning rate of each param group, divided by the learning rate of the first group.
         num_steps: the number of steps of a run that does not diverge.
 
     There are three more attributes. ``suggestion`` is the learning rate at which the loss falls most steeply, or None
-    if none stands out. ``diverges_at`` is the lowest learning rate at which a run diverges: its smoothed loss is above
-    the loss at the beginning, or ignite's finder stops it. It is None if no run diverges. ``reason`` is a sentence that
-    says why this learning rate is suggested, or why none is.
+    if none stands out. ``diverges_at`` is the lowest learning rate at which a run diverges, or None if no run diverges.
+    A run diverges if its smoothed loss is above the loss at the beginning, or if ignite's finder stops the run.
+    ``reason`` is a sentence that says why a learning rate is suggested, or why none is.
 
     The suggestion is a careful choice for a constant learning rate. The peak of a cycle may be higher: between the
     suggestion and about a quarter of ``diverges_at``.
@@ -101,7 +101,7 @@ class LRRangeTest:
         """Draw the median of the smoothed losses, the band from the smallest to the largest loss, and the suggestion.
 
         Args:
-            ax: the axes to draw into; None for a new figure of pyplot.
+            ax: the axes to draw into. If None, pyplot makes a new figure.
 
         Returns:
             The axes.
@@ -150,7 +150,6 @@ class LRRangeTest:
         return f"<LRRangeTest of {_runs(self.seeds)}: {words}{ends}>"
 
     def _repr_html_(self) -> str:
-        """Return the text and the picture, for a notebook."""
         figure = figure_with(1)
         figure.set_size_inches(7, 4)
         self.plot(figure.axes[0])

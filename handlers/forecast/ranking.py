@@ -19,7 +19,7 @@ class Ranking:
 
     ``print(ranking)`` shows the table. The probabilities come from resampled parameters of the law and from resampled
     errors on runs left out. All schedules have the same resampled parameters, and each schedule has its own resampled
-    errors. Two schedules that are much alike are nearly tied: the probability that one is better is near a half.
+    errors. If two schedules are much alike, the probability that one of them is better is near a half.
 
     Args:
         names: the names of the schedules, the best first.
@@ -65,8 +65,8 @@ def rank_losses(
     """Return schedules sorted by their final losses.
 
     Args:
-        finals: a mapping from the name of each schedule to a tuple: the logarithm of the final loss, its derivatives by
-            the fitted numbers ``(7,)``, and the factor that widens its band.
+        finals: a mapping from the name of each schedule to a tuple. The tuple has the logarithm of the final loss, its
+            derivatives by the fitted numbers ``(7,)``, and the factor that widens its band.
         uncertainty: the uncertainty of the fit.
         lowest_loss: the unit of the losses.
     """

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 MOST_NAMED = 12
 MOST_OF_A_NAME = 40
 WIDTH = 104
-# If the mean error on runs left out is larger than this part of the loss, the law does not describe the runs.
+# If the mean error on runs left out is larger than this fraction of the loss, the law does not describe the runs.
 DOUBTFUL = 0.05
 
 
@@ -32,7 +32,7 @@ def report_of(forecast: "LossForecast") -> str:
     ]
     for at, run in enumerate(runs[:MOST_NAMED]):
         name = run.name or f"run {at}"
-        name = name if len(name) <= MOST_OF_A_NAME else f"...{name[3 - MOST_OF_A_NAME :]}"  # a path ends with the file
+        name = name if len(name) <= MOST_OF_A_NAME else f"...{name[3 - MOST_OF_A_NAME :]}"  # a path ends with its file
         lines.append(
             f"  {name}: mean error {_percent(forecast.residuals[at])}, {_percent(forecast.left_out[at])} when left out"
         )
@@ -53,12 +53,12 @@ def report_of(forecast: "LossForecast") -> str:
 
 
 def _doubts(forecast: "LossForecast") -> list[str]:
-    """Return a list of one line if the law does not describe the runs; else an empty list."""
+    """Return one line of advice if the law does not describe the runs, and no line otherwise."""
     if float(np.abs(np.concatenate(forecast.left_out)).mean()) < DOUBTFUL:
         return []
     return [
-        "the law tells these runs badly: check that all have the same model, data, batch size and unit of the loss, "
-        "and that none diverges"
+        "the law describes these runs badly: check that all have the same model, data, batch size and unit of the "
+        "loss, and that none diverges"
     ]
 
 

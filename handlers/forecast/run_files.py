@@ -18,10 +18,10 @@ OF_A_GROUP = re.compile(r"lr\[\d+\]")  # the heading that ParamHistory.to_csv wr
 
 
 def read_rows(path: str | PathLike[str]) -> tuple[Array, Array, Array]:
-    """Return the steps ``(n,)``, learning rates ``(n, G)`` and losses ``(n,)`` of a table; NaN for an empty loss.
+    """Return the steps ``(n,)``, learning rates ``(n, G)`` and losses ``(n,)`` of a table. An empty loss is NaN.
 
     Raises:
-        ValueError: the file is a named pipe or a device; a column is missing; a cell is not a number; steps do not
+        ValueError: the file is a named pipe or a device; a column is missing; a cell is not a number; or steps do not
             rise.
     """
     if (kind := special_file(path)) is not None:
@@ -94,14 +94,14 @@ def spread(
 ) -> Array:
     """Return the values of events 0 to ``num_events - 1`` from the values of some events.
 
-    Values are linear between these events, and constant after the last one.
+    Values are interpolated linearly between these events, and are constant after the last one.
 
     Args:
         indices: the event indices that have values ``(n,)``, rising.
         values: the values of these events ``(n,)`` or ``(n, G)``.
         num_events: the number of events.
         num_warmup_events: the events of a linear warm-up from 0 to the first value.
-        path: the file of the values, for errors.
+        path: the file that the values come from, for error messages.
 
     Example:
         >>> spread(np.array([2, 4]), np.array([1.0, 0.5]), 6, num_warmup_events=2)
@@ -120,7 +120,7 @@ def spread(
     elif first > (2 * float(np.median(np.diff(indices.astype(np.float64)))) if len(indices) > 1 else 0):
         where = "the history" if path is None else shown(str(path))
         raise ValueError(
-            f"num_warmup_events must be given, since the rows of {where} begin with step {first:.0f}: the events of "
-            "its linear warm-up before them, or 0 if it had none"
+            f"num_warmup_events must be given, since the rows of {where} begin with step {first:.0f}: give the "
+            "number of events in its linear warm-up before this step, or 0 if it had no warm-up"
         )
     return spaced.T if values.ndim == 2 else spaced[0]

@@ -22,13 +22,13 @@ class Run:
 
     Args:
         schedule: a schedule or a scheduler of the learning rate, or an array with the learning rate of each event,
-            ``(events,)`` or ``(events, groups)``. Event 0 is the first event of the run, also if the run has a warm-up.
+            ``(events,)`` or ``(events, groups)``. Event 0 is the first event of the run, even if the run has a warm-up.
         steps: the event indices ``(n,)`` at which losses were measured. They are whole numbers and rise, with any
-            spacing. One step is enough, at which the run has its final loss.
+            spacing. One step is enough: the step of the final loss.
         losses: the loss at each step ``(n,)``, above 0.
-        name: a name for errors and tables; None for no name.
-        group: the index of the param group whose learning rate is used; None for the mean of all groups.
-        num_warmup_events: the number of events in the warm-up; losses in the warm-up are not fitted. With None, the
+        name: a name of the run for error messages and tables, or None.
+        group: the index of the param group whose learning rate is used. If None, the mean of all groups is used.
+        num_warmup_events: the number of events in the warm-up. Losses in the warm-up are not fitted. If None, the
             warm-up ends where the learning rate first reaches a peak.
 
     The attributes ``lrs``, ``steps`` and ``losses`` are arrays. ``lrs`` has the learning rate of each event up to the
@@ -36,7 +36,7 @@ class Run:
 
     Raises:
         TypeError: an argument has the wrong type.
-        ValueError: steps are not whole, rising and within the schedule; a loss is not finite and above 0; a learning
+        ValueError: steps are not whole, rising and within the schedule; a loss is not finite and above 0; or a learning
             rate is negative.
 
     Example:
@@ -90,16 +90,16 @@ class Run:
             param_name: the name of the learning rate in the history, such as ``"lr"``.
             losses: the losses, or the name of a metric in the history. Events without a value of the metric are left
                 out.
-            steps: the event indices of the losses. With None, the losses must be one for each event of the history.
-            group: the index of a param group; None for the mean of all groups.
-            name: a name for errors and tables.
+            steps: the event indices of the losses. If None, there must be one loss for each event in the history.
+            group: the index of a param group. If None, the mean of all groups is used.
+            name: a name of the run for error messages and tables.
 
         Between the events of a thinned history, the learning rate is interpolated linearly.
 
         Raises:
             TypeError: ``history`` is not a history.
             ValueError: ``param_name`` or ``losses`` is not a name in the history; there are not as many losses as
-                events; a loss comes after the last event.
+                events; or a loss comes after the last event.
 
         Example:
             >>> history = ParamHistory({"lr": [0.1, 0.1, 0.05, 0.05]})
@@ -112,7 +112,7 @@ class Run:
         indices, values = np.asarray(column.event_indices), column.to_numpy()
         if isinstance(losses, str):
             if steps is not None:
-                raise ValueError("steps must be left out where losses is the name of a metric in the history")
+                raise ValueError("steps must be left out if losses is the name of a metric in the history")
             metric = _column(history, "losses", losses)
             measured = metric.to_numpy().mean(axis=1)
             kept = np.asarray(metric.event_indices, dtype=np.float64)[~np.isnan(measured)]
@@ -127,8 +127,8 @@ class Run:
             measured, kept = numbers("losses", losses), numbers("steps", indices if steps is None else steps)
             if steps is None and len(measured) != len(indices):
                 raise ValueError(
-                    f"losses must be one for each of the {len(indices)} recorded events, given {len(measured)}: give "
-                    "steps, the event index of each loss"
+                    f"losses must have one loss for each of {len(indices)} recorded events, given {len(measured)}: "
+                    "give steps, the event index of each loss"
                 )
         lrs = spread(indices, values, int(indices[-1]) + column.stride)
         return cls(lrs, kept, measured, name=name, group=group)
@@ -149,14 +149,14 @@ class Run:
 
         Args:
             path: the file.
-            num_warmup_events: the events of a linear warm-up from 0 before the first row; 0 if the run began with the
-                learning rate of the first row. None if the first row is at the beginning of the run.
-            group: the index of a param group; None for the mean of all groups.
-            name: a name for errors and tables; None for the name of the file.
+            num_warmup_events: the number of events in a linear warm-up from 0 before the first row. Give 0 if the run
+                began with the learning rate of the first row, and None if the first row is at the beginning of the run.
+            group: the index of a param group. If None, the mean of all groups is used.
+            name: a name of the run for error messages and tables. If None, it is the path of the file.
 
         Raises:
-            ValueError: a column is missing; a cell is not a number; the rows begin late, and ``num_warmup_events`` is
-                not given.
+            ValueError: a column is missing; a cell is not a number; or the rows do not begin at the beginning of the
+                run, and ``num_warmup_events`` is not given.
         """
         steps, lrs, losses = read_rows(path)
         known = ~np.isnan(losses)

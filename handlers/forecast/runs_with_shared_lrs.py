@@ -8,8 +8,8 @@ from lehr.handlers.schedules.base import Array
 
 from .lr_changes import Steps
 
-SAME = 0.01  # a difference of at most this part of the highest learning rate does not count
-WHOLE = 0.98  # runs that share this part of their events have the same schedule
+SAME = 0.01  # a difference of at most this fraction of the highest learning rate does not count
+WHOLE = 0.98  # runs that share this fraction of their events have the same schedule
 
 
 def shared_events(first: Array, second: Array) -> int:
@@ -30,7 +30,7 @@ def shared_events(first: Array, second: Array) -> int:
 
 
 def shared_by_pairs(all_lrs: Sequence[Array]) -> Steps:
-    """Return how many events each pair of runs shares ``(runs, runs)``; the diagonal has the length of each run.
+    """Return how many events each pair of runs shares ``(runs, runs)``. The diagonal has the length of each run.
 
     >>> shared_by_pairs([np.ones(5), np.array([1.0, 1, 1, 0.5, 0.5])]).tolist()
     [[5, 3], [3, 5]]
@@ -43,7 +43,7 @@ def shared_by_pairs(all_lrs: Sequence[Array]) -> Steps:
 
 
 def schedule_numbers(shared: Steps) -> list[int]:
-    """Return a number for the schedule of each run: the index of the first run with this schedule and length.
+    """Return, for each run, the index of the first run that has the same schedule and length.
 
     >>> schedule_numbers(shared_by_pairs([np.ones(5), np.array([1.0, 1, 1, 0.5, 0.5]), np.ones(5)]))
     [0, 1, 0]
@@ -58,7 +58,9 @@ def schedule_numbers(shared: Steps) -> list[int]:
 
 
 def told_up_to(steps: Steps, shared: int) -> int:
-    """Return the number of events up to the last shared one of the ``steps`` at which another run measured losses.
+    """Return the number of events up to the last loss that another run measured in the shared events.
+
+    Both runs have the same learning rates at the first ``shared`` events. The other run measured losses at ``steps``.
 
     >>> told_up_to(np.array([10, 20, 30]), shared=25), told_up_to(np.array([30]), shared=25)
     (21, 0)
@@ -68,7 +70,7 @@ def told_up_to(steps: Steps, shared: int) -> int:
 
 
 def follow_one_schedule(shared: Steps) -> bool:
-    """Return whether each run has the same learning rates as the beginning of one of the runs.
+    """Return whether one of the runs begins with the learning rates of every other run.
 
     >>> follow_one_schedule(shared_by_pairs([np.ones(5), np.ones(9)]))
     True

@@ -1,4 +1,4 @@
-"""Selects the events at which the law is computed; between these events, the loss is interpolated."""
+"""Selects the events at which the law is computed. Between these events, the loss is interpolated."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from .lr_changes import Steps
 
 EVEN, EARLY, OF_CHANGES = 160, 100, 120
 JUMPS, AFTER_JUMP = 8, 40
-JUMP = 0.01  # a change is a jump if it is larger than this part of the highest learning rate
+JUMP = 0.01  # a change is a jump if it is larger than this fraction of the highest learning rate
 
 
 def steps_for(lrs: Array, begin: int) -> Steps:

@@ -1,4 +1,4 @@
-"""Searches for the arguments of a schedule class with which the forecast loss is lowest."""
+"""Searches for the arguments of a schedule class that give the lowest forecast loss."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ S = TypeVar("S", bound=Schedule)
 COUNTS = (EVENTS, PHASES)  # arguments in these units are numbers of events
 Bounds = tuple[float | str, float | str]
 TRIED = 13  # values of an argument to try in each round
-ROUNDS = 6  # each round searches a third of the range of the round before, around the best value so far
+ROUNDS = 6  # each round searches a third of the previous range, around the best value so far
 
 
 def best_schedule(
@@ -101,7 +101,7 @@ def _value(name: str, value: Any, length: int | None) -> float:
     if not isinstance(value, str):
         return number(name, value)
     if length is None and value.endswith("%"):
-        raise ValueError(f"{name} must be a number, since it is not a number of events, given {shown(value)}")
+        raise ValueError(f"{name} must be a number, since only events may be in percent, given {shown(value)}")
     try:
         read = quantity(name, value)
     except ValueError:
@@ -121,7 +121,7 @@ def _missing(schedule_class: type[Schedule], given: set[str]) -> list[str]:
 def _filled(
     missing: list[str], given: Mapping[str, Any], units: Mapping[str, Any], length: int, warmup: int
 ) -> dict[str, int]:
-    """Return the missing numbers of events, which follow from the given numbers and the length of the run."""
+    """Fill in missing numbers of events. A warm-up is as long as in the runs, and one phase takes the other events."""
     filled = {name: warmup for name in missing if "warmup" in name}
     rest = [name for name in missing if name not in filled]
     used = sum(value for name, value in {**given, **filled}.items() if units[name] in COUNTS)

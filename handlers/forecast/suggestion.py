@@ -1,4 +1,4 @@
-"""Suggests a learning rate from the losses of a range test, or none, and gives the reason."""
+"""Suggests a learning rate from the losses of a range test, or says why no learning rate can be suggested."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ FEWEST_STEPS = 10
 # Higher losses are cut to this multiple of the first loss, so that a single loss does not bend the curve.
 HIGHEST = 4.0
 CLEAR = 8.0  # the loss must fall by at least this multiple of the curve's noise
-# The noise is at least this part of the loss, because losses in float32 are not more exact.
+# The noise is at least this fraction of the loss, because losses in float32 are not more exact.
 ROUNDING = 2.0**-24
 
 
@@ -19,9 +19,9 @@ class Suggestion:
     """The learning rate that a range test suggests, with the reason.
 
     Args:
-        lr: the suggested learning rate; None if no learning rate stands out.
-        diverges_at: the lowest learning rate at which a run diverges: its loss is above the loss at its beginning, or
-            ignite's finder stops it. None if no run diverges.
+        lr: the suggested learning rate, or None if no learning rate stands out.
+        diverges_at: the lowest learning rate at which a run diverges, or None if no run diverges. A run diverges if its
+            loss is above the loss at its beginning, or if ignite's finder stops the run.
         reason: a sentence that says why this learning rate is suggested, or why none is.
     """
 
@@ -36,14 +36,14 @@ def width_of(num_steps: int) -> float:
 
 
 def first_loss(losses: Array) -> float:
-    """Return the loss at the beginning: the median of the first tenth of the steps of all runs."""
+    """Return the loss at the beginning, which is the median loss in the first tenth of the steps of all runs."""
     return float(np.nanmedian(losses[:, : max(5, losses.shape[1] // 10)]))
 
 
 def smoothed(losses: Array, num_steps: int) -> Array:
     """Return the smoothed losses ``(runs, steps)``: weighted means around each step, NaN after the end of a run.
 
-    The weights are a normal distribution around the step. So the curve has no delay; a running mean would have a delay.
+    The weights are a normal distribution around the step. Unlike a running mean, they do not delay the curve.
 
     >>> smoothed(np.array([[1.0, 1.0, 4.0, 1.0, np.nan]]), 5).round(2)
     array([[1.23, 1.77, 2.28, 2.04,  nan]])
@@ -110,7 +110,7 @@ def suggest(lrs: Array, losses: Array, num_steps: int) -> Suggestion:
 
 
 def _diverges_at(lrs: Array, curves: Array, start: float, num_steps: int) -> float | None:
-    """Return the lowest learning rate at which a run has a loss above ``start`` or was stopped, or else None."""
+    """Return the lowest learning rate at which a run has a loss above ``start`` or was stopped; None if no run did."""
     found = []
     for curve in curves:
         ended = int((~np.isnan(curve)).sum())
@@ -124,8 +124,8 @@ def _diverges_at(lrs: Array, curves: Array, start: float, num_steps: int) -> flo
 
 
 def _noise(losses: Array, curves: Array, num_steps: int) -> float:
-    """Estimate the noise of the median of the smoothed curves, from the distances of the losses to them."""
+    """Estimate the noise of the median of the smoothed curves from the distances between losses and curves."""
     deviations = np.abs(losses - curves)
-    of_one = float(np.nanmedian(deviations)) / 0.6745  # if deviations are normal; a few high losses have no effect
+    of_one = float(np.nanmedian(deviations)) / 0.6745  # exact for normal deviations; a few high losses have no effect
     averaged = 2 * np.sqrt(np.pi) * width_of(num_steps) * len(losses)
     return of_one / float(np.sqrt(averaged))

@@ -1,4 +1,4 @@
-"""Runs a trainer step by step of its optimizer, so that ignite's finder can set the learning rate of each step."""
+"""Runs a trainer from one optimizer step to the next, so that ignite's finder can set a learning rate for each."""
 
 import logging
 import math
@@ -23,14 +23,15 @@ class TrialSteps:
     """Runs a trainer from one step of its optimizer to the next, with a learning rate for each step.
 
     An iteration of :attr:`engine` contains all iterations of the trainer up to the next real step. ignite's finder is
-    attached to this engine. The finder sets the learning rate of :attr:`optimizer`, a stand-in with one param group.
+    attached to this engine. The finder sets the learning rate of :attr:`optimizer`, which stands in for the real
+    optimizer and has one param group.
 
     Args:
         trainer: the trainer.
         loader: the data of the trainer.
-        epoch_length: iterations of an epoch; None for the length of the loader.
+        epoch_length: iterations of an epoch. If None, it is the length of the loader.
         optimizer: the optimizer of the trainer.
-        ratios: the factor of the learning rate in each param group of the optimizer.
+        ratios: the factor by which the learning rate of each param group is multiplied.
         start_lr: the learning rate before the first step.
         loss_of: returns the loss from the output of an iteration.
     """
@@ -67,7 +68,7 @@ class TrialSteps:
         self._write()  # a training step may read the learning rate
         self._trainer.run(**self._run)
         if not self._new_losses:
-            raise RuntimeError("trainer must train, given one whose run ends at once by a handler or the training step")
+            raise RuntimeError("trainer must train, given one whose training step or handlers end the run at once")
         self._accumulation = max(self._accumulation, len(self._new_losses))
         loss = sum(self._new_losses) / len(self._new_losses)
         self.lrs.append(self._lr)
@@ -96,8 +97,8 @@ class TrialSteps:
         elif waited >= (max(20, 10 * self._accumulation) if self._accumulation else PATIENCE):
             if all(map(math.isfinite, self._new_losses[-3:])):
                 raise RuntimeError(
-                    f"optimizer must be the one that the trainer's training step steps, given an optimizer that has "
-                    f"made no step in {waited} iterations"
+                    f"optimizer must be the one that the training step uses, given an optimizer that made no step in "
+                    f"{waited} iterations"
                 )
             trainer.interrupt()  # a GradScaler skips all steps from this iteration on
 
@@ -124,7 +125,8 @@ def loss_reader(output_transform: Callable[[Any], Any] | None) -> Callable[[Any]
     """Return a function that reads the loss of an iteration from the output of the training step.
 
     Args:
-        output_transform: returns the loss from the output; None for the output itself, or its entry ``"loss"``.
+        output_transform: returns the loss from the output. If None, the loss is the output, or the output's entry
+            ``"loss"``.
     """
 
     def loss_of(output: Any) -> float:

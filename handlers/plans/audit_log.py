@@ -37,27 +37,32 @@ def audit_log(
 
     The function compares the value at each logged step with the planned value of the event of this step.
     :func:`~lehr.handlers.plans.read_log` lists how each logger counts steps. Two values are equal if their difference
-    is at most the rounding of the log. The rounding is that of float64 (a relative 1e-9), of float32 or of six digits.
-    A coarser rounding is assumed only if at least 10 values show it.
+    is at most the rounding of the log. The rounding is the rounding of float64 (a relative 1e-9), of float32 or of six
+    digits. A coarser rounding is assumed only if at least 10 values show it.
 
-    An explanation is given only if it fits all logged values that it is about. These explanations are tried: all values
-    are a few steps early or late; the schedule moves faster or slower, by a factor of 2 to 64 or by the iterations of
-    an epoch; all values are multiplied by a number; or the values are as planned up to a step, and from this step on
-    they are early, late, constant or multiplied, or the plan begins again.
+    An explanation is given only if it fits all logged values for which the plan has a value. These explanations are
+    tried:
+
+    - All values are a few steps early or late.
+    - The schedule moves faster or slower, by a factor of 2 to 64 or by the number of iterations in an epoch.
+    - All values are multiplied by a number.
+    - The values are as planned up to a step. From this step on they are early, late, constant or multiplied, or the
+      plan begins again.
 
     Args:
         log: a log, or the path of a file that :func:`~lehr.handlers.plans.read_log` reads.
         plan: a plan from :func:`dry_run`, or the planned values. Planned values after the end of the run help to
             explain a difference.
-        name: the name in the plan; None for ``"lr"``, or for the only name of the plan.
-        column: the heading of the values in the log; None to search for it by ``name``.
+        name: the name of the parameter in the plan. If None, it is ``"lr"``, or the only name of the plan.
+        column: the heading of the values in the log. If None, it is searched for by ``name``.
         group: the index of the param group in the plan. None means all groups if the log has a column for each group,
             and otherwise group 0.
-        first_step: the step number that the log has for the first event; None if the logger counts as it usually does.
-        epoch_length: iterations of an epoch; None for the epoch length of the plan.
-        tolerance: the relative difference up to which values are equal, at least 0; None for the rounding of the log.
-        others: other plans that the run may have followed. The key of each plan follows the words "matches exactly" in
-            an explanation.
+        first_step: the step number that the log has for the first event. If None, the logger counts as it usually does.
+        epoch_length: iterations of an epoch. If None, it is the epoch length of the plan.
+        tolerance: the relative difference up to which values are equal, at least 0. If None, the rounding of the log
+            decides.
+        others: a mapping from texts to other plans that the run may have followed. If a plan fits, the explanation is
+            "matches exactly", followed by its text.
 
     Shapes: planned values are ``(events,)`` or ``(events, groups)``.
 
@@ -67,7 +72,7 @@ def audit_log(
 
     Raises:
         TypeError: ``plan`` is neither a plan nor an array of planned values.
-        ValueError: an argument is out of its range; the plan has no logged step; the file is not well-formed.
+        ValueError: an argument is out of its range; the plan has no logged step; or the file is not well-formed.
         OSError: the file cannot be read.
         ImportError: an event file of TensorBoard is given, and ``tensorboard`` is not installed.
 
@@ -87,7 +92,7 @@ def audit_log(
         tolerance = arguments.number("tolerance", tolerance, at_least=0)
     name, table = _planned("plan", plan, name)
     if group is not None and arguments.whole_number("group", group, at_least=0) >= table.shape[1]:
-        raise ValueError(f"group must be less than {table.shape[1]}, the groups of the plan, given {group}")
+        raise ValueError(f"group must be less than {table.shape[1]}, the number of groups in the plan, given {group}")
     if not isinstance(log, Log):
         log = read_log(log, name=name, column=column, epoch_length=length)
     elif column is not None:
@@ -97,7 +102,7 @@ def audit_log(
     groups = _groups_of(log, table.shape[1], group)
     counting = log.counting or FROM_0
     if counting.unit == "epochs" and length is None:
-        raise ValueError(f"epoch_length must be given, since {log.source} counts epochs, given none")
+        raise ValueError(f"epoch_length must be set, since {log.source} counts epochs, given none")
     scale = (length or 1) if counting.unit == "epochs" else 1
     firsts = dict(counting.first_steps)
     if first_step is not None:
@@ -109,7 +114,7 @@ def audit_log(
     missing = sum(len(log.columns[one.column].steps) - len(one.steps) for one in compared)
     if not any(len(one.steps) for one in compared):
         steps = [int(step) for one in log.columns.values() for step in one.steps[[0, -1]]]
-        rule = f"must have events of {log.source}, whose steps are {min(steps)} to {max(steps)}"
+        rule = f"must cover a step of {log.source}, whose steps are {min(steps)} to {max(steps)}"
         raise ValueError(f"plan {rule}, given {len(table)} events")
     if missing:
         notes.append(f"{counted(missing, 'point')} outside of the {counted(len(table), 'event')} of the plan left out")
@@ -147,8 +152,8 @@ def _groups_of(log: Log, num_groups: int, group: int | None) -> dict[str, int]:
     if group is not None or num_groups == 1:
         return dict.fromkeys(names, group or 0)
     if len(names) not in (1, num_groups):
-        rule = f"must be one of {shown_names(names)}, or group an index, for a plan of {num_groups} groups"
-        raise ValueError(f"column {rule}, given none")
+        rule = f"must be one of {shown_names(names)}, or group must be an index, for a plan of {num_groups} groups"
+        raise ValueError(f"column {rule}, given neither")
     return {name: at for at, name in enumerate(names)}
 
 

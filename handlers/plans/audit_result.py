@@ -1,4 +1,4 @@
-"""The result of ``audit_log``: for each column of a log, its difference from the plan, as data, text and picture."""
+"""The result of ``audit_log``: how each column of a log differs from the plan, as data, as text and as a picture."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,10 +31,10 @@ class LoggedDifference:
         values: the logged value and the planned value at ``first``.
         num_differing: the number of points at which log and plan differ.
         num_points: the number of points that were compared.
-        ratio: the largest ratio of the larger to the smaller value; infinite if one of them is 0.
+        ratio: the largest ratio of the larger to the smaller value. It is infinite if one of the two values is 0.
         ratio_at: the step of the largest ratio.
-        explanations: texts, each of which describes a simple change of the plan after which all points match; the
-            likeliest comes first. Empty if there is no such change.
+        explanations: texts, the likeliest first. Each text describes a simple change of the plan that makes all points
+            match. If no simple change does, there are no texts.
 
     Example:
         >>> print(LoggedDifference("lr", 50, (0.1, 0.2), num_differing=9, num_points=10, ratio=2.0, ratio_at=50))
@@ -132,7 +132,7 @@ class Audit(Sequence[LoggedDifference]):
         The method does not show or save the figure.
 
         Args:
-            axes: the axes to draw into, one for each column; None for a new figure.
+            axes: the axes to draw into, one for each column. If None, a new figure is made.
 
         Returns:
             The axes, one for each column.

@@ -73,47 +73,48 @@ def check_plan(
     Each finding has a ``code`` and a ``severity``:
 
     - ``write-conflict`` (error): two schedulers write one parameter. The two may be in one ``ParamGroupScheduler``, and
-      one of the two may be a scheduler of ignite. The finding says whose value the training uses, and from when. There
-      is no conflict if one scheduler starts after the last write of the other. (It is a warning if one of the two is a
-      scheduler of torch that is not wrapped, and that your code refers to.)
-    - ``attached-twice`` (error): one event of an engine calls a scheduler twice, so it moves on too fast. (It is a
-      warning if the scheduler was attached to one event, and then to another event.)
-    - ``never-attached`` (warning; info if another scheduler writes the same, or a metric drives it): a scheduler writes
-      to one of the trainer's optimizers, but no event calls it, directly or inside another scheduler. The trainer's
-      optimizers are the optimizers that its schedulers write to, and the optimizers that the code of its training step
-      or handlers refers to.
-    - ``history-name-clash`` (error): two schedulers would record under one name.
+      one of the two may be a scheduler of ignite. The finding says which scheduler's value the training uses, and from
+      which iteration on. There is no conflict if one scheduler starts after the last write of the other. (It is a
+      warning if one of the two is a scheduler of torch that is not wrapped, and that your code refers to.)
+    - ``attached-twice`` (error): one event of an engine calls a scheduler twice, so the scheduler moves on too fast.
+      (It is a warning if the scheduler was attached to one event, and then to another event.)
+    - ``never-attached`` (warning; info if another scheduler writes the same parameter, or if a metric drives it): a
+      scheduler writes to one of the trainer's optimizers, but no event calls it, directly or inside another scheduler.
+      The trainer's optimizers are all optimizers that its schedulers write to, or that the code of its training step or
+      handlers refers to.
+    - ``history-name-clash`` (error): two schedulers would record their values under one name.
     - ``missing-metric`` (error): a scheduler reads a metric that its engine does not produce, although the engine has
-      metrics of ignite; or a metric that does not exist yet at the scheduler's event. (It is a warning if a scheduler
-      on the trainer reads a metric that only an evaluator has.)
+      metrics of ignite. Or the metric does not exist yet at the scheduler's event. (It is a warning if a scheduler on
+      the trainer reads a metric that only an evaluator has.)
     - ``never-observed`` (warning): a part of a schedule depends on metrics, such as a plateau after a warm-up, but no
-      code passes a metric to the ``observe`` of the scheduler.
+      code calls the scheduler's ``observe`` with a metric.
     - ``early-metrics`` (warning): a part of a schedule that depends on metrics gets metrics before its own first event,
       and these early metrics alone may change the value.
-    - ``late-event`` (warning; info if the value is the same): the first iterations train with another value than the
-      first value of the schedule, since the scheduler is attached to an event after a training step, or to a late
-      event.
-    - ``early-log`` (warning): a logger of ignite logs a parameter at an event before the scheduler writes it there.
+    - ``late-event`` (warning; info if the value is the same): the first iterations do not train with the first value of
+      the schedule. The scheduler is attached to an event after the training step, or to an event that first occurs
+      later in the run.
+    - ``early-log`` (warning): at an event, a logger of ignite logs a parameter before the scheduler writes it.
     - ``not-reset`` (warning): the run begins at iteration 0, but a scheduler does not begin at its first event.
     - ``past-end`` (warning): the schedule of a learning rate has ended before the run begins, with a value of almost 0.
-    - ``inexact-resume`` (warning): a checkpoint of ignite comes before handlers of ``EPOCH_COMPLETED`` that pass
-      metrics or begin phases, and a resumed run does not call them again; or ``terminate_epoch`` ends epochs early.
+    - ``inexact-resume`` (warning): ignite saves a checkpoint before other handlers of ``EPOCH_COMPLETED`` pass metrics
+      or begin phases, and a resumed run does not call these handlers again. Or ``terminate_epoch`` ends epochs early.
     - ``not-restored`` (error): the trainer resumes a run, but the event index of a scheduler does not fit the iteration
       of the run.
-    - ``illegal-value`` (error): the optimizer does not allow a value, such as lr < 0, betas >= 1 or momentum < 0; or a
-      scheduler raises an error at an event, such as for NaN.
+    - ``illegal-value`` (error): the optimizer does not allow a value, such as lr < 0, betas >= 1 or momentum < 0. Or a
+      scheduler raises an error at an event, for example because of a NaN.
     - ``groups-flattened`` (warning): the param groups have different values, and one value is written to all of them.
       Pass ``relative=True`` to keep their ratios.
-    - ``end-not-reached`` (warning; info if at least 95% is done): the run ends before the schedule ends, and the last
-      value of the run is not close to the end value of the schedule; or the run ends before the last phase begins, or
-      before the value changes at all.
+    - ``end-not-reached`` (warning; info if at least 95% of the schedule is done): the run ends before the schedule
+      ends, and the last value of the run is not close to the end value of the schedule. Or the run ends before the last
+      phase begins, or before the value changes at all.
     - ``repeats`` (info; warning if a new cycle begins just before the run ends): a cycle starts again. (It is also a
       warning if the schedule ends before the run ends, and then stays at a learning rate of 0 or almost 0, or goes back
       up, as a cosine may.)
-    - ``unit-mismatch`` (warning): the durations look like iterations on an epoch event, or the reverse; or a decay
-      without an end falls to almost 0 on iterations, and would not fall so far on epochs.
+    - ``unit-mismatch`` (warning): the scheduler is attached to an epoch event, but its durations look like iterations,
+      or the reverse. Or a decay without an end counts iterations and falls to almost 0, but would not fall so far if it
+      counted epochs.
     - ``jump`` (warning; info if the value goes down): the value changes by more than ``jump_ratio`` where one phase or
-      scheduler follows another; or it changes a thousandfold within one event.
+      scheduler follows another. Or the value changes a thousandfold within one event.
     - ``zero-start`` (info; warning if all groups start at 0 for more than one step): the learning rate is 0 at first.
     - ``reads-gpu`` (info): a clock without a ``lag`` reads a tensor on a GPU, or the readings of other ranks. The clock
       waits for the GPU or the other ranks at each iteration.
@@ -127,14 +128,14 @@ def check_plan(
 
     Args:
         trainer: the engine, or the schedulers of a loop without an engine; see :func:`dry_run`.
-        max_epochs: epochs of the whole run, at least 1; None if you give ``max_iters``.
+        max_epochs: epochs of the whole run, at least 1. Pass None if you give ``max_iters``.
         epoch_length: iterations of an epoch, at least 1.
         metrics: the values of each metric by its name; see :func:`dry_run`.
         max_iters: iterations of the whole run, instead of ``max_epochs``; see :func:`dry_run`.
         gradient_accumulation_steps: iterations for each step of the optimizers, or a mapping from optimizers to these
             numbers; see :func:`dry_run`.
-        jump_ratio: a number more than 1; a change from one phase to the next is a jump if the ratio of the two values
-            is larger than this number.
+        jump_ratio: a number above 1. A change from one phase to the next is a jump if the ratio of the two values is
+            larger than this number.
         progress: a function that is called with a number of simulated iterations; see :func:`dry_run`.
         amounts: the amount that each iteration adds to the clocks of schedulers; see :func:`dry_run`.
         seconds_per_step: how long each iteration takes; see :func:`dry_run`.
@@ -143,7 +144,7 @@ def check_plan(
         A list of :class:`~lehr.handlers.plans.Finding`, errors first. ``print`` it.
 
     Raises:
-        TypeError: an argument has the wrong type; an object cannot be copied.
+        TypeError: an argument has the wrong type, or an object cannot be copied.
         ValueError: an argument is out of its range.
 
     Example:

@@ -11,7 +11,7 @@ def are_forecasts(a: Plan, b: Plan, name: str) -> bool:
 
 
 def forecast_lines(a: Plan, b: Plan) -> Iterator[str]:
-    """Yield a text for each forecast that two plans have: how its values differ at the end of each plan."""
+    """Yield a text for each forecast that both plans have, about how it differs at the end of the plans."""
     for name in a:
         if are_forecasts(a, b, name):
             one, other = a.columns[name], b.columns[name]

@@ -28,11 +28,11 @@ class Difference:
 
     Args:
         name: the name in both plans.
-        label: the name of the param group; empty for a value that is in no param group.
+        label: the name of the param group. It is empty if the value is in no param group.
         first: the first iteration at which the plans differ, from 0.
         values: the values of both plans at ``first``.
         num_iterations: the number of iterations at which the plans differ.
-        ratio: the largest ratio of the larger to the smaller value; infinite if one of them is 0.
+        ratio: the largest ratio of the larger to the smaller value. It is infinite if one of the two values is 0.
         ratio_at: the iteration of the largest ratio, from 0.
         area: the sum of ``|a - b|`` over the iterations.
         group: the index of the group.
@@ -62,7 +62,7 @@ class Difference:
         )
 
 
-MOST_EXPLAINED = 16  # with more different pairs of param groups, no explanation is searched for
+MOST_EXPLAINED = 16  # if more distinct pairs of groups differ, no explanation is searched for
 # Values with a smaller relative difference may come from another order of operations.
 ROUNDING = 1e-9
 
@@ -74,7 +74,7 @@ class PlanDiff(Sequence[Difference]):
         a: the first plan.
         b: the second plan.
         differences: the differences in names and groups that both plans have.
-        notes: texts that name the names, groups and iterations that only one plan has.
+        notes: texts about the names, groups and iterations that only one plan has.
         rtol: the relative difference up to which two values are equal.
 
     Example:
@@ -112,12 +112,12 @@ class PlanDiff(Sequence[Difference]):
 
     @property
     def forecasts(self) -> list[str]:
-        """Texts of the differences between the forecasts at the ends of the plans; empty if a plan has no forecast."""
+        """Texts about how the forecasts differ at the ends of the plans, or an empty list without two forecasts."""
         return [*forecast_lines(self.a, self.b)] if self else []
 
     @property
     def explanation(self) -> str:
-        """A simple relation that explains all differences, such as ``"b is a, 1 iteration later"``; else empty."""
+        """A relation that explains all differences, such as ``"b is a, 1 iteration later"``, or an empty text."""
         common: list[str] | None = None
         seen = set[tuple[bytes, bytes]]()
         for one in self.differences:
@@ -137,12 +137,12 @@ class PlanDiff(Sequence[Difference]):
         return common[0] if common else ""
 
     def plot(self, axes: "Axes | Sequence[Axes] | None" = None, labels: tuple[str, str] = ("a", "b")) -> "list[Axes]":
-        """Draw both plans: a panel for each name in both plans, with the area between the plans shaded.
+        """Draw both plans in one panel for each name that both have, and shade the area between the plans.
 
         A vertical line marks the first difference. The method does not show or save the figure.
 
         Args:
-            axes: the axes to draw into, one for each panel; None for a new figure.
+            axes: the axes to draw into, one for each panel. If None, a new figure is made.
             labels: the labels of the two plans.
 
         Returns:
@@ -156,7 +156,7 @@ class PlanDiff(Sequence[Difference]):
             for group in range(min(one.shape[1], other.shape[1])):
                 for plan, (values, label) in enumerate(zip((one, other), labels, strict=True)):
                     (line,) = panel.plot(iterations, values[:, group], **style_of(plan, 2))
-                    line.set_label(label if group == 0 else f"_{label}")  # one entry of the legend for all groups
+                    line.set_label(label if group == 0 else f"_{label}")  # the legend has one entry for all groups
                 panel.fill_between(iterations, one[:, group], other[:, group], color=COLORS[4], alpha=0.3, linewidth=0)
             first = min((one.first for one in self.differences if one.name == name), default=None)
             if first is not None:
@@ -234,7 +234,7 @@ def diff_plans(a: Plan, b: Plan, *, rtol: float = 0.0) -> PlanDiff:
 
 
 def _comparable(a: Plan, b: Plan, name: str) -> tuple[Array, Array]:
-    """Return the values of both plans, cut to the same iterations. The group of a plan with one group is repeated."""
+    """Return the values of both plans, cut to the same iterations. A single group is repeated for each group."""
     length = min(a.num_iterations, b.num_iterations)
     one, other = a[name][:length], b[name][:length]
     groups = max(one.shape[1], other.shape[1])

@@ -42,47 +42,49 @@ def dry_run(
     - every scheduler that is attached to the trainer, by ``attach`` or ``add_event_handler``, on an event of ignite or
       of :class:`~lehr.engine.OptimizerEvents`, with any filter;
     - ``next_phase`` and ``observe`` of a scheduler, if they are handlers of the trainer;
-    - the schedulers of evaluators that the code of a handler of the trainer runs.
+    - the schedulers of evaluators that a handler of the trainer runs.
 
     The dry run calls no training step and no other handler. The trainer, its schedulers, optimizers and data loaders,
-    the disk and the random state stay as they are, even if there is an error. (If a schedule has a Python function of
-    yours, the function can still read and change the objects of its closure and globals. After such a function, the dry
-    run restores the random state of Python, NumPy and torch's CPU. If another thread draws random numbers meanwhile, it
-    draws the same numbers again.)
+    the disk and the random state stay as they are, even if there is an error. (If a schedule calls a Python function of
+    yours, the function can still read and change the objects of its closure and globals. After the call, the dry run
+    restores the random states of Python, NumPy and torch's CPU. If another thread draws random numbers during the call,
+    it later draws the same numbers again.)
 
     If the state of the trainer was loaded to resume a run, the plan starts at the next iteration, and its earlier
     values are NaN.
 
-    ``plan.unforeseen`` names the schedulers that the dry run cannot predict and leaves out. These are schedulers on an
-    event of your own, schedulers that your code calls, schedulers that are attached to an engine which no handler of
-    the trainer runs, schedulers whose param groups do not exist yet, and schedulers with a clock for which you give
-    neither ``amounts`` nor ``seconds_per_step``.
+    The dry run leaves out schedulers that it cannot predict. ``plan.unforeseen`` names them:
 
-    For a training loop without an engine, give the schedulers instead of the trainer. If they have counted events, the
-    plan covers the rest of their run.
+    - schedulers on an event of your own, and schedulers that your code calls;
+    - schedulers on an engine that no handler of the trainer runs;
+    - schedulers whose param groups do not exist yet;
+    - schedulers with a clock, if you give neither ``amounts`` nor ``seconds_per_step`` for the clock.
+
+    For a training loop without an engine, give the schedulers instead of the trainer. If the schedulers have counted
+    events before, the plan covers the remaining events of the run.
 
     Args:
-        trainer: the engine. For a loop without an engine: a scheduler or several schedulers, each called before every
-            step of the optimizer; or a mapping from events to schedulers, such as
+        trainer: the engine. For a loop without an engine, give a scheduler or several schedulers, which the loop calls
+            before every step of the optimizer. Or give a mapping from events to schedulers, such as
             ``{Events.EPOCH_COMPLETED: plateau}``.
-        max_epochs: epochs of the whole run, at least 1; None if you give ``max_iters``.
+        max_epochs: epochs of the whole run, at least 1. Pass None if you give ``max_iters``.
         epoch_length: iterations of an epoch, at least 1.
-        metrics: maps the name of each metric to its values, which are evenly spaced over the run: a value for each
-            epoch, a value for each iteration, or any other number of values that divides the number of iterations. A
-            metric that is not in the mapping has no effect.
+        metrics: maps the name of each metric to its values, which are evenly spaced over the run. There may be a value
+            for each epoch, a value for each iteration, or any other number of values that divides the number of
+            iterations. A metric that is not in the mapping has no effect.
         max_iters: iterations of the whole run, at least 1, instead of ``max_epochs``. ``trainer.run`` has the same
             argument.
-        gradient_accumulation_steps: iterations for each step of the optimizers, at least 1; or a mapping from
-            optimizers to such numbers, such as ``{generator: 5}`` for a generator that steps in each 5th iteration. If
-            you give None, or if an optimizer is not in the mapping, the number is the argument of the same name that
-            ignite's ``create_supervised_trainer`` got when it made the trainer, or 1 if it did not make the trainer.
-        progress: a function, such as ``tqdm(...).update``, that is called with 1000 after every 1000 iterations; or
-            None.
-        amounts: the amount that each iteration adds to a :class:`TokenClock`, or to another clock of batches, over all
-            ranks, such as 524288 tokens. Give one number for all iterations, or a number for each iteration of the run,
-            or a mapping from clocks to such numbers. For a loop without an engine, give the numbers that the loop
-            passes to ``apply``.
-        seconds_per_step: how long each iteration takes, in seconds, for schedulers with a :class:`TimeClock`: one
+        gradient_accumulation_steps: iterations for each step of the optimizers, at least 1. If the optimizers differ,
+            give a mapping from optimizers to numbers, such as ``{generator: 5}`` for a generator that steps in each 5th
+            iteration. If an optimizer has no number and ignite's ``create_supervised_trainer`` made the trainer, the
+            number is the ``gradient_accumulation_steps`` of that call. Otherwise it is 1.
+        progress: None, or a function such as ``tqdm(...).update``, which is called with 1000 after every 1000
+            iterations.
+        amounts: the amount that each iteration of all ranks adds to a :class:`TokenClock`, or to another clock that
+            counts batches, such as 524288 tokens. Give one number for all iterations, or a number for each iteration of
+            the run, or a mapping from clocks to such numbers. For a loop without an engine, give the numbers that the
+            loop passes to ``apply``.
+        seconds_per_step: the seconds that each iteration takes, for schedulers with a :class:`TimeClock`. Give one
             number for all iterations, or a number for each iteration.
 
     Shapes: ``plan[name]`` is ``(max_epochs * epoch_length, groups)``, or ``(max_iters, groups)``.
@@ -92,8 +94,8 @@ def dry_run(
         in all groups that are written under the name. Values in tensors are rounded to the precision of the tensor.
 
     Raises:
-        TypeError: an argument has the wrong type; an object cannot be copied.
-        ValueError: an argument is out of its range; the trainer is in a run with another ``epoch_length``.
+        TypeError: an argument has the wrong type, or an object cannot be copied.
+        ValueError: an argument is out of its range, or the trainer is in a run with another ``epoch_length``.
         Exception: a scheduler raises an error at an event. A note names the iteration.
 
     Example:
@@ -148,7 +150,7 @@ def prepared_run(
         max_epochs = -(-iterations // epoch_length)
     else:
         raise ValueError(
-            f"max_epochs must be None where max_iters is given, given {arguments.shown(max_epochs)} "
+            f"max_epochs must be None if max_iters is set, given {arguments.shown(max_epochs)} "
             f"and {arguments.shown(max_iters)}"
         )
     steps = accumulation_of(trainer, accumulation)
@@ -169,7 +171,7 @@ def prepared_run(
 
 
 def _iterations_done(trainer: Engine, iterations: int) -> int:
-    """Return how many iterations of a run to resume the trainer has made; 0 if ignite would start a new run."""
+    """Return how many iterations of its run the trainer has made, or 0 if ignite would start a new run."""
     state = trainer.state
     # Older versions of ignite convert max_iters to epochs and do not keep it.
     is_in_run = state.max_epochs is not None or getattr(state, "max_iters", None) is not None
@@ -193,7 +195,7 @@ def _checked_metrics(metrics: object, iterations: int, epoch_length: int) -> dic
         if not len(values) or (iterations % len(values) and len(values) != iterations // epoch_length):
             raise ValueError(
                 f"metrics[{arguments.shown(name)}] must have a value for each epoch or each iteration, "
-                f"or another number of values that divides the {iterations} iterations, given {len(values)} of them"
+                f"or another number of values that divides the {iterations} iterations, given {len(values)} values"
             )
         checked[name] = [_number(f"metrics[{arguments.shown(name)}][{at}]", value) for at, value in enumerate(values)]
     return checked

@@ -32,15 +32,15 @@ class PlanColumn:
     """The values of a plan under one name.
 
     Args:
-        values: ``(iterations, groups)``: the value at each iteration. It is NaN at iterations before
-            the first write, if the attribute did not exist before the run, and before the iteration of a resume.
-        labels: the name of each group; empty for a value that is in no param group.
+        values: the value at each iteration ``(iterations, groups)``. It is NaN at iterations before a resume. If an
+            attribute did not exist before the run, its value is also NaN before the first write.
+        labels: the name of each group. It is empty if the value is in no param group.
         spans: the phases of the schedule.
-        event_iterations: ``(events,)``: for each event, the iteration of the next training step, from 0.
-        first_event: the index of the first event in ``event_iterations``; more than 0 if the run is resumed.
-        band: for a forecast, the lower and the upper end of its band ``(2, iterations)``; otherwise None.
-        counts: ``(events,)``: the count of a clock before each event, such as the number of tokens; None without a
-            clock.
+        event_iterations: for each event, the iteration of the next training step, from 0 ``(events,)``.
+        first_event: the index of the first event in ``event_iterations``. It is more than 0 if the run is resumed.
+        band: the lower and the upper end of the band of a forecast ``(2, iterations)``. It is None for other values.
+        counts: the count of a clock before each event ``(events,)``, such as the number of tokens. It is None if there
+            is no clock.
     """
 
     values: Array
@@ -59,7 +59,7 @@ class Plan(Mapping[str, Array]):
         columns: the values under each name.
         max_epochs: epochs of the run.
         epoch_length: iterations of an epoch.
-        start: the first iteration of the run, counted from 0; more than 0 if the run is resumed.
+        start: the first iteration of the run, counted from 0. It is more than 0 if the run is resumed.
         unforeseen: a text for each scheduler that the dry run cannot predict and leaves out.
 
     Shapes: ``plan[name]`` is ``(iterations, groups)``, NaN before ``start``.
@@ -97,7 +97,7 @@ class Plan(Mapping[str, Array]):
         self.start: int = start
         self.unforeseen: tuple[str, ...] = tuple(unforeseen)
         self.given_unit: GivenUnit | None = None  # the unit of the schedulers' durations, and the length of the run
-        self.num_iterations: int = max_epochs * epoch_length  # iterations of the whole run; fewer if max_iters ends it
+        self.num_iterations: int = max_epochs * epoch_length  # iterations of the run; max_iters may end it earlier
 
     def __getitem__(self, name: str) -> Array:
         if name not in self.columns:
@@ -135,10 +135,10 @@ class Plan(Mapping[str, Array]):
         return "\n".join([f"a {title_of(self)}{resumed}", *table, *left_out])
 
     def to_csv(self, path: str | PathLike[str]) -> None:
-        """Write a CSV table: a row for each iteration, a column for each name, or ``name[group]`` for several groups.
+        """Write a CSV table with a row for each iteration, and a column for each name or for each ``name[group]``.
 
-        The numbers have enough digits to read the same float64 again. A cell for NaN is empty. A heading that a
-        spreadsheet would read as a formula gets an apostrophe before it, as in :meth:`ParamHistory.to_csv`.
+        The numbers have enough digits to read the same float64 again. A NaN is written as an empty cell. A heading that
+        a spreadsheet would read as a formula gets an apostrophe before it, as in :meth:`ParamHistory.to_csv`.
 
         Args:
             path: the file to write.
@@ -181,16 +181,16 @@ class Plan(Mapping[str, Array]):
         labels: tuple[str, str] = ("a", "b"),
         title: str | None = None,
     ) -> None:
-        """Write an interactive page that shows the plan in a browser: one file that loads nothing from elsewhere.
+        """Write an interactive page that shows the plan in a browser. The page is one file, which loads no other file.
 
         The page has a panel for each name and a line for each param group. It shows the values, the iteration, the
         epoch and the event at the pointer. You can zoom all panels together, hide and show groups, and change between
         iterations and epochs, and between linear and logarithmic axes. Phases are shaded.
 
-        A line has all its values up to 20,000 iterations. In a page with many lines the limit is lower, and the page
-        has about 80,000 values. Longer lines are cut into equal intervals. The page then has the smallest and the
-        largest value of each interval, the values before and after its largest step, and the values at findings, phases
-        and both ends.
+        A line of up to 20,000 iterations shows all its values. In a page with many lines the limit is lower, so that
+        the page has about 80,000 values. Longer lines are cut into equal intervals. The page then shows the smallest
+        and the largest value of each interval, the values before and after its largest step, and the values at
+        findings, phases and both ends.
 
         The file includes plotly and has about 5 MB. The same plan gives the same bytes with the same version of plotly.
         An existing file is replaced when the new file is complete.
@@ -200,9 +200,10 @@ class Plan(Mapping[str, Array]):
             findings: the findings of :func:`check_plan`. The page lists the findings, and marks them at their
                 iterations.
             recorded: a history, ``engine.state.param_history``, which is drawn as dots over the plan.
-            other: another plan, which is drawn beside this plan. The legend can also show it over this plan.
+            other: another plan, which is drawn beside this plan. A click on the legend draws the other plan over this
+                plan.
             labels: the names of this plan and of the other plan.
-            title: the title of the page; None for the names in the plan.
+            title: the title of the page. If None, it lists the names in the plan.
 
         Raises:
             ImportError: plotly is not installed.
@@ -225,7 +226,7 @@ class Plan(Mapping[str, Array]):
         write_page(path, checked_contents(self, findings, recorded, other, labels), title)
 
     def forecast(self, forecast: Any, *, param_name: str = "lr", name: str = "loss", **options: Any) -> "Plan":
-        """Return this plan with a forecast of the loss under the learning rate.
+        """Return this plan with a forecast of the loss that its learning rate leads to.
 
         The forecast is a column with a band. The text and the tables of the plan, :func:`plot_plan` and :meth:`to_html`
         show this column. :func:`diff_plans` compares the forecasts of two plans at their ends.
@@ -239,7 +240,8 @@ class Plan(Mapping[str, Array]):
 
         Raises:
             TypeError: ``forecast`` has no method ``predict``.
-            ValueError: the plan has no such parameter, already has the name, or begins in mid-run; see ``predict``.
+            ValueError: the plan does not have ``param_name``, has ``name`` already, or begins in the middle of a run.
+                See also ``predict``.
 
         Example:
             >>> class Halves:
@@ -258,10 +260,10 @@ class Plan(Mapping[str, Array]):
         if param_name not in self.columns:
             raise ValueError(f"param_name must be among {shown_names(self)}, given {shown(param_name)}")
         if name in self.columns:
-            raise ValueError(f"name must be one that the plan does not have, given {shown(name)}")
+            raise ValueError(f"name must be a name that the plan does not have, given {shown(name)}")
         if self.start:
             raise ValueError(
-                f"a forecast needs the learning rate from the first iteration on, and the plan begins at iteration "
+                f"a forecast needs the learning rate from the first iteration on, but the plan begins at iteration "
                 f"{self.start + 1}, where the run is resumed: plan the whole run with a new trainer"
             )
         values = self.columns[param_name].values

@@ -40,23 +40,23 @@ def plot_plan(
 
     Args:
         plan: a plan that :func:`dry_run` returned.
-        axes: the axes to draw into, one for each name; None for a new figure.
-        names: the names to draw, in this order; None for all names.
+        axes: the axes to draw into, one for each name. If None, a new figure is made.
+        names: the names to draw, in this order. If None, all names are drawn.
         recorded: a history, ``engine.state.param_history``. It is drawn as dots, one for each recorded event.
-        log: whether the value axes are logarithmic. With None, an axis is logarithmic if all values are positive and at
+        log: whether the value axes are logarithmic. If None, an axis is logarithmic if all values are positive and at
             least a third of them are less than 2 % of the largest value.
-        unit: the unit of the axis at the top: ``"epochs"``, ``"tokens"``, ``"samples"`` or ``"percent"``. None means
-            tokens or samples if a scheduler's durations were given in them, or else epochs.
-        run: the :class:`RunLength` with the tokens or samples of an iteration; None for the run length of the
-            schedulers.
+        unit: the unit of the axis at the top: ``"epochs"``, ``"tokens"``, ``"samples"`` or ``"percent"``. If None, it
+            is tokens or samples if a scheduler has durations in this unit, and epochs otherwise.
+        run: a :class:`RunLength` that says how many tokens or samples an iteration has. If None, it is the run length
+            of the schedulers.
 
     Returns:
         The axes, one for each name.
 
     Raises:
         TypeError: ``plan`` is not a plan, or ``recorded`` is not a history.
-        ValueError: the number of axes is not the number of names; the plan does not have a name; the run cannot convert
-            iterations to ``unit``.
+        ValueError: the number of axes is not the number of names; the plan does not have a name; or the run cannot
+            convert iterations to ``unit``.
 
     Example:
         >>> import torch
@@ -122,12 +122,12 @@ def _draw(panel: "Axes", name: str, plan: Plan, log: bool | None) -> None:
 
 
 def _name_of(column: PlanColumn) -> str:
-    """Return the name of the values of one group in the legend."""
+    """Return the name of a single line in the legend."""
     return "planned" if column.band is None else "forecast"
 
 
 def lines_of(*columns: PlanColumn) -> list[dict[str, Array]]:
-    """Return the values of the lines of each column; all columns have the same labels.
+    """Return the lines of each column by their labels. All columns have the same labels.
 
     Groups share a line if they have the same values in each column.
     """
@@ -168,7 +168,7 @@ def _draw_recorded(panel: "Axes", column: PlanColumn, recorded: ParamHistory, na
 
 
 def recorded_events(column: PlanColumn, history: HistoryColumn) -> tuple[NDArray[np.int64], Array]:
-    """Return the events of a history that a plan has: their iterations from 0, and their values ``(events, groups)``.
+    """Return the recorded events that the plan has: their iterations from 0, and their values ``(events, groups)``.
 
     If the run is resumed, and the history has fewer events than the run had before, the history contains only events of
     the resumed run.

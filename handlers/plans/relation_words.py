@@ -1,4 +1,4 @@
-"""Describes the relation between two series in a text, for audits of logs and for differences between plans."""
+"""Describes the relation between two series of values as text, for audits of logs and differences between plans."""
 
 from fractions import Fraction
 
@@ -12,7 +12,7 @@ def in_log(relation: Relation, first_step: int = 0, epoch_length: int | None = N
     Args:
         relation: the relation of the log to the plan.
         first_step: the step of the first event in the log.
-        epoch_length: events in an epoch; None if unknown.
+        epoch_length: events in an epoch, or None if the number is unknown.
 
     Example:
         >>> in_log(Relation("shift", -1))

@@ -14,19 +14,19 @@ from .series_relations import FEWEST, Indices, Points, Relation, common_factor, 
 MOST_STEPS_OFF = 8
 MOST_TIMES = 64
 PROBES = 64
-MANY = 8  # a schedule that moves too fast explains at least this many points
-MOST_JUMPS = 4_000_000  # the most shifts to try after the first difference
+MANY = 8  # a relation with a faster schedule must explain at least this many points
+MOST_JUMPS = 4_000_000  # if more shifts are possible, none of them is tried
 # With (9, 10), the run makes 9 steps of the plan in 10 of its own steps.
 FRACTIONS = [(one, other) for other in range(2, 21) for one in range(1, 21) if gcd(one, other) == 1]
 
 
 def find_relations(points: Points, planned: Array, epoch_length: int | None = None) -> list[Relation]:
-    """Return the simple relations between points and planned values that differ: at most three, the likeliest first.
+    """Return at most three simple relations between points and planned values that differ, the likeliest first.
 
     Args:
         points: the points.
         planned: the planned values ``(events,)``, which may continue after the end of the run.
-        epoch_length: events in an epoch. This number is tried as a factor in addition to 2 to 64.
+        epoch_length: events in an epoch. This number is tried in addition to the factors 2 to 64.
     """
     search = _Search(points, planned, epoch_length)
     if not search.differing.any():
@@ -68,7 +68,7 @@ class _Search:
         self.times = [*times, *([epoch_length] if epoch_length is not None and epoch_length > MOST_TIMES else [])]
 
     def shifts(self) -> Iterator[Relation]:
-        """Find shifts by a few steps; or by any number of steps, if the first point differs."""
+        """Find shifts by a few steps. If the first point differs, find shifts by any number of steps, too."""
         sizes = range(1, MOST_STEPS_OFF + 1)
         for count, reached in self.reached([Count(off=steps) for size in sizes for steps in (size, -size)]):
             yield self.relation("shift", count.off, reached)
@@ -141,7 +141,7 @@ class _Search:
                     yield self.relation(kind, number, int(inside.sum()), factor=factor or 1.0)
 
     def stretched(self) -> Iterator[Relation]:
-        """Find the planned values in more or less time; between two planned steps, a value is between their values."""
+        """Find schedules that are longer or shorter. A value between two planned steps must be between their values."""
         bends = np.zeros(len(self.planned))
         bends[1:-1] = np.abs(np.diff(self.planned, 2))
         for numerator, denominator in FRACTIONS:
@@ -164,7 +164,7 @@ class _Search:
                     yield self.relation("stretched", times, int(inside.sum()), exact=int(exact.sum()))
 
     def reached(self, counts: "list[Count]") -> "Iterator[tuple[Count, int]]":
-        """Yield each count with which all points match, and the number of points in the plan, if this is enough."""
+        """Yield each count with which all points in the plan match, if they are enough, and the number of points."""
         up, down, off = np.array(counts).T[:, :, None]
         expected, inside = planned_at(self.planned, (up * self.probes.events + off) // down)
         for at in np.flatnonzero((equal(self.probes, expected) | ~inside).all(axis=1)).tolist():
@@ -185,11 +185,11 @@ class _Search:
         return bool(len(expected) and np.isfinite(expected[0]) and 1 + int(steps.sum()) >= values)
 
     def shifts_of(self, tail: Points, after: int | None = None) -> list[int]:
-        """Return a list with the smallest shift by which all points of ``tail`` match; an empty list if there is none.
+        """Return a list of the smallest shift by which all points of ``tail`` match, or an empty list if there is none.
 
         Args:
             tail: the last points.
-            after: the event of the point just before ``tail``; None if ``tail`` has all points. A shift by which the
+            after: the event of the point just before ``tail``, or None if ``tail`` has all points. A shift by which the
                 plan begins again after this event is preferred.
         """
         length = len(self.planned)
@@ -211,7 +211,6 @@ class _Search:
         return []
 
     def relation(self, kind: str, number: float, reached: int, **more: Any) -> Relation:
-        """Return a relation that was found."""
         return Relation(kind, number, reached=reached, num_points=len(self.points.events), **more)
 
 

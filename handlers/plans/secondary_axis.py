@@ -20,11 +20,11 @@ def unit_along_the_top(plan: Plan, unit: str | None, run: RunLength | None) -> t
 
     Args:
         plan: the plan.
-        unit: the wanted unit; None for the unit of the plan's schedulers.
-        run: the length of the run; None for the run length of the plan's schedulers.
+        unit: the wanted unit. If None, it is the unit of the plan's schedulers.
+        run: the length of the run. If None, it is the run length of the plan's schedulers.
 
     Raises:
-        TypeError, ValueError: ``unit`` is unknown; the run cannot convert iterations to ``unit``.
+        TypeError, ValueError: ``unit`` is unknown, or the run cannot convert iterations to ``unit``.
     """
     given = plan.given_unit
     if unit is None:

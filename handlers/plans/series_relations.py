@@ -20,11 +20,12 @@ class Relation:
     Args:
         kind: ``"shift"``, ``"faster"``, ``"slower"``, ``"stretched"``, ``"factor"``, ``"jump"``, ``"again"`` or
             ``"constant"``.
-        number: for a shift, a jump or a second beginning, the number of steps, which is positive if the value is
-            planned for a later step; for a faster, slower or stretched series, how many times faster, slower or longer
-            the series is; for a factor, the factor; for a constant, the value.
-        since: the first event of a jump, of a second beginning, of a constant value or of a factor; 0 if all events are
-            concerned.
+        number: a number whose meaning depends on ``kind``. For ``"shift"``, ``"jump"`` and ``"again"``, it is the
+            number of steps, which is positive if the value is planned for a later step. For ``"faster"``, ``"slower"``
+            and ``"stretched"``, it says how many times faster, slower or longer the series is. For ``"factor"``, it is
+            the factor, and for ``"constant"``, the value.
+        since: the first event of a jump, of a second beginning, of a constant value or of a factor. It is 0 if the
+            relation holds for all events.
         steps_off: the steps by which a faster or slower series is shifted.
         factor: the factor of the values of a faster or slower series.
         exact: the number of points at which a stretched series equals a planned value. The other points are between two
@@ -47,7 +48,7 @@ class Points(NamedTuple):
     """Values at events, with the largest error of each value.
 
     Args:
-        events: the indices of the planned values, in rising order; negative for events before the plan begins.
+        events: the indices of the planned values, in rising order. They are negative for events before the plan begins.
         values: the values.
         errors: the largest allowed difference of each value from its planned value.
     """
@@ -62,7 +63,7 @@ class Points(NamedTuple):
 
 
 def planned_at(planned: Array, indices: Indices) -> tuple[Array, NDArray[np.bool_]]:
-    """Return the planned values at indices, and whether the plan has each index; NaN for other indices."""
+    """Return the planned value at each index, and whether the plan has the index. Missing values are NaN."""
     inside = (indices >= 0) & (indices < len(planned))
     return np.where(inside, planned[np.clip(indices, 0, len(planned) - 1)], np.nan), inside
 
@@ -76,7 +77,7 @@ def equal(points: Points, expected: Array) -> NDArray[np.bool_]:
 
 
 def common_factor(points: Points, expected: Array) -> float | None:
-    """Return the number, other than 1, by which all expected values are multiplied; None if there is no such number."""
+    """Return the factor, other than 1, by which all values differ from the expected values, or None."""
     used = (expected != 0) & np.isfinite(expected)
     rest = points.part(~used)
     if used.sum() < FEWEST or not equal(rest, expected[~used]).all() or not np.isfinite(points.values).all():
@@ -90,7 +91,7 @@ def common_factor(points: Points, expected: Array) -> float | None:
 
 
 def simplest_between(low: float, high: float) -> float:
-    """Return the simplest number of an interval: whole, one over a whole number, or with few digits.
+    """Return the simplest number of an interval: a whole number, one over a whole number, or one with few digits.
 
     >>> simplest_between(3.9999, 4.0001), simplest_between(0.33333, 0.33334), simplest_between(0.74999, 0.75001)
     (4.0, 0.3333333333333333, 0.75)

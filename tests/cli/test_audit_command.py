@@ -99,7 +99,7 @@ def test_options(folder):
     values = values_of(CONFIG, 100)
     rows = [f"{at + 1},{value},{value * 1.0001}\n" for at, value in enumerate(values)]
     (folder / "two.csv").write_text("step,rate a,rate b\n" + "".join(rows))
-    assert "column with the values of 'lr' must be there" in run("two.csv", "plan.json", code=2)
+    assert "a heading must name 'lr'" in run("two.csv", "plan.json", code=2)
     printed = run("two.csv", "plan.json", "--column", "rate a", code=1)
     assert "1 step behind" in printed
     assert "or --first-step 1" in printed

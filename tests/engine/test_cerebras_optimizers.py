@@ -194,7 +194,7 @@ def test_wrong_names_and_mappings_are_refused():
         assert len(str(caught.value)) <= 500
     with pytest.raises(TypeError, match=r"optimizer_type\['type'\] must be a string, given None"):
         configure_optimizer({"lr": 0.1}, make_params())
-    with pytest.raises(ValueError, match="lr must be given once, given in optimizer_type and as an argument"):
+    with pytest.raises(ValueError, match="lr must be set once, given in optimizer_type and as an argument"):
         configure_optimizer({"type": "AdamW", "lr": 0.1}, make_params(), lr=0.2)
 
 

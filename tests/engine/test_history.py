@@ -44,7 +44,9 @@ def test_a_column_reads_as_a_list_of_lists(rows):
     for event in range(-len(rows), len(rows)):
         assert column[event] == rows[event]
     for event in (len(rows), -len(rows) - 1):
-        with pytest.raises(IndexError, match=f"event {event} of a history of {len(rows)} events"):
+        with pytest.raises(
+            IndexError, match=f"index must be within the {len(rows)} events of the history, given {event}"
+        ):
             column[event]
 
 

@@ -711,7 +711,7 @@ def test_metrics_of_whole_epochs_fit_max_iters(trainer):
 
 def test_max_iters_and_max_epochs_are_not_given_together(trainer):
     for call in (dry_run, check_plan):
-        with pytest.raises(ValueError, match="max_epochs must be None where max_iters is given, given 4 and 40"):
+        with pytest.raises(ValueError, match="max_epochs must be None if max_iters is set, given 4 and 40"):
             call(trainer, 4, LENGTH, max_iters=40)
         with pytest.raises(TypeError, match="max_epochs must be a number, given None"):
             call(trainer, None, LENGTH)

@@ -209,9 +209,7 @@ def test_one_of_two_optimizers_is_tested():
     before, used = plain([*models, *optimizers]), []
     for optimizer in optimizers:
         optimizer.register_step_post_hook(lambda one, *_: used.append(one.param_groups[0]["lr"]))
-    with pytest.raises(
-        ValueError, match="must be given if the training step does not refer to exactly one, found Adam, "
-    ):
+    with pytest.raises(ValueError, match="must be given unless the training step refers to exactly one, found Adam, "):
         find_lr(trainer, DataLoader(data(), 8))
     result = find_lr(trainer, DataLoader(data(), 8), optimizers[0], num_steps=10, seeds=1)
     assert used[2::2] == [2e-3] * 10

@@ -220,12 +220,12 @@ def flat(events, height=0.01):
 
 
 CANNOT_TELL = {
-    "no runs": ([], "a run under each of two schedules"),
-    "one schedule": ([drawn_run("cosine")], "two schedules or more, given 1 run under one: add a run"),
+    "no runs": ([], "runs must have two schedules or more"),
+    "one schedule": ([drawn_run("cosine")], "two schedules or more, given 1 run under one schedule: add a run"),
     "one schedule twice": ([drawn_run("cosine"), drawn_run("cosine", noise=0.01)], "given 2 runs under one"),
     "one schedule, and its first half": (
         [drawn_run("cosine"), Run(schedule("cosine", 600)[:300], range(40, 300), np.linspace(4, 3, 260))],
-        "given 2 runs under one: add a run",
+        "given 2 runs under one schedule: add a run",
     ),
     "no decay": ([flat(300), flat(600, 0.005)], "whose learning rate decays, .* add a run"),
     "two points": (
@@ -261,9 +261,9 @@ def test_wrong_types(forecast):
         forecast.predict(Constant(0.01), 1.5)
     with pytest.raises(TypeError, match="extrapolate must be True or False"):
         forecast.predict(Constant(0.01), 100, extrapolate="yes")
-    with pytest.raises(TypeError, match="schedules must be a mapping of two names or more"):
+    with pytest.raises(TypeError, match="schedules must map two names or more"):
         forecast.rank([Constant(0.01)], 100)
-    with pytest.raises(TypeError, match="schedules must be a mapping of two names or more"):
+    with pytest.raises(TypeError, match="schedules must map two names or more"):
         forecast.rank({"one": Constant(0.01)}, 100)
     with pytest.raises(TypeError, match="a name of schedules must be a string, given 1"):
         forecast.rank({1: Constant(0.01), 2: Constant(0.01)}, 100)
@@ -339,7 +339,7 @@ WRONG_SEARCHES = {
         (WarmupStableDecay, {"end_value": ("5%", "10%")}),
         {},
         ValueError,
-        r"search\['end_value'\]\[0\] must be a number, since it is not a number of events, given '5%'",
+        r"search\['end_value'\]\[0\] must be a number, since only events may be in percent, given '5%'",
     ),
     "a fixed percentage": (
         (WarmupStableDecay, {"num_decay_events": ("5%", "10%")}),
@@ -407,7 +407,7 @@ def test_the_text_tells_the_law_its_error_and_its_range(forecast):
 def test_the_text_says_where_the_law_does_not_hold(forecast):
     constant, cosine, jump = drawn_runs(noise=0.001)
     in_bits = Run(jump.lrs, jump.steps, jump.losses / np.log(2))
-    assert "the law tells these runs badly" in str(LossForecast.fit([constant, cosine, in_bits]))
+    assert "the law describes these runs badly" in str(LossForecast.fit([constant, cosine, in_bits]))
     assert "badly" not in str(forecast)
 
 

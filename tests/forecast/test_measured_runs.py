@@ -82,7 +82,7 @@ WRONG = {
         [1],
         torch.ones(1, requires_grad=True),
         TypeError,
-        r"losses must be numbers, .*: of a tensor, give loss.item\(\)",
+        r"losses must be numbers, .*: for a tensor, give loss.item\(\)",
     ),
     "learning rates are booleans": ([True] * 10, [1], [2.0], TypeError, "must have numbers, one for each event"),
     "learning rates are texts": (["0.1"] * 10, [1], [2.0], TypeError, "must have numbers, one for each event"),
@@ -144,7 +144,9 @@ def test_a_history_with_a_metric_and_with_groups():
         Run.from_history(history, "lr", "accuracy")
     with pytest.raises(TypeError, match="history must be a ParamHistory"):
         Run.from_history({"lr": [0.1]}, "lr", [2.0])
-    with pytest.raises(ValueError, match="losses must be one for each of the 2 recorded events, given 3: give steps"):
+    with pytest.raises(
+        ValueError, match="losses must have one loss for each of 2 recorded events, given 3: give steps"
+    ):
         Run.from_history(history, "lr", [2.5, 2.4, 2.3])
     with pytest.raises(ValueError, match="param_name must be a name in the history"):
         Run.from_history(history, ["lr"], "loss")

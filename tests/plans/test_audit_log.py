@@ -315,7 +315,7 @@ def test_groups_and_columns():
     assert [one.column for one in audit_log(log, table, group=0)] == ["lr/pg2"]
     assert not audit_log(log, table, column="lr/pg2", group=1)
     assert [one.column for one in audit_log(log, table[:, :1])] == ["lr/pg2"]
-    with pytest.raises(ValueError, match="column must be one of 'lr/pg1', 'lr/pg2', or group an index"):
+    with pytest.raises(ValueError, match="column must be one of 'lr/pg1', 'lr/pg2', or group must be an index"):
         audit_log(log, np.ones((LENGTH, 3)))
 
 
@@ -334,13 +334,13 @@ def test_a_plan_of_a_dry_run():
     [
         ({"plan": "lr"}, TypeError, "plan must be a Plan or an array of planned values, given 'lr'"),
         ({"plan": []}, TypeError, "plan must have at least one event, and one or two axes"),
-        ({"group": 1}, ValueError, "group must be less than 1, the groups of the plan, given 1"),
+        ({"group": 1}, ValueError, "group must be less than 1, the number of groups in the plan, given 1"),
         ({"group": -1}, ValueError, "group must be a whole number of at least 0, given -1"),
         ({"first_step": 0.5}, ValueError, "first_step must be a whole number of at least 0, given 0.5"),
         ({"tolerance": -1}, ValueError, "tolerance must be at least 0, given -1"),
         ({"epoch_length": 0}, ValueError, "epoch_length must be a whole number of at least 1, given 0"),
         ({"column": "x"}, ValueError, "column must be among 'lr', given 'x'"),
-        ({"first_step": 10}, ValueError, "plan must have events of the log, whose steps are 0 to 2, given 400 events"),
+        ({"first_step": 10}, ValueError, "plan must cover a step of the log, whose steps are 0 to 2, given 400 events"),
     ],
 )
 def test_bad_arguments(kwargs, error, match):

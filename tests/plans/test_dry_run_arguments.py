@@ -80,11 +80,11 @@ METRICS = [
     ({"loss": [1.0, 1.0, "one", 1.0, 1.0]}, TypeError, r"metrics\['loss'\]\[2\].* given 'one'"),
     ({"loss": [1.0, "1.0", 1.0, 1.0, 1.0]}, TypeError, r"metrics\['loss'\]\[1\] must be a number, given '1.0'"),
     ({"loss": [[1.0]] * 5}, TypeError, r"metrics\['loss'\]\[0\].* given \[1.0\]"),
-    ({"loss": []}, ValueError, r"metrics\['loss'\] must have .* given 0 of them"),
-    ({"loss": [1.0] * 3}, ValueError, r"metrics\['loss'\] must have .* divides the 20 iterations, given 3 of them"),
-    ({"loss": [1.0] * 21}, ValueError, r"metrics\['loss'\] must have .* given 21 of them"),
-    ({"loss": [1.0] * 40}, ValueError, r"metrics\['loss'\] must have .* given 40 of them"),
-    ({"loss": [1.0] * 5, "accuracy": [1.0] * 6}, ValueError, r"metrics\['accuracy'\] must have .* given 6 of them"),
+    ({"loss": []}, ValueError, r"metrics\['loss'\] must have .* given 0 values"),
+    ({"loss": [1.0] * 3}, ValueError, r"metrics\['loss'\] must have .* divides the 20 iterations, given 3 values"),
+    ({"loss": [1.0] * 21}, ValueError, r"metrics\['loss'\] must have .* given 21 values"),
+    ({"loss": [1.0] * 40}, ValueError, r"metrics\['loss'\] must have .* given 40 values"),
+    ({"loss": [1.0] * 5, "accuracy": [1.0] * 6}, ValueError, r"metrics\['accuracy'\] must have .* given 6 values"),
 ]
 
 

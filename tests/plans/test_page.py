@@ -454,7 +454,7 @@ def test_a_file_is_replaced_when_the_page_is_complete(tmp_path, monkeypatch):
 @for_each(
     ("contents", "error", "match"),
     [
-        ({"findings": "jump"}, TypeError, "findings must be those that check_plan returned, or None, given 'jump'"),
+        ({"findings": "jump"}, TypeError, "findings must be findings that check_plan returned, or None, given 'jump'"),
         ({"findings": [1]}, TypeError, r"findings must be .* given \[1\]"),
         ({"findings": 1}, TypeError, "findings must be .* given 1"),
         ({"recorded": {"lr": [[0.1]]}}, TypeError, "recorded must be a ParamHistory or None, given {"),

@@ -128,7 +128,7 @@ def test_equal_plans_and_one_forecast_alone(plan):
         (TypeError, "forecast must be a LossForecast, given 3", lambda plan: plan.forecast(3)),
         (ValueError, "param_name must be among 'lr', 'momentum', given 'rate'",
          lambda plan: plan.forecast(Made(), param_name="rate")),
-        (ValueError, "name must be one that the plan does not have, given 'lr'",
+        (ValueError, "name must be a name that the plan does not have, given 'lr'",
          lambda plan: plan.forecast(Made(), name="lr")),
     ],
 )  # fmt: skip

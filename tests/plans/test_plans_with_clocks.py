@@ -146,7 +146,7 @@ def test_a_plan_without_amounts_says_what_to_give():
         ({"amounts": 0.5}, ValueError, "amounts must be a whole number of at least 0, given 0.5"),
         ({"amounts": [1, 2]}, ValueError, "amounts must be one number, or one for each of the 24 iterations, given 2"),
         ({"amounts": "2B"}, TypeError, "amounts must be a number, given '2B'"),
-        ({"amounts": {"tokens": 3}}, TypeError, "amounts must have clocks of batches as keys, given 'tokens'"),
+        ({"amounts": {"tokens": 3}}, TypeError, "amounts must have clocks that count batches as keys, given 'tokens'"),
         ({"seconds_per_step": -0.5}, ValueError, "seconds_per_step must be at least 0, given -0.5"),
     ],
 )
@@ -221,7 +221,9 @@ def test_a_plain_loop_is_planned_with_the_amounts_that_it_passes():
     assert plan["lr"][:, 0].tolist() == seen
     assert rest.start == 10
     assert rest["lr"][10:, 0].tolist() == seen[10:]
-    with pytest.raises(ValueError, match="amounts must be those of steps in a loop with gradient accumulation"):
+    with pytest.raises(
+        ValueError, match="amounts must be amounts of optimizer steps if the loop accumulates gradients"
+    ):
         dry_run(scheduler, 4, 6, amounts=AMOUNTS, gradient_accumulation_steps=2)
     wrapped = LRScheduler(torch.optim.lr_scheduler.StepLR(make_optimizer(), 3))
     with pytest.raises(ValueError, match="amounts must be left out for a schedule that goes on event by event"):

@@ -139,7 +139,7 @@ def test_epochs_as_timm_writes_them(tmp_path):
     plan = np.repeat(0.1 * 0.9 ** np.arange(12), 50)
     (tmp_path / "summary.csv").write_text(lines("epoch,train_loss,lr", *(f"{e},1,{0.1 * 0.9**e}" for e in range(12))))
     assert not audit_log(tmp_path / "summary.csv", plan, epoch_length=50)
-    with pytest.raises(ValueError, match="epoch_length must be given, since summary.csv counts epochs, given none"):
+    with pytest.raises(ValueError, match="epoch_length must be set, since summary.csv counts epochs, given none"):
         audit_log(tmp_path / "summary.csv", plan)
 
 
@@ -189,7 +189,7 @@ def test_which_column_is_meant(tmp_path, headings, name, column, chosen):
         ("step,lr\n1e300,0.1\n", "the steps of lr must be whole numbers"),
         ("step,lr\n", "log must have at least one value, given none"),
         ("time,lr\n0,0.1\n", "log must have a column such as step or iteration, given 'time', 'lr'"),
-        ("step,loss\n0,0.1\n", "a column with the values of 'lr' must be there, or column must name it, given 'st"),
+        ("step,loss\n0,0.1\n", "a heading must name 'lr', or column must be the heading of its values, given 'st"),
         ('step,lr\n0,"0.1\n', "log, line 2 is not well-formed"),
         ("step,lr\n0,\0\n", "log, line 2 must be text, given a NUL"),
         ("step,lr\n" + "1" * 1_000_001, "log, line 2 must have at most 1000000 characters, given more"),
@@ -204,7 +204,7 @@ def test_which_column_is_meant(tmp_path, headings, name, column, chosen):
         ('{"log_history": [1]}', "log, entry 0 must be an object, given 1"),
         ("[" * 100_000, "log must not be nested so deeply|log, line 1 is not well-formed"),
         ('{"mode": "train", "epoch": 1, "iter": 9, "lr": 1}\n{"mode": "train", "epoch": 2, "iter": 1, "lr": 1}\n',
-         "epoch_length must be given, since log counts iterations in each epoch"),
+         "epoch_length must be set, since log counts iterations in each epoch"),
     ],
 )  # fmt: skip
 def test_bad_files(tmp_path, text, match):

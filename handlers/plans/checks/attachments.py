@@ -22,7 +22,7 @@ from .findings import Finding
 def never_attached(checked: CheckedRun) -> Iterator[Finding]:
     """Find schedulers of the trainer's optimizers that no event calls, directly or inside another scheduler."""
     if _unattached(checked):
-        gc.collect()  # only a reference cycle may keep some of them
+        gc.collect()  # some of them may be unused, and exist only because of a reference cycle
     run = checked.run
     for scheduler in _unattached(checked):
         locations, parts = locations_of(scheduler, run.trainer), _ids_in(scheduler)
@@ -51,7 +51,7 @@ def _unattached(checked: CheckedRun) -> list[BaseParamScheduler]:
     for one in active:
         others.pop(id(one), None)
     others = {key: one for key, one in others.items() if not run.optimizers.isdisjoint(optimizers_of(one))}
-    if not others:  # most runs end here
+    if not others:  # in most runs, all schedulers are attached
         return []
     used = _ids_in(active) | {id(one) for one in run.references}
     found = [(one, _ids_in(one)) for one in others.values() if not _is_in(used, one)]
@@ -60,7 +60,6 @@ def _unattached(checked: CheckedRun) -> list[BaseParamScheduler]:
 
 
 def _ids_in(thing: object) -> set[int]:
-    """Return the ids of all objects that an object contains."""
     return {id(part) for part in reachable_from(thing)}
 
 
@@ -71,7 +70,7 @@ def _is_in(ids: set[int], scheduler: BaseParamScheduler) -> bool:
 
 
 def history_name_clashes(checked: CheckedRun) -> Iterator[Finding]:
-    """Find schedulers that record under one name; the second one would raise an error at its first event."""
+    """Find schedulers that record under one name. The second scheduler would raise an error at its first event."""
     recorders: dict[tuple[Engine, str], list[SimulatedScheduler]] = defaultdict(list)
     for scheduler in checked.run.schedulers:
         if scheduler.original.save_history:

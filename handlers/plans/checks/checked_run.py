@@ -53,7 +53,7 @@ class CheckedRun:
         return self.run.failed[0].description if self.run.failed else "the run"
 
     def iteration_text(self, iteration: int) -> str:
-        """Return a text that counts the iteration and its epoch from 1; the argument counts from 0."""
+        """Return a text with an iteration and its epoch, both counted from 1. The argument counts from 0."""
         return f"iteration {iteration + 1} (epoch {iteration // self.run.settings.epoch_length + 1})"
 
 
@@ -61,7 +61,7 @@ Check = Callable[[CheckedRun], Iterator[Finding]]
 
 
 def values_text(values: Array) -> str:
-    """Return a text of the values of param groups: one number if all are equal, and some numbers if there are many."""
+    """Return a text of the values of param groups. Equal values appear once, and a long list is shortened."""
     words = list(dict.fromkeys(f"{value:.4g}" for value in np.atleast_1d(values)))
     if len(words) > MOST_VALUES:
         words = [*words[: MOST_VALUES - 2], "...", words[-1]]

@@ -1,4 +1,4 @@
-"""Checks that clocks do not slow down a run."""
+"""Checks that clocks do not slow down a run by waiting for a GPU or for other ranks."""
 
 from collections.abc import Iterator
 from itertools import chain

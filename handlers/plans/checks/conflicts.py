@@ -18,7 +18,7 @@ from .findings import Finding
 
 
 def write_conflicts(checked: CheckedRun) -> Iterator[Finding]:
-    """Find pairs of schedulers that write one parameter; the later write wins."""
+    """Find pairs of schedulers that write one parameter. The scheduler that writes later wins."""
     settings = checked.run.settings
     for one, other in combinations(checked.run.schedulers, 2):
         shared = shared_locations(one.locations, other.locations)
@@ -93,7 +93,7 @@ def _other_conflicts(checked: CheckedRun) -> Iterator[Finding]:
         for unwrapped in of_torch:
             if shared := [one for one in locations if one.owner is unwrapped.optimizer and one.key == "lr"]:
                 both = f"{scheduler.description} writes this parameter, and so does torch's {type(unwrapped).__name__}"
-                message = f"{both}, if the code that refers to it calls its step()"
+                message = f"{both}, if your code calls its step()"
                 suggestion = "wrap torch's scheduler in LRScheduler and combine both, or delete it"
                 yield Finding("write-conflict", "warning", locations_text(shared), message, suggestion)
 

@@ -1,4 +1,4 @@
-"""A check that finds wrapped torch schedulers which a faster scheduler of lehr with the same values can replace."""
+"""Finds wrapped schedulers of torch that a faster scheduler of lehr with the same values can replace."""
 
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -13,8 +13,8 @@ from lehr.handlers.schedulers.torch.torch_schedule import TorchSteps
 from .checked_run import CheckedRun
 from .findings import Finding
 
-FEWEST_EVENTS = 1000  # in fewer events, the steps of torch take about a millisecond altogether
-LARGEST_DIFFERENCE = 1e-9  # values may differ by this part of the largest value of their group
+FEWEST_EVENTS = 1000  # in fewer events, all steps of torch together take about a millisecond
+LARGEST_DIFFERENCE = 1e-9  # values may differ by this fraction of the largest value of their group
 EVENTS_AT_ONCE = 2**16
 
 
@@ -36,8 +36,8 @@ def wrapped_with_a_formula(checked: CheckedRun) -> Iterator[Finding]:
         if difference <= LARGEST_DIFFERENCE:
             name = type(wrapping.lr_scheduler).__name__
             message = (
-                f"torch's {name} takes a step at each of {events} events; a formula has the same values, to within "
-                f"{max(difference, 1e-16):.0e} of the largest, in less time, and at any event at once"
+                f"torch's {name} takes a step at each of {events} events; a formula has the same values in less time, "
+                f"with differences of at most {max(difference, 1e-16):.0e} of the largest value"
             )
             suggestion = (
                 f"use {' and '.join(map(str, calls))} in a new run: it cannot load the state of the wrapped scheduler"
@@ -47,7 +47,7 @@ def wrapped_with_a_formula(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def _difference(call: Call | ConcatCall, wrapping: LRScheduler, written: WrittenSchedule) -> float:
-    """Return the largest difference from the values of a run, divided by the largest value of the param group."""
+    """Return the largest difference between the two schedulers, as a fraction of the param group's largest value."""
     values, differences = written.event_values, np.zeros(written.event_values.shape[1])
     try:
         initial = [{"lr": float(group["initial_lr"])} for group in wrapping.optimizer_param_groups]

@@ -19,19 +19,19 @@ CODES = {
     "early-metrics": "a part of a schedule counts metrics before its first event",
     "late-event": "the run trains before the first event of a scheduler",
     "early-log": "a logger logs a parameter before the scheduler writes it",
-    "not-reset": "the run begins at iteration 0, and a scheduler does not",
-    "past-end": "no event of the run lies within the schedule",
+    "not-reset": "the run begins at iteration 0, but a scheduler begins at a later event",
+    "past-end": "the schedule has ended before the run begins",
     "inexact-resume": "a resumed run would differ from the unbroken one",
     "not-restored": "the event index of a scheduler does not fit the resumed run",
     "illegal-value": "the optimizer does not allow a value",
-    "groups-flattened": "param groups with different values are given one value",
-    "end-not-reached": "the run ends before the schedule",
+    "groups-flattened": "param groups with different values get one value",
+    "end-not-reached": "the run ends before the schedule ends",
     "repeats": "the schedule ends or repeats before the run ends",
     "unit-mismatch": "durations are in iterations on an epoch event, or the reverse",
     "jump": "the value jumps from one phase to the next, or within one event",
     "zero-start": "the learning rate is 0 at first",
     "reads-gpu": "a clock waits for a GPU or for other ranks at each iteration",
-    "faster-scheduler": "a scheduler of lehr has the values of a wrapped scheduler of torch, in less time",
+    "faster-scheduler": "a faster scheduler of lehr has the values of a wrapped scheduler of torch",
     "unforeseen": "dry_run cannot predict a scheduler, and leaves it out",
 }
 
@@ -41,9 +41,9 @@ class Finding:
     """A possible mistake in a plan.
 
     Args:
-        code: the type of mistake, one of the codes of :func:`check_plan`.
+        code: the type of mistake. :func:`check_plan` lists all codes.
         severity: ``"error"`` if the run does not do what your code says, ``"warning"`` if the run probably does not do
-            what you mean, ``"info"`` if you may well mean it.
+            what you mean, and ``"info"`` if you may have meant it.
         where: the name in the plan and the group, or the scheduler and its event.
         message: the mistake, with numbers.
         suggestion: what you can do about it.
@@ -106,7 +106,6 @@ class Findings(list[Finding]):
         return str(self)  # a cell of a notebook that ends with the findings shows this text
 
     def _repr_html_(self) -> str:
-        """Return the findings for a notebook."""
         return as_html(str(self))
 
     def of(self, severity: str) -> list[Finding]:

@@ -18,16 +18,16 @@ from .findings import Finding
 from .lengths import repeats
 from .values import largest_ratio
 
-LARGEST_RATIO = 1000.0  # the largest ratio of two values that follow one another
+LARGEST_RATIO = 1000.0  # if the ratio of two values in a row is larger, the value jumps
 
 
 def late_events(checked: CheckedRun) -> Iterator[Finding]:
-    """Find schedulers whose first event comes late, so that the run begins with a value of the optimizer."""
+    """Find schedulers whose first event comes late, so that the run begins with the optimizer's own value."""
     run = checked.run
     for written in run.written_schedules if not run.settings.start else ():
         scheduler, begins = written.scheduler, written.event_iterations
         first_event = int(begins[0]) if len(begins) else 0
-        follows_first = isinstance(written.schedule, Shift) and written.schedule.by == 1  # event 0 has f(1)
+        follows_first = isinstance(written.schedule, Shift) and written.schedule.by == 1  # event 0 writes f(1)
         after_step = all(handler.event == OptimizerEvents.STEP_COMPLETED for handler in scheduler.writing_handlers)
         after_step = after_step and len(begins) > 0  # the plan has the values after the step of an iteration
         num_late = first_event + after_step
@@ -66,7 +66,6 @@ def late_events(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def _writes_before(scheduler: SimulatedScheduler, other: SimulatedScheduler, iteration: int) -> bool:
-    """Return whether another scheduler writes the same parameter before an iteration."""
     begins = other.event_iterations
     is_earlier = other is not scheduler and len(begins) > 0 and begins[0] < iteration
     return is_earlier and bool(shared_locations(scheduler.locations, other.locations))

@@ -23,13 +23,13 @@ from .findings import Finding
 # Suggestions for durations that look like iterations, or like epochs.
 IN_ITERATIONS = "attach it to ITERATION_STARTED, or give durations in epochs"
 IN_EPOCHS = (
-    "attach it to EPOCH_STARTED, or give durations in iterations (epoch_length=... of a decay converts them, and "
-    "epochs=, steps_per_epoch= of a one-cycle)"
+    "attach it to EPOCH_STARTED, or give durations in iterations (a decay converts epochs with epoch_length=..., "
+    "and a one-cycle with epochs= and steps_per_epoch=)"
 )
 
 
 def wrong_lengths(checked: CheckedRun) -> Iterator[Finding]:
-    """Find schedules that are longer or shorter than the run, or have durations in another unit than their events."""
+    """Find schedules that are longer or shorter than the run, or whose durations and events have different units."""
     settings = checked.run.settings
     for written in checked.run.written_schedules:
         length, events = length_of(written.schedule), written.num_events
@@ -61,7 +61,7 @@ def wrong_lengths(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def _vanishing(settings: RunSettings, written: WrittenSchedule) -> Iterator[Finding]:
-    """Find a schedule without an end that falls to almost 0 on iterations, and would not fall so far on epochs."""
+    """Find an endless schedule that counts iterations and falls to almost 0, but would not if it counted epochs."""
     values, epochs = written.event_values, settings.max_epochs
     by_epoch = any(handler.event.name.startswith("EPOCH") for handler in written.scheduler.writing_handlers)
     if by_epoch or len(values) < 4 * epochs or settings.epoch_length < 2:
@@ -93,7 +93,7 @@ def _last_phase_not_reached(written: WrittenSchedule) -> Iterator[Finding]:
 
 
 def _never_changing(written: WrittenSchedule) -> Iterator[Finding]:
-    """Find a schedule without an end that has one value in the whole run, and would change later."""
+    """Find an endless schedule that has one value in the whole run, and would change only later."""
     schedule, values = written.schedule, written.event_values
     if not schedule.is_pure or len(values) < 2 or (values != values[0]).any():
         return
@@ -108,7 +108,7 @@ def _never_changing(written: WrittenSchedule) -> Iterator[Finding]:
 
 
 def _unit_meant(settings: RunSettings, written: WrittenSchedule, length: float, cyclic: bool) -> str | None:
-    """Return the unit in which durations were probably given, if the events have another unit; otherwise None."""
+    """Return the unit in which durations were probably given, or None if the events have this unit."""
     epochs, iterations, events = settings.max_epochs, settings.iterations, written.num_events
     units = {handler.event.name.split("_")[0] for handler in written.scheduler.writing_handlers}
     if settings.epoch_length < 2:
@@ -127,7 +127,7 @@ def _unit_meant(settings: RunSettings, written: WrittenSchedule, length: float, 
 
 
 def _unfinished(written: WrittenSchedule, length: float, cyclic: bool, numbers: dict[str, Any]) -> Iterator[Finding]:
-    """Find a schedule that ends after the run, with a value that is not close to its end value."""
+    """Find a schedule that ends after the run, if the last value of the run is not close to its end value."""
     schedule, events = written.schedule, written.num_events
     reached, end_value = "", {}
     last = written.event_values[-1] if len(written.event_values) else np.empty(0)
@@ -150,7 +150,7 @@ def _unfinished(written: WrittenSchedule, length: float, cyclic: bool, numbers: 
 
 
 def _unfinished_by_clock(written: WrittenSchedule, length: float | None) -> Iterator[Finding]:
-    """Find a schedule with a clock that ends after the run, in the unit of the clock."""
+    """Find a schedule that, counted in the unit of its clock, ends after the run."""
     clock, counted_up = written.scheduler.clock, written.num_events
     if clock is None or not length or not written.schedule.is_pure or not 0 < counted_up < 0.95 * length:
         return
@@ -175,7 +175,7 @@ def _not_landed(checked: CheckedRun, written: WrittenSchedule) -> Iterator[Findi
 
 
 def _how_to_fit(written: WrittenSchedule, events: int) -> str:
-    """Return the suggestion to make a schedule as long as the run. For a branch of a trunk, it names the cool-down."""
+    """Return a suggestion that makes a schedule as long as the run, or that changes only its cool-down."""
     schedule, given = written.schedule, given_unit(written.scheduler.original)
     if given is not None and given.unit == PERCENT and given.run.num_events not in (None, events):
         return f"give run= the length of this run, {counted(events, 'event')} instead of {given.run.num_events}"
@@ -240,14 +240,14 @@ def _ended(checked: CheckedRun, written: WrittenSchedule, length: float, numbers
 
 
 def in_given_unit(written: WrittenSchedule, part: float, whole: float) -> str:
-    """Return a text in brackets: some of the events, in the unit of the scheduler's durations; empty without a unit."""
+    """Return two numbers of events as a text in brackets, in the unit of the durations. Without a unit, it is empty."""
     given = given_unit(written.scheduler.original)
     words = None if given is None else given.in_words(part, whole)
     return "" if words is None else f" ({words})"
 
 
 def _last_iterations(table: Array, value: Array) -> int:
-    """Return the number of iterations at the end of a table that have a given value."""
+    """Return how many rows at the end of ``table`` equal ``value``."""
     different = np.flatnonzero((table != value).any(axis=1))
     return len(table) - 1 - int(different[-1]) if len(different) else len(table)
 

@@ -30,14 +30,14 @@ def early_logs(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def _changes(checked: CheckedRun, scheduler: SimulatedScheduler) -> bool:
-    """Return whether a scheduler writes two different rows of values."""
+    """Return whether a scheduler writes different values in the run."""
     tables = [one.event_values for one in checked.run.written_schedules if one.scheduler is scheduler]
     first_rows = {tuple(table[0].tolist()) for table in tables if len(table)}
     return len(first_rows) > 1 or any((table[1:] != table[:1]).any() for table in tables)
 
 
 def _logger_before(checked: CheckedRun, scheduler: SimulatedScheduler, event: Any) -> Any:
-    """Return a logger of a number that a scheduler writes, if an event calls it before the scheduler; else None."""
+    """Return a logger that logs a number at an event before a scheduler writes it, or None if there is none."""
     written = {(id(one.owner), one.key) for one in checked.original_locations[scheduler]}
     for registered in handlers_of(checked.run.trainer, event):
         handler = registered.handler

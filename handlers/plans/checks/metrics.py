@@ -67,7 +67,7 @@ def evaluator_metrics(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def _metrics_of(engine: Engine) -> set[str]:
-    """Return the names of an engine's metrics if metrics of ignite are attached to it; else an empty set."""
+    """Return the names of an engine's metrics, or an empty set if no metric of ignite is attached to it."""
     names = {
         str(name)
         for registered in handlers_of(engine)
@@ -79,7 +79,7 @@ def _metrics_of(engine: Engine) -> set[str]:
 
 
 def never_observed(checked: CheckedRun) -> Iterator[Finding]:
-    """Find parts of schedules that depend on metrics which nothing passes to them."""
+    """Find parts of schedules that depend on metrics, but get no metrics."""
     if isinstance(checked.run.trainer, PlainRun):  # it is unknown whether the loop calls observe
         return
     for scheduler, part in _metric_parts(checked):
@@ -106,7 +106,7 @@ def early_metrics(checked: CheckedRun) -> Iterator[Finding]:
         if counted >= patience + 2:  # the first metric is the best, and each later metric may be worse
             message = (
                 f"its {type(part.schedule).__name__} begins at event {part.first_event}, but counts {counted} metrics "
-                "before that event, and may reduce before its first value was used"
+                "before that event, and may reduce its first value before the run uses it"
             )
             numbers = {"metrics": counted + begin, "first_event": part.first_event, "begin": begin}
             suggestion = f"begin={counted + begin}, so that later metrics alone count"
@@ -114,7 +114,6 @@ def early_metrics(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def _metrics_before(checked: CheckedRun, scheduler: SimulatedScheduler, part: MetricPart, iteration: int) -> int:
-    """Return the number of metrics that a part of a schedule gets before an iteration."""
     if for_plans_and_cli.reads_metric(scheduler.original):
         return part.first_event // getattr(scheduler.original, "every", 1)
     return sum(

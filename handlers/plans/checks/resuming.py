@@ -31,7 +31,7 @@ def not_restored(checked: CheckedRun) -> Iterator[Finding]:
         fits = index in (expected, expected - scheduler.repeated_events, expected - scheduler.last_events)
         # An optimizer may have skipped some of its steps.
         by_steps = index > 0 and any(is_step_event(handler.event) for handler in handlers)
-        several = len(engines_of(original)) > 1  # several engines count together
+        several = len(engines_of(original)) > 1  # the events of several engines are counted together
         if fits or by_steps or several or not handlers or for_plans_and_cli.was_sought(original):
             continue
         done = f"the run, which resumes after iteration {run.settings.start}, has had {expected} of its events"
@@ -49,7 +49,7 @@ def not_reset(checked: CheckedRun) -> Iterator[Finding]:
     for scheduler in run.schedulers if not run.settings.start else ():
         original, index = scheduler.original, scheduler.original.event_index
         on_trainer = any(handler.engine is run.trainer for handler in scheduler.writing_handlers)
-        has_run = run.trainer.state.iteration > 0  # if the trainer has run, its evaluator has too
+        has_run = run.trainer.state.iteration > 0  # if the trainer has run, its evaluator has run, too
         if not index or not (on_trainer or has_run) or for_plans_and_cli.was_sought(original):
             continue
         if not for_plans_and_cli.counts_for(original, run.trainer) and scheduler not in past_end:
@@ -73,7 +73,7 @@ def past_ends(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def _past_end(checked: CheckedRun) -> Iterator[tuple[WrittenSchedule, float, float]]:
-    """Yield learning rates of schedulers past the end of all their schedules, with their present and highest value."""
+    """If all learning rate schedules of a scheduler have ended, yield each with its present and highest value."""
     by_scheduler: dict[SimulatedScheduler, list[WrittenSchedule]] = defaultdict(list)
     for written in checked.run.written_schedules:
         if written.location.is_in_optimizer and written.location.key == "lr":
@@ -153,7 +153,7 @@ def _passes(trainer: Engine, registered: RegisteredHandler, count: int) -> bool:
 
 
 def _lost_with(checked: CheckedRun, registered: RegisteredHandler) -> list[str]:
-    """Return texts about the calls of a handler that a resumed run misses: of ``next_phase``, or with a metric."""
+    """Return texts about a handler's metrics and calls of ``next_phase`` that a resumed run misses."""
     lost = []
     for original in [scheduler.original for scheduler in checked.run.schedulers]:
         brought = for_plans_and_cli.what_it_brings(registered, original)

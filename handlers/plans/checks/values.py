@@ -88,7 +88,7 @@ def phase_jumps(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def scheduler_jumps(checked: CheckedRun) -> Iterator[Finding]:
-    """Find jumps at which one scheduler follows another, because of the filters of their events."""
+    """Find jumps where one scheduler follows another because their events are filtered."""
     run, seen = checked.run, set[tuple[str, int]]()
     for one, other in permutations([one for one in run.schedulers if len(one.event_iterations)], 2):
         at = int(other.event_iterations[0])
@@ -114,13 +114,13 @@ def scheduler_jumps(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def _jump(checked: CheckedRun, where: str, change: str, values: Array, numbers: dict[str, Any]) -> Iterator[Finding]:
-    """Yield a finding if the last of three rows of values is far from the second, and from the line through both."""
+    """Yield a finding if the last of three rows is far from the second row, and from the line through the first two."""
     _, before, after = values
     ratio = min(largest_ratio(before, after), largest_ratio(2 * before - values[0], after))
     if ratio > checked.jump_ratio:
         severity = "warning" if (np.abs(after) > np.abs(before)).any() else "info"
         message = f"the value goes from {values_text(before)} to {values_text(after)} where {change}"
-        suggestion = "start at the value with which the one before ends"
+        suggestion = "start at the value with which the previous one ends"
         numbers = {**numbers, "ratio": ratio, "before": before.tolist(), "after": after.tolist()}
         yield Finding("jump", severity, where, message, suggestion, numbers)
 

@@ -26,7 +26,7 @@ SPELLINGS = {"lr": r"(?:lr|learning[ _-]?rate)s?"}
 
 
 def step_heading(headings: Iterable[str]) -> str | None:
-    """Return the heading of the column that counts steps; None if there is none.
+    """Return the heading of the column that counts steps, or None if there is none.
 
     >>> step_heading(["epoch", "lr-SGD", "step", "train_loss"])
     'step'
@@ -78,5 +78,5 @@ def value_headings(headings: Sequence[str], name: str, column: str | None = None
     if "Value" in headings and "Wall time" in headings:  # TensorBoard exports a tag in this form
         return ["Value"]
     raise ValueError(
-        f"a column with the values of {name!r} must be there, or column must name it, given {shown_names(headings)}"
+        f"a heading must name {name!r}, or column must be the heading of its values, given {shown_names(headings)}"
     )

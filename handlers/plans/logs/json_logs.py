@@ -15,7 +15,7 @@ MMCV_DECIMALS = 5
 
 
 class Found(NamedTuple):
-    """The objects of a file, how the file counts steps, and the number of steps of the whole run; None if unknown."""
+    """The objects of a file, how the file counts steps, and how many steps the run has. Unknown fields are None."""
 
     entries: "list[Entry]"
     counting: Counting | None = None
@@ -30,10 +30,10 @@ class Entry(NamedTuple):
 
 
 def read_json(file: TextIO, source: str, name: str, column: str | None, epoch_length: int | None) -> Log:
-    """Read a log in JSON.
+    """Read a log from a file in JSON.
 
     Raises:
-        ValueError: a line is not well-formed or has no step; the column does not exist.
+        ValueError: a line is not well-formed or has no step; or the column does not exist.
     """
     entries, counting, total_steps = _entries(file, source)
     headings = list(dict.fromkeys(key for entry in entries for key in entry.values))
@@ -118,7 +118,7 @@ def _of_mmcv(entries: list[Entry], chosen: list[str], source: str, epoch_length:
     iterations = [_number(entry, "iter") for entry in entries]
     anew = any(later < earlier for earlier, later in pairwise(iterations))
     if anew and epoch_length is None:
-        raise ValueError(f"epoch_length must be given, since {source} counts iterations in each epoch, given none")
+        raise ValueError(f"epoch_length must be set, since {source} counts iterations in each epoch, given none")
 
     def step_of(entry: Entry) -> float:
         before = (_number(entry, "epoch") - 1) * (epoch_length or 0) if anew else 0

@@ -16,17 +16,17 @@ MOST_STEP = 2**53
 FLOAT32, FLOAT64 = 1.2e-7, 1e-9
 # The rounding of a column is read from at least 10 and at most 1000 different values.
 ENOUGH, MOST_READ = 10, 1000
-# Of ten rounded numbers, nine end in a digit other than 0. A part of MOST_OF_THEM is enough to see the rounding.
+# Nine of ten rounded numbers end in a digit other than 0. If this fraction of a column does, the column is rounded.
 MOST_OF_THEM = 0.7
-HALF = 0.505  # half of the last digit, and a little more for the float64 that was rounded
+HALF = 0.505  # half of the last digit, and a little more, because a float64 is inexact
 
 
 class Counting(NamedTuple):
     """How a logger counts.
 
     Args:
-        first_steps: maps each step number that the first event of a plan may have to a text that says how the logger
-            then counts.
+        first_steps: maps each step number that the first event of a plan may have to a text. The text says how the
+            logger counts if the first event has this number.
         unit: the unit that the log counts: ``"steps"``, ``"events"`` of a scheduler, or ``"epochs"``.
     """
 
@@ -61,17 +61,17 @@ class Log:
     """The values that a run logged at some of its steps, under some names.
 
     Args:
-        columns: for each name, its steps and its values, which are two sequences of the same length.
-        counting: how the logger counts; None for steps from 0.
-        source: the name of the log in texts about it.
-        decimals: the number of decimals to which the logger rounds; None if unknown.
-        total_steps: the number of steps of the whole run; None if the log does not contain it.
+        columns: a mapping from names to steps and values, which are two sequences of the same length.
+        counting: how the logger counts. If None, steps count from 0.
+        source: the name of the log in messages.
+        decimals: the number of decimals to which the logger rounds, or None if it is unknown.
+        total_steps: the number of steps of the whole run, or None if the log does not contain it.
 
-    If a step occurs again, as after a resume, its later values replace the earlier values.
+    If a step occurs again, for example after a resume, its later values replace the earlier values.
 
     Raises:
         TypeError: steps or values are not numbers.
-        ValueError: a step is negative or not whole; there are not as many values as steps.
+        ValueError: a step is negative or not whole; or there are not as many values as steps.
 
     Example:
         >>> log = Log({"lr": ([0, 10, 20, 10], [0.1, 0.05, 0.02, 0.06])})
@@ -136,7 +136,7 @@ class Rounding(NamedTuple):
         words: a text that describes the rounding.
         relative: the relative error of each value.
         absolute: the absolute error of each value.
-        digits: the significant digits of each value; 0 for all digits of a float64.
+        digits: the significant digits of each value. If 0, the value has all digits of a float64.
     """
 
     words: str
@@ -162,7 +162,7 @@ def rounding_of(values: Array, decimals: int | None = None) -> Rounding:
 
     Args:
         values: the values.
-        decimals: the number of decimals that the logger writes; None if unknown.
+        decimals: the number of decimals that the logger writes, or None if it is unknown.
 
     Example:
         >>> rounding_of(np.array([1 / 3, 0.1])).words, rounding_of(np.float32([1 / 3, 0.1]).astype(float)).words

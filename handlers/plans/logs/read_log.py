@@ -29,12 +29,12 @@ def read_log(
     ========================================== ===============================================================
     file                                       how its steps count
     ========================================== ===============================================================
-    CSV with a column such as ``step``         step 0 is the first event; 1 for ``iteration`` and ``iter``
+    CSV with a column such as ``step``         ``step`` 0, ``iteration`` 1 or ``iter`` 1 is the first event
     Lightning's ``metrics.csv``                step 0 is the first event; empty cells are left out
     ``history.to_csv``, ``plan.to_csv``        ``event_index`` from 0, ``iteration`` from 1
     CSV with ``epoch`` and no step             epoch 0 is the first epoch, as in timm's ``summary.csv``
     a tag exported by TensorBoard, a W&B run   step 0 is the first event
-    JSON lines                                 as CSV
+    JSON lines                                 as in CSV
     ``trainer_state.json`` of transformers     step s has the value of event s - 1 (version 4.51 or later), or of
                                                event s (earlier, or logged at the end of epochs)
     mmengine's ``scalars.json``                step 1 is the first event
@@ -45,9 +45,9 @@ def read_log(
     Args:
         path: the file, or a folder with TensorBoard's event files.
         name: the name of the parameter. A column belongs to the parameter if the heading is similar to the name:
-            ``train/lr``, ``learning_rate`` and ``lr-SGD`` are similar to ``"lr"``. Several such columns belong to
-            several param groups.
-        column: the heading, key or tag of the values; None to search for it by ``name``.
+            ``train/lr``, ``learning_rate`` and ``lr-SGD`` are similar to ``"lr"``. If several headings are similar,
+            each column belongs to a param group.
+        column: the heading, key or tag of the values. If None, it is searched for by ``name``.
         epoch_length: iterations of an epoch, for a file that counts iterations anew in each epoch.
 
     Returns:
@@ -55,7 +55,7 @@ def read_log(
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: the file is a named pipe or a device; a line is not well-formed; the column does not exist; there
+        ValueError: the file is a named pipe or a device; a line is not well-formed; the column does not exist; or there
             are more than 10,000,000 points.
         ImportError: an event file is given, and ``tensorboard`` is not installed.
 

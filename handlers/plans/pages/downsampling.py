@@ -11,7 +11,7 @@ FEWEST = 8  # each line chooses at least this many points
 
 
 def kept_points(lines: Sequence[Array], most: int, also: Iterable[int] = ()) -> NDArray[np.int64]:
-    """Return the indices of about ``most`` points, the same for all lines; all indices if there are at most ``most``.
+    """Return the indices of about ``most`` points to keep of all lines. Shorter lines keep all points.
 
     Each line is cut into equal intervals. For each interval, the smallest and the largest value are kept, and the
     values before and after its largest step. Both ends of the line are kept. NaN counts as 0. If many lines differ,

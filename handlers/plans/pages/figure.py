@@ -28,9 +28,10 @@ from .traces import (
 )
 
 PANEL, GAP, TOP = 230, 62, 56  # in pixels
-MOST_POINTS, FEWEST_POINTS, MOST_VALUES = 20_000, 200, 80_000  # limits: points of a line, values of a page
+# The limits are the most and the fewest points of a line, and the most values of a page.
+MOST_POINTS, FEWEST_POINTS, MOST_VALUES = 20_000, 200, 80_000
 LEGEND_LINE, MOST_LEGEND, UNDER_AXIS = 29, 160, 66  # in pixels
-SPACE = 0.035  # half of the space between two panels side by side, as a part of the width
+SPACE = 0.035  # half of the space between two panels side by side, as a fraction of the width
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
 
 Json = dict[str, Any]
@@ -59,7 +60,6 @@ def figure_of(contents: Contents) -> Json:
 
 
 def _panels(contents: Contents) -> list[Panel]:
-    """Return the panels, row by row."""
     plans, names = contents.plans, contents.names
     found = []
     for row, name in enumerate(names):
@@ -76,7 +76,6 @@ def _panels(contents: Contents) -> list[Panel]:
 
 
 def _lines_of(plans: Sequence[Plan], name: str) -> list[dict[str, Array]]:
-    """Return the lines of each plan under a name."""
     columns = [plan.columns[name] for plan in plans if name in plan]
     if len(columns) == len(plans) and len({column.labels for column in columns}) == 1:
         lengths = max(len(column.values) for column in columns)
@@ -152,7 +151,7 @@ def _layout(contents: Contents, panels: list[Panel], traces: list[Trace], is_cro
 
 
 def _ranges(panels: list[Panel], traces: list[Trace]) -> dict[str, Json]:
-    """Return the range of the y axis of each name that has a single value: from half of the value to double.
+    """Return a range of the y axis for each name with a single value, from half of the value to twice the value.
 
     Plotly's default range is from 1 less than the value to 1 more.
     """

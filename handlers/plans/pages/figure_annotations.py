@@ -12,8 +12,8 @@ from .traces import Panel, x_of
 
 GREY = "#57606a"
 COLORS = {"error": "#cf222e", "warning": "#b35900", "info": "#0969da"}  # the color of a finding by its severity
-ROOM = 0.012  # the part of a panel's width that one character of a phase's name needs
-NEAR = 0.05  # findings that are closer than this part of a panel's width share a label
+ROOM = 0.012  # the fraction of a panel's width that one character of a phase's name needs
+NEAR = 0.05  # findings that are closer than this fraction of a panel's width share a label
 MOST_NUMBERS, MOST_WORDS = 3, 6  # a label shows at most this many numbers and messages
 
 Json = dict[str, Any]
@@ -27,7 +27,7 @@ def of_panel(
     Args:
         panel: the panel.
         places: the findings about the name of the panel, sorted by iteration.
-        difference: the first difference between two plans under the name; None for no difference.
+        difference: the first difference between two plans under the name, or None if there is none.
         unit: the unit of the x axes.
         columns: the number of panels side by side.
     """
@@ -97,13 +97,12 @@ def _joined(panel: Panel, places: Sequence[PlacedFindings], columns: int) -> lis
 
 
 def _line(panel: Panel, x: float, color: str) -> Json:
-    """Return a vertical line."""
     line = {"color": color, "width": 1.4, "dash": "dash"}
     return {**_within(panel), "type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "line": line}
 
 
 def _label(panel: Panel, x: float, text: str, words: str, color: str, level: int) -> Json:
-    """Return a short text above a line, with more words on hover."""
+    """Return a short text above a line, which shows a longer text on hover."""
     return {
         **_text(panel, x, 1, f"<b>{text}</b>", {"size": 11, "color": "white"}),
         "bgcolor": color,
@@ -125,5 +124,5 @@ def _text(panel: Panel, x: float, y: float, text: str, font: Json) -> Json:
 
 
 def _within(panel: Panel) -> Json:
-    """Return the units of a position for plotly: x is a value of the x axis, and y is a part of the panel's height."""
+    """Return the units of a position for plotly: x is a value of the x axis, and y a fraction of the panel's height."""
     return {"xref": panel.axes["xaxis"], "yref": f"{panel.axes['yaxis']} domain"}

@@ -70,7 +70,7 @@ def write_page(path: str | PathLike[str], contents: Contents, title: str | None)
     Raises:
         ImportError: plotly is not installed.
         TypeError: ``path`` is not a path, or ``title`` is not a string.
-        OSError: the file cannot be written; an existing file stays unchanged.
+        OSError: the file cannot be written. An existing file stays unchanged.
     """
     if not isinstance(title, str | None):
         raise TypeError(f"title must be a string or None, given {shown(title)}")

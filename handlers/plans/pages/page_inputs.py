@@ -1,4 +1,4 @@
-"""The data that a page shows, checked: a plan, its findings, a recorded history and another plan."""
+"""Checks the data that a page shows: a plan, its findings, a recorded history and another plan."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class Contents:
 
     @cached_property
     def differences(self) -> PlanDiff | None:
-        """The differences between the two plans; None if there is only one plan."""
+        """The differences between the two plans, or None if there is only one plan."""
         return None if self.other is None else diff_plans(self.plan, self.other)
 
     def places_in(self, panel: Panel) -> list[PlacedFindings]:
@@ -61,7 +61,7 @@ class Contents:
         return [place for place in self.places if panel.column == 0 and place.name == panel.name]
 
     def difference_in(self, panel: Panel) -> Difference | None:
-        """Return the difference with the earliest iteration under the name of a panel; None if there is none."""
+        """Return the earliest difference under the name of a panel, or None if there is none."""
         differences = [one for one in self.differences or () if one.name == panel.name]
         return min(differences, key=lambda one: one.first, default=None)
 
@@ -89,7 +89,7 @@ def checked_contents(
     """
     found = list(findings) if isinstance(findings, Iterable) else findings
     if found is not None and not (isinstance(found, list) and all(isinstance(one, Finding) for one in found)):
-        raise TypeError(f"findings must be those that check_plan returned, or None, given {shown(findings)}")
+        raise TypeError(f"findings must be findings that check_plan returned, or None, given {shown(findings)}")
     if not isinstance(recorded, ParamHistory | None):
         raise TypeError(f"recorded must be a ParamHistory or None, given {shown(recorded)}")
     if not isinstance(other, Plan | None):

@@ -1,4 +1,4 @@
-"""Finds the name and the iteration in the plan that a finding is about, so that a page can mark it there."""
+"""Finds the name and the iteration of the plan that a finding is about, so that a page can mark the finding."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class PlacedFindings:
 
 
 def placed(findings: Iterable[Finding], plan: Plan) -> list[PlacedFindings]:
-    """Return the findings by name and iteration, without findings about no name or no iteration of the plan."""
+    """Group findings by the name and the iteration that they are about. Other findings are left out."""
     found: dict[tuple[str, int], list[tuple[int, Finding]]] = {}
     for number, finding in enumerate(findings, start=1):
         for name, column in plan.columns.items():
@@ -42,7 +42,7 @@ def placed(findings: Iterable[Finding], plan: Plan) -> list[PlacedFindings]:
 
 
 def _iteration_of(finding: Finding, plan: Plan, column: PlanColumn) -> int | None:
-    """Return the iteration that a finding is about, counted from 0; None if it is about the whole run."""
+    """Return the iteration that a finding is about, counted from 0, or None if it is about the whole run."""
     numbers = finding.numbers
     if isinstance(numbers.get("iteration"), int):
         return int(numbers["iteration"])

@@ -29,7 +29,7 @@ class Panel:
 
     Args:
         plan: the plan.
-        name: the name of the values; the plan may have no values under the name.
+        name: the name of the values. The plan may have no values under this name.
         column: 0 for the plan of the page, 1 for the other plan.
         number: the number of the panel's axes in plotly, from 1.
         lines: the values of each line, by the names of its param groups.
@@ -117,7 +117,7 @@ def ruler(panel: Panel) -> Iterator[Trace]:
 
 
 def line_traces(panel: Panel, styles: dict[str, dict[str, str]], is_crowded: bool) -> Iterator[Trace]:
-    """Yield a line for each param group of a panel; groups with the same values share a line.
+    """Yield a line for each param group of a panel. Groups with the same values share a line.
 
     Args:
         panel: the panel.
@@ -203,7 +203,7 @@ def recorded_traces(panel: Panel, history: ParamHistory) -> Iterator[Trace]:
 
 
 def hover_template(name: str) -> str:
-    """Return the hover text of a value with the name of its groups. Plotly must find no placeholder in the name."""
+    """Return the hover text of a value with the name of its groups, in which plotly must not find a placeholder."""
     return f"%{{y:{NUMBER}}}" + (f" ({name.replace('%', '&#37;')})" if name else "")
 
 

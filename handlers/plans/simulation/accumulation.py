@@ -35,7 +35,7 @@ class Accumulation:
         return self.by_optimizer.get(wrapped_optimizer(optimizer), self.default)
 
     def of_scheduler(self, scheduler: BaseParamScheduler) -> int:
-        """Return the iterations for each step of a scheduler's optimizer; the smallest number if there are several."""
+        """Return the iterations for each step of a scheduler's optimizer, or the smallest number of several."""
         optimizers = [member.optimizer for member in members_of(scheduler) if isinstance(member, ParamScheduler)]
         return min(map(self.of, optimizers), default=self.default)
 
@@ -67,7 +67,7 @@ def accumulation_of(trainer: object, given: AccumulationSteps) -> Accumulation:
 
 
 def accumulation_steps_of(engine: Engine) -> int:
-    """Return the ``gradient_accumulation_steps`` that was given to ignite's ``create_supervised_trainer``; else 1."""
+    """Return the ``gradient_accumulation_steps`` of ignite's ``create_supervised_trainer``, or 1 for another engine."""
     step = training_step_of(engine)
     variables = closure_of(step) if isinstance(step, FunctionType) else {}
     steps = variables.get("gradient_accumulation_steps", 1)

@@ -26,9 +26,9 @@ class PlannedAmounts:
     """The amount that each iteration adds to a clock, and the seconds that each iteration takes.
 
     Args:
-        default: the amounts for a clock that is not in ``by_clock``; None if they are unknown.
+        default: the amounts for a clock that is not in ``by_clock``, or None if they are unknown.
         by_clock: maps a clock to its amounts.
-        seconds: the time of each iteration; None if it is unknown.
+        seconds: the time of each iteration, or None if it is unknown.
         start: the first iteration of the simulated run, from 0.
     """
 
@@ -38,7 +38,7 @@ class PlannedAmounts:
     start: int = 0
 
     def planned(self, clock: Clock) -> Clock | None:
-        """Return a clock that counts the planned amounts; None if they are unknown."""
+        """Return a clock that counts the planned amounts, or None if they are unknown."""
         if isinstance(clock, TimeClock):
             return None if self.seconds is None else planned_time(clock, PlannedTime(self.seconds, self.start))
         amounts = self.by_clock.get(clock, self.default)
@@ -46,7 +46,7 @@ class PlannedAmounts:
 
 
 class PlannedCounting:
-    """Makes the functions that replace the handlers of schedulers with a clock, and that count planned amounts.
+    """Makes functions that count planned amounts, in place of the handlers of schedulers that have a clock.
 
     Args:
         timeline: the timeline of the simulated run.
@@ -95,12 +95,12 @@ def planned_amounts(given: object, seconds: object, iterations: int) -> PlannedA
 
     Raises:
         TypeError: an argument has the wrong type.
-        ValueError: a number is out of its range; there is not one number for each iteration.
+        ValueError: a number is out of its range, or there is not one number for each iteration.
     """
     by_clock = {}
     for clock, amounts in given.items() if isinstance(given, Mapping) else ():
         if not isinstance(clock, Clock) or isinstance(clock, TimeClock):
-            raise TypeError(f"amounts must have clocks of batches as keys, given {arguments.shown(clock)}")
+            raise TypeError(f"amounts must have clocks that count batches as keys, given {arguments.shown(clock)}")
         by_clock[clock] = _whole(f"amounts[{arguments.shown(clock)}]", amounts, iterations)
     default = None if given is None or isinstance(given, Mapping) else _whole("amounts", given, iterations)
     times = None if seconds is None else _each("seconds_per_step", seconds, iterations)
@@ -119,7 +119,7 @@ def _each(name: str, given: object, iterations: int) -> list[float]:
     if isinstance(given, Sequence | np.ndarray) and not isinstance(given, str | bytes):
         if len(given) != iterations:
             raise ValueError(
-                f"{name} must be one number, or one for each of the {iterations} iterations, given {len(given)} of them"
+                f"{name} must be one number, or one for each of the {iterations} iterations, given {len(given)} numbers"
             )
         return [arguments.number(name, value, at_least=0) for value in np.asarray(given).tolist()]
     return [arguments.number(name, given, at_least=0)] * iterations

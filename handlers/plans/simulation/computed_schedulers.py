@@ -48,7 +48,7 @@ def computable(
         stepped.add(id(one))
         seen |= _seen_by(one.copy)
         together = {location.identity for named in one.locations.values() for location in named}
-        for values in recorded:  # an attribute of an engine may be a list; its numbers are recorded together
+        for values in recorded:  # an attribute of an engine may be a list, whose numbers are recorded together
             if any(one is writer for writer, _ in values.writers) and not all(
                 location.is_in_optimizer for location in values.locations
             ):
@@ -75,7 +75,7 @@ def _is_computable(scheduler: SimulatedScheduler, trainer: Engine, engine: Engin
 
 
 def _has_one_value(scheduler: BaseParamScheduler) -> bool:
-    """Return whether each schedule has one value for all groups; groups may then share a tensor."""
+    """Return whether each schedule has one value for all groups, so that groups may share a tensor."""
     return all(member.schedule.groups is None for member in members_of(scheduler))
 
 
@@ -144,11 +144,11 @@ class ComputedScheduler:
         iterations, count = self.iterations, self.num_events
         if count and (iterations[0] != 0 or iterations[-1] != count - 1):
             return False
-        return bool((iterations[1:] > iterations[:-1]).all())  # each iteration is then the previous one plus 1
+        return bool((iterations[1:] > iterations[:-1]).all())  # n rising numbers from 0 to n - 1 have no gaps
 
     @property
     def last_moment(self) -> int:
-        """The moment of the scheduler's last event; -1 if it has no event."""
+        """The moment of the scheduler's last event, or -1 if it has no event."""
         if not self.num_events:
             return -1
         if len(self._calls) > 1:
@@ -214,7 +214,7 @@ class ComputedRun:
         """Move all schedulers to the end of the run, and give the values at each iteration to ``recorded``.
 
         Args:
-            moment: the moment at which an error ended the run; None if there was no error.
+            moment: the moment at which an error ended the run, or None if there was no error.
             recorded: the values that are recorded under each name.
             stop: the iteration after the last iteration with a training step.
         """
@@ -231,7 +231,7 @@ class ComputedRun:
             values.columns = {at: column for at, column in enumerate(found) if column is not None}
 
     def _columns(self, stop: int) -> dict[Identity, Array]:
-        """Return the values of each location at each iteration; locations with equal values share an array."""
+        """Return the values of each location at each iteration. Locations with equal values share an array."""
         writers: dict[Identity, list[ComputedScheduler]] = defaultdict(list)
         for one in self._computed:
             for identity in one.values:

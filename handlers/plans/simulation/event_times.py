@@ -28,7 +28,7 @@ class Part(NamedTuple):
         settings: the length of the whole run.
         first: the first iteration of the part, counted from 0.
         last: the iteration after the last iteration of the part.
-        steps: the optimizers whose steps fire events, and the number of steps that each made before.
+        steps: maps each optimizer whose steps fire events to the number of steps that it made before this part.
     """
 
     settings: RunSettings
@@ -66,8 +66,8 @@ def times_of(handler: AttachedHandler, part: Part) -> list[tuple[int, Integers]]
     """Return when a handler of the trainer with a known filter is called.
 
     Returns:
-        Pairs of the position of the event and, for each call, the iteration of the next training step, counted from 0.
-        If two optimizers fire the event, there are two pairs.
+        A list of pairs. A pair has the position of the event and, for each call, the iteration of the next training
+        step, counted from 0. If two optimizers fire the event, the list has a pair for each optimizer.
     """
     return [
         (position, iterations_at(np.arange(passed.start, passed.stop, passed.step, dtype=np.int64)))
@@ -97,7 +97,7 @@ def _firings(event: Any, part: Part, every: int, steps_before: int) -> tuple[ran
         event: the event.
         part: the part of the run.
         every: for an event of an optimizer, the iterations for each step of the optimizer.
-        steps_before: the steps that the optimizer made before.
+        steps_before: the number of steps that the optimizer made before this part.
     """
     settings, first, last, _ = part
     length = settings.epoch_length

@@ -28,7 +28,7 @@ from lehr.handlers.core.for_plans_and_cli import (
 from lehr.handlers.core.scheduler import BaseParamScheduler
 
 SCHEDULER_METHODS = ("__call__", "next_phase", "observe", "count")
-UNLIMITED = (("before", inf), ("after", 0))  # ignite keeps these filters if none is given
+UNLIMITED = (("before", inf), ("after", 0))  # ignite stores these limits if an event has no limits
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,14 +38,14 @@ class AttachedHandler:
     Args:
         engine: the engine that calls the handler.
         event: the event, without its filter.
-        event_filter: the filter of the event; None for no filter.
+        event_filter: the filter of the event, or None if it has no filter.
         owner: the scheduler, the resume check of a scheduler, or the evaluator.
-        method: one of ``SCHEDULER_METHODS`` for a scheduler; ``"resume"`` for a resume check; ``"run"`` for an
+        method: one of ``SCHEDULER_METHODS`` for a scheduler, ``"resume"`` for a resume check, or ``"run"`` for an
             evaluator.
-        name: the name of the history that was given to ``attach``; None for no name.
-        optimizer: the optimizer whose steps are counted; None if all events are counted.
+        name: the name of the history that was given to ``attach``, or None.
+        optimizer: the optimizer whose steps are counted, or None if all events are counted.
         function: the handler that runs an evaluator, as the engine stores it.
-        clocked: how a scheduler with a clock is attached; None without a clock.
+        clocked: how a scheduler with a clock is attached, or None if there is no clock.
     """
 
     engine: Engine
@@ -60,7 +60,7 @@ class AttachedHandler:
 
     @property
     def scheduler(self) -> BaseParamScheduler | None:
-        """The scheduler that the handler calls; None if it calls no scheduler."""
+        """The scheduler that the handler calls, or None if it calls no scheduler."""
         return self.owner if self.method in SCHEDULER_METHODS else None
 
     @property
@@ -154,4 +154,5 @@ def _may_write_metrics(function: Any) -> bool:
     names = set(names_in(function.__code__))
     if "metrics" not in names or not names.isdisjoint({"update", "setdefault", "setattr"}):
         return "metrics" in names
-    return any(instruction.opname == "STORE_SUBSCR" for instruction in dis.get_instructions(function))  # slow, so last
+    # This comes last, because it is slow.
+    return any(instruction.opname == "STORE_SUBSCR" for instruction in dis.get_instructions(function))

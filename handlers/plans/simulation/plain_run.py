@@ -20,14 +20,14 @@ Planned = Engine | Schedulers | Mapping[Any, Schedulers]
 
 
 class PlainRun(Engine):
-    """An engine that represents a training loop. It calls the schedulers; the loop may pass them metrics."""
+    """An engine that represents a training loop. It calls the schedulers, but the loop may pass metrics to them."""
 
 
 class LoopClock(Clock):
-    """The clock of a loop without an engine; the loop passes amounts to ``scheduler.apply(amount=...)``."""
+    """The clock of a loop without an engine, which passes amounts to ``scheduler.apply(amount=...)``."""
 
     def reading(self, engine: Engine) -> int:
-        """Return 0: a simulated run has planned amounts instead of readings."""
+        """Return 0, because a simulated run has planned amounts instead of readings."""
         return 0
 
 
@@ -41,12 +41,13 @@ def engine_of(
     """Return the engine of a run. For schedulers of a loop without an engine, the engine is a :class:`PlainRun`.
 
     Args:
-        planned: an engine; or a scheduler or several schedulers, which the loop calls before each step of the
-            optimizer; or a mapping from events of ignite to the schedulers that the loop calls at these events.
+        planned: an engine, or a scheduler or several schedulers, which the loop calls before each step of the
+            optimizer. It may also be a mapping from events of ignite to the schedulers that the loop calls at these
+            events.
         max_epochs: epochs of the run.
         epoch_length: iterations of an epoch.
         accumulation: iterations for each step of each optimizer.
-        amounts: the amount that the loop passes to ``apply`` at each iteration; None if the schedulers count events.
+        amounts: the amount that the loop passes to ``apply`` at each iteration, or None if the schedulers count events.
 
     Raises:
         TypeError: ``planned`` has another type.
@@ -77,7 +78,7 @@ def engine_of(
             if amounts is not None:
                 if every > 1:
                     raise ValueError(
-                        "amounts must be those of steps in a loop with gradient accumulation, given "
+                        "amounts must be amounts of optimizer steps if the loop accumulates gradients, given "
                         f"gradient_accumulation_steps {every}: plan the steps, with gradient_accumulation_steps=1"
                     )
                 check_counts_amounts(scheduler, "amounts")
@@ -88,7 +89,7 @@ def engine_of(
         if event == Events.ITERATION_STARTED:
             done.add((scheduler.event_index, every))
     iteration = max((events * every for events, every in done), default=0)
-    if iteration and all(iteration // every == events for events, every in done):  # the loop is in mid-run
+    if iteration and all(iteration // every == events for events, every in done):  # the loop has begun its run
         state = engine.state
         state.iteration = iteration
         state.epoch, state.max_epochs, state.epoch_length = state.iteration // epoch_length, max_epochs, epoch_length

@@ -73,8 +73,8 @@ class SimulatedRun:
         """Fire all events, and record the values of each iteration at its training step.
 
         Args:
-            progress: a function that is called with ``PROGRESS_INTERVAL`` each time after this number of iterations; or
-                None.
+            progress: None, or a function that is called with ``PROGRESS_INTERVAL`` after each ``PROGRESS_INTERVAL``
+                iterations.
 
         Raises:
             Exception: a scheduler raises an error at an event. A note names the iteration.
@@ -96,7 +96,7 @@ class SimulatedRun:
 
     @cached_property
     def calls_user_code(self) -> bool:
-        """Whether a scheduler or a filter of the run is or contains a function of a user."""
+        """Whether the run calls a function of a user, as a filter or inside a scheduler."""
         called = *(scheduler.copy for scheduler in self.schedulers), *(one.event_filter for one in self.handlers)
         return calls_user_code(called)
 
@@ -263,7 +263,8 @@ class SimulatedRun:
         tables: dict[str, Array] = {}
         for name, values in self.recorded.items():
             table = values.table(start, iterations, self._repeats)
-            is_shared = any(np.may_share_memory(table, other) for other in tables.values())  # one table, two names
+            # Two names may share a table.
+            is_shared = any(np.may_share_memory(table, other) for other in tables.values())
             tables[name] = (table.copy() if is_shared else table)[: self.stop]
         return tables
 

@@ -32,8 +32,8 @@ class SimulatedScheduler:
         handlers: the handlers that call the scheduler.
         locations: the locations that the copy writes, by the names of its histories.
         events_before: the number of the scheduler's events before the simulated run starts.
-        repeated_events: how many events before the simulated run a resumed run fires again.
-        last_events: how many events at the very end of the run before may have come after the checkpoint.
+        repeated_events: the number of events before the simulated run that a resumed run fires again.
+        last_events: the number of events at the very end of the earlier run that may have fired after its checkpoint.
         event_iterations: for each event of the simulated run, the iteration of the next training step, from 0.
         observed_iterations: for each metric that a handler passes to the scheduler, the iteration of the next training
             step, from 0.
@@ -53,7 +53,7 @@ class SimulatedScheduler:
 
     @property
     def clock(self) -> Clock | None:
-        """The clock in the real run; None if the scheduler counts events."""
+        """The clock in the real run, or None if the scheduler counts events."""
         return next((handler.clocked.clock for handler in self.handlers if handler.clocked is not None), None)
 
     @property
@@ -64,11 +64,11 @@ class SimulatedScheduler:
         return self.copy.event_index - len(self.event_iterations)
 
     def index_of(self, position: int) -> int:
-        """Return the index of an event of the simulated run from its number, which counts from 0."""
+        """Return the event index of an event of the simulated run. Its ``position`` in the run counts from 0."""
         return self.first_event + position if self.clock is None else self.event_indices[position]
 
     def position(self, event_index: float) -> int:
-        """Return the number, from 0, of the first event in the simulated run with at least this event index."""
+        """Return the position in the simulated run, from 0, of the first event with at least this event index."""
         if self.clock is not None:
             return int(np.searchsorted(np.array(self.event_indices), event_index))
         return int(np.ceil(event_index)) - self.first_event
@@ -133,7 +133,7 @@ class WrittenSchedule:
 
     @property
     def num_events(self) -> int:
-        """The number of the schedule's events in the whole run; with a clock, the count of the clock."""
+        """The number of the schedule's events in the whole run, or the count of its clock."""
         if self.scheduler.clock is not None:
             return self.scheduler.copy.event_index
         return self.scheduler.first_event + len(self.event_iterations)
@@ -173,7 +173,7 @@ class RecordedValues:
         return {location.identity: column for column, location in enumerate(self.locations)}
 
     def written_schedules(self, name: str, engine: Engine, table: Array) -> Iterator[WrittenSchedule]:
-        """Yield the schedules that were written under this name; a ``ParamGroupScheduler`` has several."""
+        """Yield the schedules that were written under this name. A ``ParamGroupScheduler`` has several schedules."""
         known = self._columns()
         for scheduler, _ in self.writers:
             for member in members_of(scheduler.copy):
@@ -195,17 +195,17 @@ class RecordedValues:
         self._before = array("d", [value for location in self.locations for value in location.read()])
 
     def reader(self, stepped: Container[int]) -> Callable[[], None] | None:
-        """Return a function that records the values of one iteration; None if all values are computed.
+        """Return a function that records the values of one iteration, or None if all values are computed.
 
         Args:
-            stepped: the ids of the schedulers whose events come one by one.
+            stepped: the ids of the schedulers whose events are fired one by one.
         """
         columns = {column for scheduler, columns in self.writers if id(scheduler) in stepped for column in columns}
         extend, locations = self._values.extend, [self.locations[column] for column in sorted(columns)]
         if not locations:
             return None
         if all(location.is_in_optimizer and location.item is None for location in locations):
-            # Most runs take this branch, and a dry run spends most of its time in the function.
+            # Most runs take this branch, and a dry run spends most of its time in this function.
             entries = [(location.holder, location.key) for location in locations]
             return lambda: extend([group[key] for group, key in entries])
 
@@ -217,7 +217,7 @@ class RecordedValues:
         return read
 
     def table(self, start: int, iterations: int, repeats: Sequence[int]) -> Array:
-        """Return the values ``(iterations, groups)``; NaN before ``start``, and for a location without a number.
+        """Return the values ``(iterations, groups)``, with NaN before ``start`` and where a location has no number.
 
         If all groups have equal values, the values are in memory only once, and the array is read-only.
 

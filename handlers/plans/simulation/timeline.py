@@ -31,10 +31,11 @@ class RunSettings:
     Args:
         max_epochs: epochs of the whole run.
         epoch_length: iterations of an epoch.
-        iterations: iterations of the whole run; the last epoch may have fewer than the others.
-        start: the iteration with which the run starts, counted from 0; more than 0 if the run is resumed.
-        metrics: the values of each metric, evenly spaced over the run. If the values belong to whole epochs, a metric
-            gets its value when an epoch completes; otherwise, when an iteration completes.
+        iterations: iterations of the whole run. The last epoch may be shorter than the others.
+        start: the iteration with which the run starts, counted from 0. It is more than 0 if the run is resumed.
+        metrics: the values of each metric, evenly spaced over the run. If each value belongs to one or more whole
+            epochs, the metric gets the value when an epoch completes. Otherwise it gets the value when an iteration
+            completes.
         accumulation: iterations for each step of each optimizer.
         amounts: the amount that each iteration adds to a clock.
     """
@@ -58,8 +59,8 @@ class Callback(NamedTuple):
 
     Args:
         handler: the handler that the function replaces.
-        event_filter: the filter; None for no filter.
-        optimizer: the optimizer at whose steps the function is called; None to call it at every event that passes.
+        event_filter: the filter, or None if there is no filter.
+        optimizer: the optimizer at whose steps the function is called. If None, it is called at each event that passes.
         function: the function.
     """
 
@@ -125,9 +126,9 @@ class Timeline:
             callbacks: the callbacks of each event.
             record: a function to call in place of training steps, with the number of training steps since its last
                 call.
-            steps: the number of steps that each optimizer has made; the method counts them here.
-            each_iteration: whether to visit also iterations at which no event calls a function; needed if a function of
-                a user may look at the state of the engine.
+            steps: the number of steps that each optimizer has made. The method updates these numbers.
+            each_iteration: whether to visit every iteration, even if no event calls a function there. This is needed if
+                a function of a user may look at the state of the engine.
         """
         state, length = self.engine.state, self.settings.epoch_length
         self.begin(first)

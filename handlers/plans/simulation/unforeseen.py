@@ -49,7 +49,7 @@ def unforeseen_by(run: SimulatedRun) -> list[str]:
 
 
 def _advice(handler: AttachedHandler) -> str:
-    """Return a text that says what the plan of a scheduler with a clock needs; empty without a clock."""
+    """Return a text that says what the plan of a scheduler with a clock needs, or an empty text."""
     if handler.clocked is None:
         return ""
     clock = handler.clocked.clock
