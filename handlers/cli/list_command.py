@@ -87,7 +87,7 @@ def _entry(one: KnownType, wrapper: textwrap.TextWrapper) -> list[str]:
 
 
 def _shown(argument: Argument) -> str:
-    """Return the name of an argument with its default, written as for the other commands."""
+    """Return ``name=default`` for an argument, as a user writes it in a command, or the name if it is required."""
     default = argument.default
     if argument.required:
         return argument.name

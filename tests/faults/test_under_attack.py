@@ -195,7 +195,7 @@ def test_a_file_is_replaced_only_with_force(tmp_path, monkeypatch):
     ):
         assert CliRunner().invoke(command, [*args, "-o", output]).exit_code == 0
         Path(output).write_text("mine")
-        assert f"-o must be a new file unless --force is given, given '{output}', which exists" in failed(
+        assert f"-o must be a new file unless --force is set, given '{output}', which exists" in failed(
             *args, "-o", output
         )
         assert Path(output).read_text() == "mine"
