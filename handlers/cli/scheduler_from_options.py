@@ -65,7 +65,7 @@ def _groups_of(options: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[s
             initial[key] = tuple(value)
         elif isinstance(value, list):
             if len(value) != number:
-                raise ValueError(f"--initial {key} must have {number} values, like --groups, given {shown(value)}")
+                raise ValueError(f"--initial {key} must have {number} values, one for each group, given {shown(value)}")
             for group, own in zip(groups, value, strict=True):
                 group[key] = own
             initial[key] = value[0]

@@ -54,7 +54,7 @@ def test_each_file_has_its_dialect_and_section(folder):
     args = ["diff", "mmengine.json", "torch.json", "--max-steps", "20"]
     output = run(*args, "--dialect", "mmengine", "--dialect", "torch", "--section", "param_scheduler", "--section", "-")
     assert output == "no difference\n"
-    assert "give section=" in failed(*args, "--dialect", "mmengine", "--dialect", "torch")
+    assert "set section= to" in failed(*args, "--dialect", "mmengine", "--dialect", "torch")
     both = ["diff", "mmengine.json", "mmengine.json", "--max-steps", "20"]
     assert run(*both, "--section", "param_scheduler", "--dialect", "mmengine") == "no difference\n"
     three = ["--dialect", "mmengine", "--dialect", "torch", "--dialect", "hf"]
