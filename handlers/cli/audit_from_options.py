@@ -64,7 +64,6 @@ def _run_length(source: str, given: tuple[str, ...], options: Mapping[str, Any])
 
 
 def _other_lengths(steps: int, last: int, total: int | None) -> list[int]:
-    """Return other numbers of iterations that the run may have had."""
     lengths = [*([total] if total else []), last + 1, last, last + 2]
     for times in OTHER_LENGTHS:
         lengths += [steps * times, -(-steps // times), steps // times]

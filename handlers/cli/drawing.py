@@ -58,7 +58,7 @@ def _print(lines: list[Line], title: str) -> None:
 
 
 def _draw(lines: list[Line], title: str, output: str) -> None:
-    """Draw all lines into a file, with a panel for each parameter."""
+    """Draw the lines into a file, with a panel for each parameter."""
     from matplotlib.figure import Figure  # pyplot would store the figure, and may need a display
 
     panels: dict[str, list[Line]] = {}

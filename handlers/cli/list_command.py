@@ -76,7 +76,6 @@ def _words_of(name: str) -> list[str]:
 
 
 def _entry(one: KnownType, wrapper: textwrap.TextWrapper) -> list[str]:
-    """Return the lines that are printed for one type."""
     lines = [f"  {one.name}"]
     description = one.description + (" Only from Python: it needs a function or an object." if one.python_only else "")
     for indent, text, hyphens in ((4, description, True), (6, " ".join(map(_shown, one.arguments)), False)):

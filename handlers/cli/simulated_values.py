@@ -113,7 +113,6 @@ def metric_chunks(
 
 
 def _chunks(num_events: int, size: int) -> Iterator[tuple[int, int]]:
-    """Yield the first event and the number of events of each chunk."""
     for start in range(0, num_events, size):
         yield start, min(size, num_events - start)
 

@@ -170,7 +170,6 @@ def configure_scheduler(
 
 
 def _scheduler(context: ConfigContext, where: str, config: Any) -> BaseParamScheduler:
-    """Return the scheduler that a mapping in a config describes."""
     is_list = isinstance(config, Mapping) and "type" not in config and "schedulers" in config
     entry = read_entry(where, config, typed=not is_list)
     if is_list:
@@ -197,7 +196,7 @@ def _scheduler(context: ConfigContext, where: str, config: Any) -> BaseParamSche
 
 
 def _in_run(context: ConfigContext, where: str, values: Mapping[str, Any]) -> ConfigContext:
-    """Add the length of the run that a mapping contains to the context."""
+    """Add to the context the length of the run in a mapping."""
     run, in_epochs = context.run, context.epoch_length
     if values.get("run") is not None:
         given = run_length_arguments.read(f"{where}['run']", values["run"])

@@ -187,7 +187,6 @@ def _plain_mapping(where: str, given: dict[Any, Any], dialect: str | None, level
 
 
 def _entry(where: str, key: str, given: dict[Any, Any], dialect: str | None, levels: int) -> dict[Any, Any]:
-    """Return an entry as a mapping with ``type`` and arguments."""
     spelling, values = SPELLINGS.get(key, Spelling()), dict(given)
     written = values.pop(key)
     if key == "class_name" and isinstance(written, str):
@@ -278,7 +277,6 @@ def _lightning(where: str, given: dict[Any, Any], dialect: str | None, levels: i
 
 
 def _takes(name: str, argument: str) -> bool:
-    """Return whether the type ``name`` has an argument ``argument``."""
     prefix, _, last = name.rpartition(".")
     if prefix in TYPES and last in TYPES[prefix]:
         return argument in TYPES[prefix][last].arguments

@@ -105,14 +105,13 @@ class ScheduledOptimizer:
 
 
 def _warn_of_length(schedulers: Any, run: RunArguments) -> None:
-    """Warn if a schedule is longer or shorter than the run."""
     for finding in check_plan(schedulers, **run):
         if finding.code in ABOUT_LENGTH and finding.severity != "info":
             warnings.warn(arguments.shortened(str(finding)), stacklevel=4)
 
 
 def _restore_initial_values(optimizer: Optimizer) -> None:
-    """Set ``lr`` to ``initial_lr``, and so on for each key with an initial value: a former run may have changed it."""
+    """Set ``lr`` back to ``initial_lr``, and so on, because a former run may have changed the values."""
     for group in optimizer.param_groups:
         for key in [key for key in group if f"initial_{key}" in group]:
             initial = group[f"initial_{key}"]

@@ -195,7 +195,6 @@ def _difference(wanted: Planned, make: Callable[[Any], Planned], result: Any) ->
 
 
 def _events(known: int | None, *schedules: Schedule) -> "np.ndarray[Any, np.dtype[np.float64]]":
-    """Return the events at which to compare values."""
     longest = max((one.length or 0 for one in schedules), default=0)
     total = known or int(min(max(2 * longest, LEAST_EVENTS), MOST_EVENTS))
     if total <= MOST_EVENTS:

@@ -175,7 +175,7 @@ def _add(writer: _Writer, phase: Phase, after: Phase | None) -> None:
 
 
 def _line(writer: _Writer, phase: Phase, end: float, last: float) -> None:
-    """Add a straight line. If its factors of the value before it exceed 1, give the line an absolute end."""
+    """Add a straight line, as factors of the value before it. If a factor exceeds 1, write an absolute end."""
     before, first = writer.value, phase.first
     if before and not phase.begin and 0 < first / before <= 1 and 0 <= last / before <= 1:
         factors = first / before, last / before

@@ -101,7 +101,6 @@ def _starts_from(name: str, phase: Phase, value: float, base: float, what: str) 
 
 
 def _entry(name: str, phase: Phase, base: float) -> dict[str, Any]:
-    """Return the config of one phase in steps."""
     schedule: Any = phase.schedule
     steps_of_it = partial(whole, name, phase)
     match schedule:
@@ -179,7 +178,7 @@ def _momentum(lr: dict[str, Any], phases: list[Phase], base: float) -> dict[str,
 
 
 def plateau(name: str, plan: Planned, phases: list[Phase]) -> dict[str, Any]:
-    """Return the config of a plateau."""
+    """Return the config of a plateau, which reads a metric."""
     rule, (metric_name, every) = phases[0].schedule, plan.metric or ("", 1)
     if not isinstance(rule, Plateau):
         raise unsayable(name, phases[0], "torch has no such schedule")
