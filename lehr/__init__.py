@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 __version__ = "1.0.0"
 
-# If lehr is installed, the packages are in this folder; in a clone of the repository, they are beside this folder.
+# An installed lehr has `handlers` and `engine` in this folder. In a clone of the repository, they are beside it.
 if not Path(__path__[0], "handlers").is_dir():
     __path__.append(str(Path(__path__[0]).parent))
 
 if not TYPE_CHECKING:  # if type checkers saw ``__getattr__``, they would accept misspelt names
 
     def __getattr__(name):
-        """Import a folder when it is first used."""
+        """Import ``lehr.engine`` or ``lehr.handlers`` when it is first used."""
         if name not in ("engine", "handlers"):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
         from importlib import import_module

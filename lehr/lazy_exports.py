@@ -11,14 +11,14 @@ def lazy_exports(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return the ``__getattr__`` and ``__dir__`` of a package that imports its public names when they are first used.
 
-    The package also imports a submodule when it is first used as an attribute. No submodule may have the same name as a
-    public object, because the import of the submodule would replace the object in the package.
+    The package also imports a submodule when the submodule is first used as an attribute. No submodule may have the
+    name of a public object, because the import of the submodule would replace the object in the package.
 
     Args:
         package: the ``globals()`` of the package.
-        names: the public names of each submodule, by its name relative to the package.
-        brings_history: whether the import of a name may import the class of the history. If it does, the class is
-            registered with ``torch.load``, for which torch is imported.
+        names: a mapping from the name of each submodule, relative to the package, to its public names.
+        brings_history: whether the import of a public name may also import ``ParamHistory``. If it does, this function
+            imports torch and registers ``ParamHistory`` with ``torch.load``.
     """
     submodules = {module.partition(".")[0] for module in names}
     modules = {name: module for module, some in names.items() for name in some}

@@ -4,7 +4,7 @@ MAX_LENGTH = 500
 
 
 def shortened(text: str) -> str:
-    """Return an error text, without its middle if it has more than 500 characters.
+    """Return an error text. If it has more than 500 characters, leave out its middle.
 
     >>> len(shortened("given " + "0, " * 1000)), shortened("given 0")
     (500, 'given 0')

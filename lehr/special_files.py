@@ -1,4 +1,4 @@
-"""The function :func:`special_file`, which recognises files whose readers may wait for ever, such as named pipes."""
+"""The function :func:`special_file`, which recognises files that may block a reader for ever, such as named pipes."""
 
 import os
 import stat
@@ -7,7 +7,7 @@ KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: 
 
 
 def special_file(path: str | os.PathLike[str]) -> str | None:
-    """Return a text such as ``"a socket"`` if a path leads to a special file; None if it does not, or is missing.
+    """Return a text such as ``"a socket"`` if a path leads to a special file. Return None for any other path.
 
     >>> special_file(os.devnull), special_file("missing.yaml")
     ('a device', None)

@@ -1,4 +1,4 @@
-"""Functions of ``lehr audit``: they plan the run that the options describe, compare it with a log, and draw both."""
+"""Functions of ``lehr audit``, which plan a run from the options, compare the plan with a log, and draw both."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,15 +16,18 @@ from .progress import Progress
 from .scheduler_from_options import make_scheduler, with_stated_length
 from .simulated_values import value_chunks
 
-TIMES, MOST_AHEAD = 64, 2_000_000  # the plan is computed beyond the end of the log, for schedules that moved too fast
+# The plan has up to this many times as many events as the log, because a run may take several steps of its schedule at
+# once.
+TIMES, MOST_AHEAD = 64, 2_000_000
 SEQUENTIAL_TIMES = 2
-OTHER_LENGTHS = (2, 3, 4, 5, 6, 7, 8, 16, 32, 64)  # factors by which another run may be longer or shorter
+# If the log does not fit the plan, plans for runs that are longer or shorter by these factors are tried.
+OTHER_LENGTHS = (2, 3, 4, 5, 6, 7, 8, 16, 32, 64)
 
 
 def audit_of_config(
     log: Log, source: str, given: tuple[str, ...], options: Mapping[str, Any], chosen: Mapping[str, Any]
 ) -> Audit:
-    """Compare a log with the plan of a config; if they differ, also with plans for runs of other lengths."""
+    """Compare a log with the plan of a config. If they differ, also compare it with plans for runs of other lengths."""
     name, lengths = options["param_name"], lengths_of(options, log)
     steps = _run_length(source, given, options)
     planned = _planned(log, source, given, options, steps, ahead=True)
@@ -47,9 +50,9 @@ def _run_length(source: str, given: tuple[str, ...], options: Mapping[str, Any])
     length: int | None = options["epoch_length"]
     if options["max_steps"] is not None and options["max_epochs"] is not None:
         pair = f"{options['max_steps']} and {options['max_epochs']}"
-        raise ValueError(f"--max-steps must not be given with --max-epochs, given {pair}")
+        raise ValueError(f"--max-steps must not be set with --max-epochs, given {pair}")
     if options["max_epochs"] is not None and length is None:
-        raise ValueError(f"--epoch-length must be given with --max-epochs, given {options['max_epochs']} without it")
+        raise ValueError(f"--epoch-length must be set with --max-epochs, given only {options['max_epochs']} epochs")
     stated = with_stated_length(options, (source, given, options))
     epochs: int | None = stated["max_epochs"]
     steps: int | None = stated["max_steps"]
@@ -61,7 +64,6 @@ def _run_length(source: str, given: tuple[str, ...], options: Mapping[str, Any])
 
 
 def _other_lengths(steps: int, last: int, total: int | None) -> list[int]:
-    """Return other numbers of iterations that the run may have had."""
     lengths = [*([total] if total else []), last + 1, last, last + 2]
     for times in OTHER_LENGTHS:
         lengths += [steps * times, -(-steps // times), steps // times]
@@ -72,7 +74,7 @@ def lengths_of(options: Mapping[str, Any], log: Log) -> dict[str, Any]:
     """Return the number of iterations in an epoch, as an argument of ``audit_log``."""
     counts_epochs = log.counting is not None and log.counting.unit == "epochs"
     if options["event"] == "epoch" and counts_epochs:
-        return {"epoch_length": 1}  # an event of the plan is then an epoch of the log
+        return {"epoch_length": 1}  # each event of the plan is an epoch of the log
     return {"epoch_length": options["epoch_length"]}
 
 
@@ -88,11 +90,11 @@ def _planned(
     steps: int | None,
     ahead: bool = False,
 ) -> Array:
-    """Return the planned values ``(events, groups)`` for the steps of the log; with ``ahead``, also for later steps."""
+    """Return the planned values ``(events, groups)`` for the steps of the log, and for later steps if ``ahead``."""
     length, by_epoch = options["epoch_length"], options["event"] == "epoch"
     unit = "steps" if log.counting is None else log.counting.unit
     if by_epoch and unit == "steps" and length is None:
-        raise ValueError("--epoch-length must be given with --event epoch, given none")
+        raise ValueError("--epoch-length must be set with --event epoch, given none")
     total: dict[str, int | None] = {"max_epochs": None, "total_steps": None}
     if steps is not None and (by_epoch or options["in_epochs"]):
         total["max_epochs"] = -(-steps // (length or 1))
@@ -120,7 +122,7 @@ def _planned(
 
 
 def table_of(plan: Log) -> Array:
-    """Return the values ``(events, groups)`` of a plan that was read from a file; NaN for an event without a value."""
+    """Return the values ``(events, groups)`` of a plan from a file. If an event has no value, it is NaN."""
     first = 0 if plan.counting is None else min(plan.counting.first_steps)
     number = _last_event(plan) - first + 1
     if number > MOST_EVENTS:

@@ -60,11 +60,11 @@ def convert(
     if output is not None:
         suffix = Path(output).suffix.lower()
         if as_format is None and suffix not in FORMATS:
-            raise ValueError(f"-o must end in .yaml, .yml or .json unless --format is given, given {shown(output)}")
+            raise ValueError(f"-o must end in .yaml, .yml or .json unless --format is set, given {shown(output)}")
         check_can_write(output, force)
         as_format = as_format or FORMATS[suffix]
     if options["in_epochs"] and options["epoch_length"] is None:
-        raise ValueError("--epoch-length must be given with --in-epochs, given none")
+        raise ValueError("--epoch-length must be set with --in-epochs, given none")
     described = options["initial"] or options["groups"] > 1
     made = convert_config(
         config_of(source, given),
@@ -87,7 +87,7 @@ def convert(
 
 
 def as_text(config: Any, as_format: str) -> str:
-    r"""Return a config as YAML or JSON text, which a parser reads as the same config.
+    r"""Return a text in YAML or JSON that a parser reads as the config.
 
     Raises:
         ImportError: the format is YAML, and PyYAML is not installed.
@@ -104,7 +104,7 @@ def as_text(config: Any, as_format: str) -> str:
         raise ImportError("YAML needs PyYAML: pip install 'lehr[yaml]', or --format json") from error
 
     class Dumper(yaml.SafeDumper):
-        """Writes out a list at each of its positions in a config, without YAML's aliases."""
+        """Writes a list in full wherever it occurs in a config, and never as an alias."""
 
         def ignore_aliases(self, data: Any) -> bool:
             return True

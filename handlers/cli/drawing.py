@@ -18,7 +18,7 @@ Line = tuple[str, Array]  # a label, and points (2, n): event indices and values
 
 
 def draw_simulation(simulation: Simulation, title: str, output: str | None) -> None:
-    """Draw the values of a simulation into a file; if ``output`` is None, in the terminal."""
+    """Draw the values of a simulation into the file ``output``, or in the terminal if ``output`` is None."""
     if output is not None:
         _draw(_lines_of(simulation, MOST_POINTS_OF_FILE), title, output)
     else:
@@ -26,7 +26,7 @@ def draw_simulation(simulation: Simulation, title: str, output: str | None) -> N
 
 
 def _lines_of(simulation: Simulation, most: int) -> list[Line]:
-    """Return a line for each column, with at most about ``most`` points, which include the first and the last event."""
+    """Return a line for each column. It has at most about ``most`` points, with the first and the last event."""
     parts: list[list[Array]] = []
     with Progress(simulation.num_events) as progress:
         for start, table in simulation.chunks:
@@ -42,7 +42,7 @@ def _lines_of(simulation: Simulation, most: int) -> list[Line]:
 
 
 def _print(lines: list[Line], title: str) -> None:
-    """Print a picture for each line; equal lines share a picture."""
+    """Print a picture for each line. Equal lines share one picture."""
     width = max(40, min(shutil.get_terminal_size().columns, 120))
     click.echo(title)
     pictures: list[tuple[list[str], Array]] = []
@@ -58,7 +58,7 @@ def _print(lines: list[Line], title: str) -> None:
 
 
 def _draw(lines: list[Line], title: str, output: str) -> None:
-    """Draw all lines into a file, with a panel for each parameter."""
+    """Draw the lines into a file, with a panel for each parameter."""
     from matplotlib.figure import Figure  # pyplot would store the figure, and may need a display
 
     panels: dict[str, list[Line]] = {}

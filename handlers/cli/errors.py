@@ -1,4 +1,4 @@
-"""Prints each error and warning of a command as one line on stderr; an error ends the command with exit code 2."""
+"""Prints each error and warning of a command as one line on stderr. An error ends the command with exit code 2."""
 
 import errno
 import os
@@ -92,7 +92,7 @@ def command_errors() -> Iterator[None]:
 
 
 def message_of(error: Exception) -> str:
-    """Return the message of an exception for a user of the command, who gives arguments instead of a config.
+    """Return the message of an exception. It names arguments of the command instead of keys of a config.
 
     >>> message_of(ValueError("config['gamma'] must be finite, given inf"))
     'gamma must be finite, given inf'
@@ -105,7 +105,7 @@ def message_of(error: Exception) -> str:
         return f"not enough memory: {error}"
     if not isinstance(error, USER_ERRORS):
         name = type(error).__name__
-        return f"an error of lehr's own, please report it: {name}: {error} (LEHR_TRACEBACK=1 shows where)"
+        return f"this is a bug of lehr, please report it: {name}: {error} (LEHR_TRACEBACK=1 shows the traceback)"
     return re.sub(r"^config(?:\['(\w+)'\]|: )", lambda match: match[1] or "", str(error))
 
 

@@ -67,11 +67,11 @@ def forecast(
 ) -> None:
     """Print the fitted law, the forecasts and their ranking."""
     if not runs:
-        raise ValueError("RUN must be given: a CSV file with the columns step, lr and loss, for each recorded run")
+        raise ValueError("RUN must be a CSV file with the columns step, lr and loss for each recorded run, given none")
     if (plot or output) and not schedules:
         raise ValueError(f"{'--plot' if plot else '-o'} needs a --schedule to forecast, given none")
     if output and len(schedules) > 1:
-        raise ValueError(f"-o is for the forecast of one schedule, given {len(schedules)}")
+        raise ValueError(f"-o must be used with only one --schedule, given {len(schedules)}")
     if plot != "-":
         check_picture_file(plot, force, "--plot")
     if output is not None:
@@ -128,7 +128,7 @@ def _rates(source: str, options: dict[str, Any], length: Length) -> "Array":
 
 
 def _draw(fitted: "LossForecast", curves: "dict[str, LossCurve]", path: str) -> None:
-    """Draw runs, forecasts with bands, and learning rates into a file; if ``path`` is ``-``, in the terminal."""
+    """Draw runs, forecasts and learning rates into a file. If ``path`` is ``-``, draw forecasts in the terminal."""
     if path == "-":
         from lehr.engine.plots import thinned
 

@@ -20,7 +20,7 @@ SUFFIXES = (".html", ".htm")
 
 
 def check_page_file(path: str | None, force: bool) -> None:
-    """Check that a page can be written to a file; do nothing if the path is None.
+    """Check that a page can be written to a file. If the path is None, do nothing.
 
     Raises:
         ImportError: plotly is not installed.
@@ -43,13 +43,14 @@ def write_page(path: str, plan: Plan, **contents: Any) -> None:
 def write_page_of_events(path: str, simulation: Simulation, title: str, options: Mapping[str, Any]) -> None:
     """Write the page of a scheduler's first events, with the findings of ``check_plan`` for a run of these events.
 
-    With metrics, the page has the values that ``lehr simulate`` prints, and no findings.
+    If the options contain metrics, the page has the values that ``lehr simulate`` prints, but no findings.
 
     Args:
         path: the file.
         simulation: the scheduler and the number of its events.
         title: the title of the page.
-        options: ``epoch_length``, the number of events in an epoch, or None if the run is one epoch; and ``metrics``.
+        options: the options of the command. ``epoch_length`` is the number of events in an epoch, or None if the run is
+            one epoch.
 
     Raises:
         ValueError: there are too many events.
@@ -73,7 +74,7 @@ def write_page_of_events(path: str, simulation: Simulation, title: str, options:
 
 
 def _plan_of(simulation: Simulation, table: "np.ndarray[Any, np.dtype[np.float64]]", epoch_length: int) -> Plan:
-    """Return the plan of simulated events, each of which is an iteration."""
+    """Return a plan in which each simulated event is an iteration."""
     places: dict[str, list[tuple[int, str]]] = {}
     for column, label in enumerate(labels_of(simulation.scheduler, table.shape[1])):
         name, _, group = label.partition(", group ")

@@ -76,7 +76,6 @@ def _words_of(name: str) -> list[str]:
 
 
 def _entry(one: KnownType, wrapper: textwrap.TextWrapper) -> list[str]:
-    """Return the lines that are printed for one type."""
     lines = [f"  {one.name}"]
     description = one.description + (" Only from Python: it needs a function or an object." if one.python_only else "")
     for indent, text, hyphens in ((4, description, True), (6, " ".join(map(_shown, one.arguments)), False)):
@@ -87,7 +86,7 @@ def _entry(one: KnownType, wrapper: textwrap.TextWrapper) -> list[str]:
 
 
 def _shown(argument: Argument) -> str:
-    """Return the name of an argument with its default, written as for the other commands."""
+    """Return ``name=default`` for an argument, as a user writes it in a command, or the name if it is required."""
     default = argument.default
     if argument.required:
         return argument.name

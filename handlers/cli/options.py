@@ -1,7 +1,7 @@
 """The options that several commands have.
 
-The help and an error in the options must appear at once, so the modules of the commands import NumPy, torch and the
-other folders inside the functions that need them.
+The help, and errors in the options, must appear at once. So the modules of the commands import NumPy, torch and the
+other folders of lehr only inside the functions that need them.
 """
 
 import os
@@ -16,7 +16,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def number_option(*names: str, **more: Any) -> Callable[[Command], Command]:
-    """Return an option that takes a whole number of at least 1, which may be written as ``1e6``."""
+    """Return an option for a whole number of at least 1. A user may write a large number as ``1e6``."""
     return click.option(*names, type=str, callback=_whole_number, metavar="NUMBER", **more)
 
 
@@ -34,7 +34,7 @@ def _whole_number(ctx: click.Context, option: click.Parameter, value: str | None
 
 
 def max_steps_option(name: str = "max_steps", words: str = "iterations of the run") -> Callable[[Command], Command]:
-    """Return the option for the number of iterations in the run, for which configs and trainers have several names.
+    """Return the option for the number of iterations in the run. It has all names that trainers use for this number.
 
     Args:
         name: the argument of the command that gets the number.
@@ -44,7 +44,7 @@ def max_steps_option(name: str = "max_steps", words: str = "iterations of the ru
 
 
 def add_options(command: Command, options: list[Callable[[Command], Command]]) -> Command:
-    """Add options to a command; the help of the command lists them in the given order."""
+    """Add options to a command. The help of the command lists the options in this order."""
     for option in reversed(options):
         command = option(command)
     return command
@@ -84,7 +84,7 @@ def scheduler_options(command: Command, files: str = "") -> Command:
 
 
 def simulation_options(command: Command) -> Command:
-    """Add the arguments and options of a command that simulates: see ``simulate_events``."""
+    """Add the arguments and options of a command that calls ``simulate_events``."""
     command = number_option("--epoch-length", help="iterations in an epoch, where durations count epochs")(command)
     return add_options(
         scheduler_options(command),
@@ -124,7 +124,7 @@ def of_each_file(options: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the options for each of two files.
 
     Raises:
-        ValueError: an option is given more than twice.
+        ValueError: an option occurs more than twice.
 
     Example:
         >>> [one["dialect"] for one in of_each_file({"dialect": ("-", "hf"), "section": ()})]
@@ -134,7 +134,7 @@ def of_each_file(options: Mapping[str, Any]) -> list[dict[str, Any]]:
     for key in ("dialect", "section"):
         given = options[key]
         if len(given) > len(files):
-            raise ValueError(f"--{key} must be given once for both files, or once for each, given {len(given)} times")
+            raise ValueError(f"--{key} must be used once for both files, or once for each, given {len(given)} times")
         for at, one in enumerate(files):
             value = given[min(at, len(given) - 1)] if given else None
             one[key] = None if value == "-" else value
@@ -142,7 +142,7 @@ def of_each_file(options: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def output_options(command: Command, what: str) -> Command:
-    """Add the option for an output file, with the help ``what``, and the option that replaces an existing file."""
+    """Add the option ``--output`` with the help ``what``, and the option ``--force``."""
     return add_options(
         command,
         [
@@ -159,7 +159,7 @@ def html_option(command: Command) -> Command:
 
 
 def check_can_write(path: str, force: bool, option: str = "-o") -> None:
-    """Check that the file of an option can be written, before a long computation.
+    """Before a long computation, check that the file of an option can be written.
 
     Raises:
         ValueError: the file exists, and ``force`` is false.
@@ -169,7 +169,7 @@ def check_can_write(path: str, force: bool, option: str = "-o") -> None:
     if os.path.isfile(path) and not force:  # isfile is False for a device such as /dev/null
         from lehr.handlers.schedules.arguments import shown
 
-        raise ValueError(f"{option} must be a new file unless --force is given, given {shown(path)}, which exists")
+        raise ValueError(f"{option} must be a new file unless --force is set, given {shown(path)}, which exists")
     with open(path, "ab"):
         pass
     if not existed:

@@ -42,7 +42,7 @@ def pairs_of(name: str, given: Iterable[str]) -> dict[str, Any]:
         given: the texts.
 
     Raises:
-        ValueError: a text is not ``key=value``, or a key is given twice.
+        ValueError: a text is not ``key=value``, or two texts have the same key.
 
     Example:
         >>> pairs_of("arguments", ["step_size=30", "gamma=0.5"])
@@ -67,14 +67,14 @@ def config_of(source: str, given: Iterable[str] = ()) -> dict[str, Any] | Path:
     """Return the config for ``configure_scheduler``: a type with its arguments, or the path of a file.
 
     Raises:
-        ValueError: an argument is not ``key=value``, or is given with a file.
+        ValueError: an argument is not ``key=value``; there are arguments beside a file.
     """
     given = list(given)
     if source.lower().endswith(SUFFIXES) or os.sep in source:
         if given:
-            raise ValueError(f"arguments must be in the file, given {shown(given[0])} with it")
+            raise ValueError(f"arguments must be in the file, given {shown(given[0])} beside the file")
         return Path(source)
     arguments = pairs_of("arguments", given)
     if "type" in arguments:
-        raise ValueError(f"type must be given once, given {shown(source)} and {shown(arguments['type'])}")
+        raise ValueError(f"type must occur once, given {shown(source)} and {shown(arguments['type'])}")
     return {"type": source, **arguments}

@@ -49,7 +49,7 @@ def plot(
 
 
 def check_picture_file(output: str | None, force: bool, option: str = "-o") -> None:
-    """Check that a picture can be written to a file; do nothing if ``output`` is None.
+    """Check that a picture can be written to a file. If ``output`` is None, do nothing.
 
     Raises:
         ValueError: the suffix of the file is unknown; the file exists, and ``force`` is false.

@@ -16,8 +16,8 @@ class Progress:
 
     Args:
         total: the amount of work.
-        wanted: False for no bar at all.
-        stream: the stream of the bar; stderr if None.
+        wanted: whether a bar may appear.
+        stream: the stream of the bar. If None, the bar appears on stderr.
         clock: a function that returns the time in seconds.
     """
 
@@ -35,7 +35,7 @@ class Progress:
         self._bar: Any = None
 
     def advance(self, amount: int) -> None:
-        """Add an amount of work to the work that is done, and update the bar."""
+        """Count an amount of work as done, and update the bar."""
         self._done += amount
         if self._bar is not None:
             self._bar.update(amount)

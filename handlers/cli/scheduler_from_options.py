@@ -46,15 +46,11 @@ def make_param_groups(options: Mapping[str, Any]) -> HasParamGroups:
     given = [value for part in (initial, *groups) for value in part.items()]
     if options["optimizer"] == "SGD" and all(is_legal_for_sgd(key, value) for key, value in given):
         return PlainSGD(groups, initial)
-    return make_optimizer(options)  # this raises the error, if there is one
+    return make_optimizer(options)  # if the options are wrong, this call raises the error
 
 
 def _groups_of(options: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return the values that are given for each single param group, and the values for all groups.
-
-    Raises:
-        ValueError: there are too many groups, or a list does not have a value for each group.
-    """
+    """Return a dictionary for each param group with its own values, and a dictionary of values for all groups."""
     number = options["groups"]
     if number > MOST_GROUPS:
         raise ValueError(f"--groups must be at most {MOST_GROUPS}, given {number}")
@@ -62,14 +58,14 @@ def _groups_of(options: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[s
     initial = {"lr": 0.1, **pairs_of("--initial", options["initial"])}
     if "params" in initial:
         raise ValueError(
-            f"--initial must not have params, since each group has its own, given {shown(initial['params'])}"
+            f"--initial must not have params, since each group has its own params, given {shown(initial['params'])}"
         )
     for key, value in initial.items():
         if isinstance(value, list) and key in TUPLES:
             initial[key] = tuple(value)
         elif isinstance(value, list):
             if len(value) != number:
-                raise ValueError(f"--initial {key} must have {number} values, as --groups says, given {shown(value)}")
+                raise ValueError(f"--initial {key} must have {number} values, one for each group, given {shown(value)}")
             for group, own in zip(groups, value, strict=True):
                 group[key] = own
             initial[key] = value[0]
@@ -79,7 +75,7 @@ def _groups_of(options: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[s
 def with_stated_length(
     options: Mapping[str, Any], *sources: tuple[str, tuple[str, ...], Mapping[str, Any]]
 ) -> Mapping[str, Any]:
-    """Return the options, with the run length that the configs state if the options give no run length.
+    """Return the options. If they have no length of the run, add the length that the configs contain.
 
     Args:
         options: the options, with ``max_epochs``, ``max_steps`` and ``epoch_length``.
@@ -87,7 +83,7 @@ def with_stated_length(
 
     Raises:
         TypeError, ValueError, ImportError, FileNotFoundError: see :func:`configure_scheduler`.
-        ValueError: the configs state lengths that differ.
+        ValueError: the configs contain different lengths.
     """
     if options["max_epochs"] is not None or options["max_steps"] is not None:
         return options
@@ -98,7 +94,7 @@ def with_stated_length(
             found.append((source, run))
     if len({_in_words(run) for _, run in found}) > 1:
         each = " and ".join(f"{_in_words(run)} in {shown(source)}" for source, run in found)
-        raise ValueError(f"--max-steps must be given where two configs state different runs, given {each}")
+        raise ValueError(f"--max-steps must be set if two configs have runs of different lengths, given {each}")
     for _, run in found:
         return {**options, "max_epochs": run.max_epochs, "max_steps": run.total_steps}
     return options
@@ -114,7 +110,7 @@ def make_scheduler(
     options: Mapping[str, Any],
     make: Callable[[Mapping[str, Any]], HasParamGroups] = make_param_groups,
 ) -> BaseParamScheduler:
-    """Return the scheduler that a type and its arguments, or a file, describe.
+    """Return the scheduler that a file describes, or a type with its arguments.
 
     Args:
         source: the type or the file.
@@ -128,9 +124,9 @@ def make_scheduler(
     """
     in_epochs, epoch_length = options["in_epochs"], options["epoch_length"]
     if in_epochs and epoch_length is None:
-        raise ValueError("--epoch-length must be given with --in-epochs, given none")
+        raise ValueError("--epoch-length must be set with --in-epochs, given none")
     if in_epochs and options.get("event") == "epoch":
-        raise ValueError("--in-epochs is for --event iteration: with --event epoch, an event is an epoch anyway")
+        raise ValueError("--in-epochs must not be set with --event epoch, because each event is an epoch anyway")
     optimizer, config = make(options), config_of(source, given)
     return configure_scheduler(
         optimizer,

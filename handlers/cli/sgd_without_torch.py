@@ -1,9 +1,9 @@
-"""Param groups like those of torch's SGD, without torch; they give the default base values of schedules."""
+"""Param groups like those of torch's SGD, made without torch. Schedules start from their values."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# The entries of a param group, beside "params" and the required lr, that torch.optim.SGD makes.
+# The entries of a param group of torch.optim.SGD with their default values, except "params" and "lr".
 DEFAULTS = {
     **{"momentum": 0, "dampening": 0, "weight_decay": 0, "nesterov": False, "maximize": False},
     **{"foreach": None, "differentiable": False, "fused": None},
@@ -12,7 +12,7 @@ NUMBERS = ("lr", "momentum", "dampening", "weight_decay")
 
 
 class PlainSGD:
-    """An object with the param groups of ``torch.optim.SGD``, which has no parameters and takes no steps.
+    """An object that has the param groups of ``torch.optim.SGD``, but trains no parameters.
 
     Args:
         groups: for each group, the values that replace the values in ``initial``.
@@ -29,7 +29,7 @@ class PlainSGD:
 
 
 def is_legal_for_sgd(key: str, value: object) -> bool:
-    """Return whether ``torch.optim.SGD`` accepts an initial value; False if only torch can decide this.
+    """Return whether ``torch.optim.SGD`` accepts an initial value. If only torch can decide this, return False.
 
     >>> is_legal_for_sgd("lr", 0.1), is_legal_for_sgd("lr", -0.1), is_legal_for_sgd("nesterov", True)
     (True, False, False)

@@ -82,7 +82,7 @@ def _print_table(simulation: "Simulation", rows: int) -> None:
     scheduler, number = simulation.scheduler, simulation.num_events
     events = np.unique(np.linspace(0, number - 1, min(rows, number)).round().astype(int))
     parts = []
-    if scheduler.schedule.is_pure:  # then each event can be computed without the events before it
+    if scheduler.schedule.is_pure:  # each event can be computed without the events before it
         parts = [scheduler.simulate(1, event) for event in events.tolist()]
     else:
         with Progress(number) as progress:

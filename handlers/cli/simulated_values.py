@@ -29,7 +29,8 @@ class Simulation(NamedTuple):
     Args:
         scheduler: the scheduler.
         num_events: the number of events.
-        chunks: the values in chunks: the index of the first event, and a table ``(events, columns)``.
+        chunks: an iterator over chunks of the values. Each item is the index of the first event in a chunk, and a table
+            ``(events, columns)`` of the values.
     """
 
     scheduler: BaseParamScheduler
@@ -52,16 +53,16 @@ def simulate_events(source: str, given: tuple[str, ...], options: dict[str, Any]
             click.echo(f"lehr: {WITHOUT_METRICS}", err=True)
         return Simulation(scheduler, num_events, value_chunks(scheduler, num_events))
     if not reads_metric(scheduler):
-        raise ValueError(f"--metrics is for a schedule that reads a metric, given for {type(scheduler).__name__}")
+        raise ValueError(f"--metrics needs a schedule that reads a metric, given {type(scheduler).__name__}")
     num_events = _length_of(scheduler, num_events or len(metrics) * (epoch_length or 1))
     return Simulation(scheduler, num_events, metric_chunks(scheduler, num_events, metrics, epoch_length))
 
 
 def _length_of(scheduler: BaseParamScheduler, given: int | None) -> int:
-    """Return the given number of events, or the length of the schedule if none is given."""
+    """Return the number of events to simulate, which is the length of the schedule if ``given`` is None."""
     length = scheduler.schedule.length
     if given is None and (length is None or length < 1):
-        raise ValueError("--num-events must be given for a schedule without an end, given none")
+        raise ValueError("--num-events must be set for a schedule without an end, given none")
     number = math.ceil(length or 0) if given is None else given
     if number > MOST_EVENTS:
         raise ValueError(f"--num-events must be at most {MOST_EVENTS}, given {number}")
@@ -86,7 +87,7 @@ def value_chunks(scheduler: BaseParamScheduler, num_events: int) -> Iterator[tup
 def metric_chunks(
     scheduler: Any, num_events: int, metrics: Sequence[float], epoch_length: int | None
 ) -> Iterator[tuple[int, Array]]:
-    """Yield the values that a scheduler writes at the events of an engine with given metrics, in chunks.
+    """Call a scheduler at the events of an engine that has metrics, and yield the values that it writes, in chunks.
 
     Args:
         scheduler: a scheduler that reads a metric at each event.
@@ -94,7 +95,8 @@ def metric_chunks(
         metrics: the metric of each event, or of each epoch. The first event of an epoch reads the metric of the
             previous epoch. Events after the last metric read the last metric again, since it stays in
             ``engine.state.metrics``.
-        epoch_length: the number of events in an epoch, if there is a metric for each epoch.
+        epoch_length: the number of events in an epoch, if there is a metric for each epoch. If None, there is a metric
+            for each event.
     """
     from ignite.engine import Engine
 
@@ -111,7 +113,6 @@ def metric_chunks(
 
 
 def _chunks(num_events: int, size: int) -> Iterator[tuple[int, int]]:
-    """Yield the first event and the number of events of each chunk."""
     for start in range(0, num_events, size):
         yield start, min(size, num_events - start)
 
@@ -125,7 +126,7 @@ def labels_of(scheduler: BaseParamScheduler, width: int) -> list[str]:
 
 
 def heading_of(label: str) -> str:
-    """Return the heading of a column in a CSV file, the same as in the CSV file of a history.
+    """Return the heading of a column in a CSV file. The CSV file of a history has the same heading.
 
     >>> heading_of("lr, group 0")
     'lr[0]'

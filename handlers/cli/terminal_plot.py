@@ -31,10 +31,10 @@ def terminal_plot(indices: Array, values: Array, title: str, width: int) -> str:
             "a plot in the terminal needs uniplot, which is not installed: pip install 'lehr[cli]', or -o lr.png"
         ) from error
     low, high = float(values.min()), float(values.max())
-    if low == high:  # so that a constant line is drawn in the middle
+    if low == high:  # draw a constant line in the middle of the picture
         low, high = low - (abs(low) or 1.0), high + (abs(high) or 1.0)
     unicode = can_print("▞│")
-    with np.errstate(all="ignore"):  # labels of an axis from 0 to 1e300 overflow
+    with np.errstate(all="ignore"):  # the labels of an axis from 0 to 1e300 overflow
         text: str = plot_to_string(
             values,
             indices,

@@ -1,4 +1,4 @@
-"""The options of commands that simulate a training run of a given length, and the trainer that they describe."""
+"""The options of commands that simulate a training run, and the trainer that the options describe."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -57,7 +57,7 @@ def training_options(command: Command, files: str = "") -> Command:
 
 
 def length_of(options: Mapping[str, Any]) -> Length:
-    """Return the length of the training that the options describe; iterations without epochs form one epoch.
+    """Return the length of the training that the options describe. Iterations without epochs form one epoch.
 
     Raises:
         ValueError: the length is unknown or too high; the options contradict one another.
@@ -70,9 +70,9 @@ def length_of(options: Mapping[str, Any]) -> Length:
     if steps is None and None in (epochs, epoch_length):
         missing = [name for name in ("max_epochs", "epoch_length") if options[name] is None]
         names = " and ".join(f"--{name.replace('_', '-')}" for name in missing)
-        raise ValueError(f"{names} must be given, or --max-steps, given none")
+        raise ValueError(f"{names} must be set, or --max-steps, given none")
     if None in (epochs, epoch_length) and options["event"] == "epoch":
-        raise ValueError("--max-epochs and --epoch-length must be given with --event epoch, given --max-steps alone")
+        raise ValueError("--max-epochs and --epoch-length must be set with --event epoch, given --max-steps alone")
     if steps is not None and epochs is not None:
         if epoch_length is None and steps % epochs == 0:
             epoch_length = steps // epochs

@@ -1,4 +1,4 @@
-"""Checks of arguments in a config: each check takes a name and a value, and returns the value or raises an error."""
+"""Checks of arguments in a config. Each check takes a name and a value, and returns the value or raises an error."""
 
 from collections.abc import Callable
 from functools import partial
@@ -58,17 +58,17 @@ def functions(name: str, value: object) -> Any:
 
 
 def unchecked(name: str, value: object) -> Any:
-    """Accept any value: the schedule checks it later."""
+    """Accept any value, because the schedule checks it later."""
     return value
 
 
 def without_effect(name: str, value: object) -> Any:
-    """Accept any value of a key that has no effect on the schedule; the documentation has a table of these keys."""
+    """Accept any value of a key that has no effect on the schedule. The documentation has a table of these keys."""
     return value
 
 
 def minus_one(name: str, value: object) -> Literal[-1]:
-    """Check that the last epoch of a config is -1, the default: a config cannot resume a run."""
+    """Check that the last epoch in a config is -1, the default, because a config cannot resume a run."""
     if not isinstance(value, int) or value != -1:
         raise ValueError(
             f"{name} must be -1: use seek() or load_state_dict() to resume a run, given {arguments.shown(value)}"

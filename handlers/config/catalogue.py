@@ -15,9 +15,9 @@ HIDDEN = ("optimizer", "save_history", "trainer", "verbose", "initialize", "last
 
 
 def known_types() -> dict[str, list[KnownType]]:
-    """Return all types by the prefix of their library, sorted by name. lehr's own types have the prefix ``""``.
+    """Return a mapping from the prefix of each library to its types, sorted by name. The prefix of lehr is ``""``.
 
-    ``make gallery`` writes the result to the file that ``lehr list`` reads; see :func:`recorded_types`.
+    ``make gallery`` writes the mapping to the file that ``lehr list`` reads; see :func:`recorded_types`.
 
     Example:
         >>> known = known_types()

@@ -35,11 +35,11 @@ class ConfigDescription:
     Args:
         section: the path to the schedulers in the config; empty if the whole config describes schedulers.
         types: the types that the config names, with the prefix of their library.
-        lines: sentences that describe the phases of each parameter; if its param groups differ, the phases of each
-            group.
+        lines: a mapping from the name of each parameter to sentences about its phases. If the param groups differ, each
+            group has an item of its own.
         run: the length of the run.
         ignored: the keys that stand beside the arguments of the types and have no effect.
-        num_events: the number of events after which a plot shows the whole schedule.
+        num_events: the number of events that a plot must show to show the whole schedule.
     """
 
     section: str
@@ -115,7 +115,7 @@ def _labelled(name: str, of_groups: list[list[Phase]]) -> Iterator[tuple[str, li
 
 
 def _shown(last: Phase) -> int:
-    """Return how many events of a schedule with the last phase ``last`` a plot must show."""
+    """Return the number of events that a plot must show if ``last`` is the last phase of the schedule."""
     length = last.schedule.length or 0
     if isinstance(last.schedule, StepDecay):
         length = STEPS_SHOWN * last.schedule.step_size
@@ -137,7 +137,7 @@ def _types(made: Any) -> Iterator[str]:
 
 
 def _ignored(raw: Any, made: Any) -> Iterator[str]:
-    """Yield the keys of the raw config that the plain config does not have."""
+    """Yield the keys of the raw config that are missing in the plain config."""
     if isinstance(raw, list | tuple) and isinstance(made, list | tuple):
         for one, plain in zip(raw, made, strict=False):
             yield from _ignored(one, plain)

@@ -49,9 +49,9 @@ def configure_scheduler(
 
     ``{"type": "torch.StepLR", "step_size": 30}`` makes a scheduler whose value at event i is the value of torch's
     ``StepLR`` at step i of the optimizer. The prefix is ``torch``, ``mmengine`` or another prefix that ``lehr list``
-    shows. A type without a prefix is a class of ``lehr.handlers``, or a type of the only library that has this type
-    with these arguments. The other keys are the arguments of the class, without the optimizer. If an argument is itself
-    a scheduler, write it as a mapping of the same form.
+    shows. A type without a prefix is a class of ``lehr.handlers``. If there is no such class, it is a type of the only
+    library that has this type with these arguments. The other keys are the arguments of the class, without the
+    optimizer. If an argument is itself a scheduler, write it as a mapping of the same form.
 
     You may also write the config as other tools do. The type may be an import path such as
     ``torch.optim.lr_scheduler.StepLR``, a name with a scope such as ``mmdet.LinearLR``, or a class. The keys may be
@@ -65,8 +65,8 @@ def configure_scheduler(
         optimizer: the optimizer. The present values of its param groups are the initial values.
         config: one of these:
             a mapping with ``type`` and arguments;
-            a list of mappings, which apply at the same time: each mapping changes the value that the others produce, as
-            in mmengine. Entries for different parameters go into one :class:`ParamGroupScheduler`;
+            a list of mappings, which apply at the same time. As in mmengine, each mapping changes the value that the
+            others produce. Entries for different parameters go into one :class:`ParamGroupScheduler`;
             ``{"sequential": True, "schedulers": [...]}``, or a list in which each mapping has ``"sequential": True``.
             The schedulers follow one another. Each scheduler lasts for its ``duration`` (by default, the length from
             its arguments), or from one of the ``milestones`` to the next;
@@ -77,10 +77,10 @@ def configure_scheduler(
             ``metric_name``, by default ``"loss"``. The scheduler reads the metric from ``engine.state.metrics`` at each
             event except the first, when the metric may still be missing.
         param_name: the parameter of the entries that have no ``param_name``.
-        epoch_length: events in an epoch. If it is given, the durations of lehr's own classes and of lists are in
-            epochs. Schedulers of torch, mmengine and timm that count epochs keep each value for one epoch. Cerebras and
-            transformers count steps, so their types refuse this argument. A config that is a mapping may have the key
-            ``epoch_length`` instead.
+        epoch_length: events in an epoch. If you pass this argument, the durations of lehr's own classes and of lists
+            are in epochs. Schedulers of torch, mmengine and timm that count epochs keep each value for one epoch.
+            Cerebras and transformers count steps, so their types refuse this argument. A config that is a mapping may
+            have the key ``epoch_length`` instead.
         max_epochs: epochs of the run. If a config leaves out a length that the library's own trainer takes from the
             run, this argument gives the length. Such lengths are the ``end`` of mmengine's entries and
             ``num_training_steps`` of transformers. A mapping may also have a key ``run``, a mapping with any arguments
@@ -92,28 +92,28 @@ def configure_scheduler(
         section: the path to the schedulers, such as ``"train.lr_scheduler"``, if several sections of a config have
             schedulers.
         root: a folder. A ``.py`` file names other files under ``_base_``, and a YAML file of detectron2 under
-            ``_BASE_``. These files are also read, and must be below this folder. With None, they are not read.
+            ``_BASE_``. These files are also read, and must be below this folder. If None, they are not read.
         run: a :class:`RunLength`, or a mapping of its arguments. With the length of the run, a duration of lehr's own
             classes and of lists may be a string such as ``"10%"``, ``"3 epochs"`` or ``"2B tokens"``. A
-            :class:`RunLength` does not change the unit of numbers. In a mapping, ``epoch_length`` means that numbers
-            are in epochs, except when the mapping also has ``counts``.
+            :class:`RunLength` does not change the unit of numbers. A mapping with ``epoch_length`` and without
+            ``counts`` changes the unit of numbers to epochs.
 
     Returns:
         A :class:`ParamScheduler`, or another scheduler that the config names. Attach it to
         ``Events.ITERATION_STARTED``. If the config counts epochs and ``epoch_length`` is None, attach it to
         ``Events.EPOCH_STARTED``. If you attach a scheduler that reads a metric to an event after an epoch, attach it to
-        ``Events.EPOCH_STARTED(once=1)`` as well: then the first epoch trains with the first value.
+        ``Events.EPOCH_STARTED(once=1)`` as well, so that the first epoch trains with the first value.
 
     Raises:
         TypeError: a value has the wrong type, such as a function in place of data.
         ValueError: a type or an argument is unknown; an argument is missing or out of its range; two entries for one
             parameter cannot be combined. Every error gives the path in the config.
-        FileNotFoundError, ImportError: the file does not exist; a YAML file is given and PyYAML is not installed.
+        FileNotFoundError, ImportError: the file does not exist; the file is a YAML file, and PyYAML is not installed.
 
-    No name in a config is imported, and no text is evaluated: names are looked up in tables. A mapping made in Python
-    may have functions such as ``lr_lambda``; a file cannot have them.
+    No name in a config is imported, and no text is evaluated. Names are looked up in tables. A mapping made in Python
+    may have functions such as ``lr_lambda``, but a file cannot have them.
 
-    If a library contradicts its own documentation or fails, the values differ from the values of the library. One-cycle
+    If a library contradicts its own documentation or fails, lehr's values differ from the library's values. One-cycle
     schedules keep their last value, while torch, mmengine and Cerebras extrapolate. torch's ``ConstantLR`` and
     ``LinearLR`` with ``total_iters=0`` have their end value from step 0 on. A nested ``SequentialLR`` that is not the
     first scheduler starts from its step 0; torch does not support it. Cerebras' ``CosineAnnealingWarmRestarts``
@@ -170,7 +170,6 @@ def configure_scheduler(
 
 
 def _scheduler(context: ConfigContext, where: str, config: Any) -> BaseParamScheduler:
-    """Return the scheduler that a mapping describes, or that a mapping inside it describes."""
     is_list = isinstance(config, Mapping) and "type" not in config and "schedulers" in config
     entry = read_entry(where, config, typed=not is_list)
     if is_list:
@@ -197,7 +196,7 @@ def _scheduler(context: ConfigContext, where: str, config: Any) -> BaseParamSche
 
 
 def _in_run(context: ConfigContext, where: str, values: Mapping[str, Any]) -> ConfigContext:
-    """Return the context with the length of the run from a mapping."""
+    """Add to the context the length of the run in a mapping."""
     run, in_epochs = context.run, context.epoch_length
     if values.get("run") is not None:
         given = run_length_arguments.read(f"{where}['run']", values["run"])
@@ -226,7 +225,7 @@ def _of_entry(entry: Entry, save_history: bool, context: ConfigContext) -> BaseP
 def _from_base_values(
     context: ConfigContext, make: Callable[[ConfigContext], BaseParamScheduler]
 ) -> BaseParamScheduler:
-    """Make a scheduler that keeps its base values, and whose schedules can be made again for other base values."""
+    """Make a scheduler that keeps its base values, and that can make its schedules again from other base values."""
     context = replace(context, uses=set())
     scheduler = make(context)
     for at, member in enumerate(members_of(scheduler)):
@@ -244,13 +243,13 @@ def _schedule_from(
     key: Key,
     base: arguments.Number,
 ) -> Schedule:
-    """Return the schedule of one scheduler of a config for other base values of its parameter."""
+    """Make the scheduler of a config from other base values, and return the schedule of its member ``at``."""
     scheduler = make(context.starting_from(key, base))
     return members_of(scheduler)[at].schedule
 
 
 def _marked_list(where: str, config: Sequence[Any]) -> tuple[dict[str, Any], list[Entry]]:
-    """Return the option ``sequential`` of the entries of a list, and the entries without it."""
+    """Take the option ``sequential`` out of the entries of a list, and return the option and the entries."""
     listed = read_entries(where, config)
     if not any("sequential" in one.values for one in listed):
         return {}, listed

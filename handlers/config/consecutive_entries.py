@@ -17,7 +17,7 @@ from .entry_schedules import EntrySchedule
 
 
 def in_sequence(entries: Sequence[EntrySchedule], durations: Sequence[int]) -> Schedule:
-    """Return the schedule of entries in sequence. Each entry starts at its event 0, from the present values."""
+    """Return a schedule in which entries follow one another. Each entry starts at its own event 0."""
     value = entries[0].context.initial_value
     if len(entries) == 1:
         return entries[0].starting_from(value)
@@ -43,12 +43,14 @@ def check_sequence(entries: Sequence[EntrySchedule]) -> None:
     for one in entries:
         if one.context.param_name != first.context.param_name:
             raise ValueError(
-                f"{one.where} must be for {arguments.shown(first.context.param_name)} like the first entry"
+                f"{one.where} must schedule {arguments.shown(first.context.param_name)}, like the first entry"
             )
         if one.groups is not None or first.groups is not None:
-            raise ValueError(f"{one.where}: param_group_tags cannot be in a sequence: put it into a SequentialLR")
+            raise ValueError(
+                f"{one.where}: a sequence must not have param_group_tags: put the entries into a SequentialLR"
+            )
         if one.momentum is not None:
-            raise ValueError(f"{one.where}: cycle_momentum must be false in a sequence: put it into a SequentialLR")
+            raise ValueError(f"{one.where}: cycle_momentum must be false in a sequence, unless it is a SequentialLR")
 
 
 def durations_of(
@@ -58,7 +60,7 @@ def durations_of(
     listed: Sequence[Entry],
     schedules: Sequence[EntrySchedule],
 ) -> list[int]:
-    """Return the duration in events of each entry except the last; the list, the entry or its schedule gives it."""
+    """Return the duration in events of each entry except the last, as the list, the entry or its schedule gives it."""
 
     def events(name: str, value: object) -> int:
         if has_unit(value):
@@ -76,7 +78,7 @@ def durations_of(
     of_entries = any("." in entry.type and "duration" in entry.values for entry in listed[:-1])
     if len(given) + of_entries > 1:
         names = [*given, "duration of an entry"] if of_entries else given
-        raise ValueError(f"{where}: lengths must be given once, given {' and '.join(names)}")
+        raise ValueError(f"{where}: the durations must be under one key, given {' and '.join(names)}")
     if given == ["durations"] and has_text(options["durations"]) and len(options["durations"]) == len(own):
         values = [one if has_unit(one) else events(f"{where}['durations']", one) for one in options["durations"]]
         return _run_of(context).events_of_phases(values, [f"{where}['durations'][{at}]" for at in range(len(own))])
@@ -84,7 +86,7 @@ def durations_of(
         return _given_durations(f"{where}[{given[0]!r}]", given[0], options[given[0]], len(own), events)
     for entry, duration in zip(listed, own, strict=False):
         if duration is None:
-            raise ValueError(f"{entry.where}: 'duration' must be given, the number of events until the next entry")
+            raise ValueError(f"{entry.where}: 'duration' must be the number of events until the next entry, given none")
     return [int(duration) for duration in own if duration is not None]
 
 
@@ -100,5 +102,5 @@ def _given_durations(path: str, key: str, values: Any, wanted: int, events: Any)
     if key == "durations":
         return numbers
     if numbers != sorted(numbers):
-        raise ValueError(f"{path} must rise, given {arguments.shown(values)}")
+        raise ValueError(f"{path} must be in rising order, given {arguments.shown(values)}")
     return [int(one) for one in np.diff([0, *numbers])]

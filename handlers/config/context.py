@@ -1,4 +1,4 @@
-"""The context of the entries of a config: the optimizer, the parameter that they schedule, the length of an epoch."""
+"""The context of an entry of a config, such as the optimizer, the scheduled parameter and the length of an epoch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +12,7 @@ from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups
 
 from .run_length_arguments import UNKNOWN
 
-Key = tuple[str, int | None]  # a key of a param group, and an index if its value is a tuple, or else None
+Key = tuple[str, int | None]  # a key of a param group, and an index if the value of the key is a tuple, otherwise None
 
 
 @dataclass(frozen=True)
@@ -22,15 +22,17 @@ class ConfigContext:
     Args:
         optimizer: the optimizer.
         param_name: the name of the parameter.
-        epoch_length: events in an epoch if the config counts epochs and the events are iterations; else None.
+        epoch_length: the number of events in an epoch, if the config counts epochs and the events are iterations.
+            Otherwise, it is None.
         run: the length of the run.
-        base: the initial value of each param group; None if the initial values are the base values of the param groups.
+        base: the initial value of each param group. If None, the initial values are the base values of the param
+            groups.
         base_values: a mapping from the key of a parameter to base values, which replace the base values of the param
             groups.
         uses: the set of the keys of all parameters whose base values were read. All contexts of one config share this
             set.
-        left: for an entry in a list, the values that mmengine's constructors of earlier entries write into the param
-            groups; None for any other entry.
+        left: for an entry in a list, the values that the constructors of earlier entries would write into the param
+            groups in mmengine. For any other entry, it is None.
     """
 
     optimizer: HasParamGroups
@@ -53,12 +55,12 @@ class ConfigContext:
 
     @cached_property
     def key(self) -> tuple[str, int | None]:
-        """The key of the parameter in a param group, and its index in a tuple or None: momentum may be ``betas[0]``."""
+        """The key in a param group, such as ``"lr"``, and an index or None. For Adam, momentum is ``("betas", 0)``."""
         return self.slot.key, self.slot.item
 
     @cached_property
     def initial_values(self) -> tuple[float, ...]:
-        """The initial value of each param group: ``base``, or else the base value of the group."""
+        """The initial value of each param group, which is ``base`` or the base value of the group."""
         if self.base is not None:
             return self.base
         self.uses.add(self.key)
@@ -66,12 +68,12 @@ class ConfigContext:
 
     @cached_property
     def initial_value(self) -> Number:
-        """The initial values of the param groups: one number if all groups have the same value."""
+        """The initial values of the param groups, or one number if all groups have the same value."""
         return one_or_all(self.initial_values)
 
     @property
     def default(self) -> float:
-        """The optimizer's default value of the parameter, or else the initial value of the first group."""
+        """The optimizer's default value of the parameter. Without a default, the initial value of the first group."""
         if self.base is not None:
             return self.base[0]
         value = getattr(self.optimizer, "defaults", {}).get(self.param_name, self.initial_values[0])

@@ -36,23 +36,23 @@ class Entry:
 
 @dataclass(frozen=True)
 class Recognition:
-    """Rules that find the type of a training config that does not name its type.
+    """Rules that find the type of a training config if the config does not name the type.
 
     Such a config also has keys about other parts of training, which are not arguments of the type. Its keys may have
     dashes.
 
     Args:
-        flag: the key by which the config is recognised, such as ``lr_scheduler_type``; empty if there is no such key.
-        is_flag: returns whether a value of ``flag`` shows that the config is of this type.
-        shown_by: if the dialect is given, one of these keys is enough to recognise the config.
-        words: words in the names of keys about the schedule. A key that contains such a word and is not an argument is
-            an error.
+        flag: the key by which the config is recognised, such as ``lr_scheduler_type``. If empty, there is no such key.
+        is_flag: a function that returns whether a value of ``flag`` shows that the config is of this type.
+        shown_by: if the dialect is known, one of these keys is enough to recognise the config.
+        words: words in the names of keys about the schedule. If a key contains one of these words and is not an
+            argument, it is an error.
         all_keys: whether all keys of such a config are arguments.
-        foreign: keys about the schedule that are not arguments, each with advice for the error.
-        section: the key of the section of this type in a training config; empty if there is no such section.
-        beside: if ``section`` is given, the paths of keys that a config of this library has beside the section. If
-            ``flag`` is given, keys of which at least one must stand beside the flag.
-        parts: for each argument that is a mapping, the keys of this mapping that are used; other keys are ignored.
+        foreign: a mapping from keys about the schedule that are not arguments to advice, which the error shows.
+        section: the key of the section of this type in a training config. If empty, there is no such section.
+        beside: if there is a ``section``, the paths of keys that a config of this library has beside the section. If
+            there is a ``flag``, keys of which at least one must stand beside the flag.
+        parts: for each argument that is a mapping, the keys of the mapping that are used. Other keys are ignored.
     """
 
     flag: str = ""
@@ -73,10 +73,10 @@ class EntryType:
     Args:
         description: one line that says how the value changes.
         arguments: the check and the default value of each argument.
-        build: makes the result, usually an ``EntrySchedule``, from a context and an object. The attributes of the
-            object are the checked arguments and ``where``, which is the path to the entry.
-        around: a mapping from arguments that an entry may leave out to paths of keys. In the mappings around the entry,
-            these keys give the argument.
+        build: a function that makes the result, usually an ``EntrySchedule``, from a context and an object. The
+            attributes of the object are the checked arguments and ``where``, which is the path to the entry.
+        around: a mapping from arguments to paths of keys. If an entry leaves out the argument, the mappings around the
+            entry give the argument under one of these keys.
         recognition: how the type is recognised in a training config that names no type.
     """
 
@@ -88,7 +88,7 @@ class EntryType:
 
 
 def in_interval(context: Any, entry: Entry) -> tuple[Any, Entry]:
-    """Return the context with Lightning's interval and frequency, and the entry without its key ``lightning``."""
+    """Apply Lightning's interval and frequency to the context, and remove the key ``lightning`` from the entry."""
     if "lightning" not in entry.values:
         return context, entry
     given = read_entry(f"{entry.where}['lightning']", entry.values["lightning"], typed=False)
@@ -146,7 +146,7 @@ def read_entry(where: str, value: object, *, typed: bool = True) -> Entry:
             raise TypeError(f"{where}: keys must be strings, given {shown(key)}")
     if typed and "type" not in values:
         keys = ", ".join(map(shown, list(values)[:10])) or "nothing"
-        raise ValueError(f"{where}: 'type' must be given, as in {{'type': 'torch.StepLR'}}, given {keys}")
+        raise ValueError(f"{where}: 'type' must be present, as in {{'type': 'torch.StepLR'}}, given {keys}")
     name = values.pop("type", "")
     if not isinstance(name, str):
         raise TypeError(f"{where}['type'] must be a string, given {shown(name)}")
@@ -192,14 +192,16 @@ def lookup(what: str, name: str, names: Iterable[str]) -> str:
     if name in names:
         return name
     folded = {one.casefold(): one for one in names}
-    last = name.rpartition(".")[2].casefold()  # the name is the last part of an import path
+    last = name.rpartition(".")[2].casefold()  # the name may be an import path, which ends with the name of the type
     near = [folded[one] for one in difflib.get_close_matches(last, folded, n=3, cutoff=0.6)]
-    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are {', '.join(sorted(names))}"
+    hint = (
+        f"did you mean {' or '.join(map(repr, near))}?" if near else f"the known names are {', '.join(sorted(names))}"
+    )
     raise ValueError(f"{what} must be a known name, given {shown(name)}; {hint}")
 
 
 def located(where: str, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Call a function, and put the path in the config in front of the text of its errors."""
+    """Call a function. If it raises an error, put the path in the config in front of the error text."""
     try:
         return function(*args, **kwargs)
     except (TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
@@ -211,7 +213,7 @@ def located(where: str, function: Callable[..., Any], /, *args: Any, **kwargs: A
 
 
 def refuse_key(where: str, key: str, names: Iterable[str]) -> None:
-    """Raise an error for an unknown key; the error suggests similar names and lists all names."""
+    """Raise an error for an unknown key. The error suggests similar names and lists all names."""
     names = list(names)
     near = difflib.get_close_matches(key, names, n=2, cutoff=0.5)
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
@@ -222,5 +224,5 @@ def refuse_missing(entry: Entry, missing: list[str]) -> None:
     """Raise an error that names the missing arguments, if any."""
     if missing:
         raise ValueError(
-            f"{entry.where}: {', '.join(map(repr, missing))} must be given, given {shown(list(entry.values))}"
+            f"{entry.where}: {', '.join(map(repr, missing))} must be present, given {shown(list(entry.values))}"
         )

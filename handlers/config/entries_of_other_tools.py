@@ -1,4 +1,4 @@
-"""Converts the notations of other tools to lehr's: a mapping with ``type`` and arguments."""
+"""Converts the notations of other tools to lehr's notation, which is a mapping with ``type`` and arguments."""
 
 import difflib
 from collections.abc import Callable, Collection
@@ -21,8 +21,8 @@ class Spelling:
     """How a tool writes an entry as a mapping.
 
     Args:
-        arguments: keys whose value is a mapping of the arguments. If there are no such keys, the arguments stand beside
-            the type.
+        arguments: keys whose value is a mapping of the arguments. If the entry has none of these keys, the arguments
+            stand beside the type.
         ignored: keys that tell the tool how to construct the object.
     """
 
@@ -41,13 +41,10 @@ SPELLINGS = {
     # Keras saves objects in this form.
     "class_name": Spelling(("config", "params"), keras.OF_SAVED),
 }
-BY_NAME = (
-    "composer",
-    "nemo",
-    "olmo",
-)  # dialects whose key for the type is ``name``, a key that other sections have too
+# In configs of these dialects, the key for the type is `name`. Sections without a schedule may also have this key.
+BY_NAME = ("composer", "nemo", "olmo")
 LIGHTNING = ("scheduler", "interval", "frequency", "monitor", "strict", "name", "reduce_on_plateau")
-# Training configs of these types have no key for a type. Each key of this table is a flag that shows the type.
+# Training configs of these types do not name their type. Each key of this table is a key that shows the type.
 FLAGS = {
     row.recognition.flag: f"{dialect}.{name}"
     for dialect, rows in TYPES.items()
@@ -58,7 +55,7 @@ FLAGS = {
 SCHEDULES = ("lr_scheduler", "param_scheduler", "sched", "scheduler", "schedulers")
 # Keys of an entry that are not arguments of its type.
 OF_ENTRIES = ("duration", "epoch_length", "lightning", "param_name", "run", "save_history", "sequential")
-# The dialect of each package whose name begins an import path. "" is lehr, which also has ignite's names.
+# The dialect of each package that an import path may begin with. The dialect "" is lehr, which also has ignite's names.
 PACKAGES = {
     **{name: name for name in TYPES},
     "cstorch": "cerebras",
@@ -70,11 +67,11 @@ PACKAGES = {
     "ignite": "",
     "lehr": "",
 }
-# Classes that contain a whole training config, and their type.
+# The type of each class that contains a whole training config.
 CLASSES = dict.fromkeys(
     ("transformers.TrainingArguments", "transformers.Seq2SeqTrainingArguments"), "hf.TrainingArguments"
 )
-# Configs of these dialects may also use names of the other dialects.
+# For each dialect in this table, the other dialects whose names its configs may also use.
 ALSO = {"deepspeed": ("torch",)}
 # Libraries that use mmengine's schedulers. The schedulers that they add are in the table of mmengine.
 # fmt: off
@@ -86,18 +83,18 @@ SCOPES = (
 
 
 def has_name(given: Any, dialect: str | None) -> bool:
-    """Return whether a mapping names its type by the key ``name``."""
+    """Return whether a mapping names its type under the key ``name``."""
     name = given.get("name")
     known = [one for one in BY_NAME if dialect in (None, one)]
     return isinstance(name, str) and any(name in TYPES[one] for one in known)
 
 
 def flagged_type(keys: Collection[Any], read: Callable[[Any], Any], dialect: str | None) -> str | None:
-    """Return the type of a training config that has a flag among its keys; None for any other config.
+    """Return the type that a key of a training config shows, or None if no key shows a type.
 
     Args:
         keys: the keys of the config.
-        read: returns the value of a key.
+        read: a function that returns the value of a key.
         dialect: the library of the training config, if it is known.
     """
     written = {_without_dashes(key): key for key in keys}
@@ -107,8 +104,8 @@ def flagged_type(keys: Collection[Any], read: Callable[[Any], Any], dialect: str
     shown = [name for name, flag in found.items() if _shows(row_of(name).recognition, read(written[flag]), written)]
     if len(shown) > 1:
         raise ValueError(
-            f"a config must be of one library, given {' and '.join(repr(found[name]) for name in shown)}, which are of "
-            f"{' and '.join(shown)}: give dialect= to configure_scheduler"
+            f"a config must be of one library, given {' and '.join(repr(found[name]) for name in shown)}, which belong "
+            f"to {' and '.join(shown)}: pass dialect= to configure_scheduler"
         )
     if shown:
         return shown[0]
@@ -119,28 +116,28 @@ def flagged_type(keys: Collection[Any], read: Callable[[Any], Any], dialect: str
 
 
 def _shows(recognition: Recognition, value: Any, written: Collection[str]) -> bool:
-    """Return whether a flag shows its type: the value of the flag and the keys beside it must fit the type."""
+    """Return whether the value of a flag and the keys beside the flag fit the type of the flag."""
     return recognition.is_flag(value) and (not recognition.beside or not set(recognition.beside).isdisjoint(written))
 
 
 def row_of(name: str) -> EntryType:
-    """Return the row of a type of another library."""
+    """Return the ``EntryType`` of a type of another library, such as ``torch.StepLR``."""
     prefix, _, last = name.rpartition(".")
     return TYPES[prefix][last]
 
 
 def _without_dashes(key: Any) -> str:
-    """Return the name of the argument that a flag gives: ``lr_decay_style`` for ``--lr-decay-style``."""
+    """Return a key as the name of an argument, such as ``lr_decay_style`` for ``--lr-decay-style``."""
     return str(key).removeprefix("--").replace("-", "_")
 
 
 def plain(where: str, value: Any, dialect: str | None, levels: int = MOST_LEVELS) -> Any:
-    """Return a config as dicts and lists in which each entry has ``type``, and names have the prefix of their library.
+    """Return a config as dicts and lists. Each entry has the key ``type``, whose value has the prefix of its library.
 
     Args:
         where: the path to the value, for errors.
         value: a config, or a value in a config.
-        dialect: the library to which names without a prefix belong; None for lehr.
+        dialect: the library to which names without a prefix belong. If None, they belong to lehr.
         levels: the number of levels of mappings and lists that the value may have.
 
     Raises:
@@ -190,7 +187,6 @@ def _plain_mapping(where: str, given: dict[Any, Any], dialect: str | None, level
 
 
 def _entry(where: str, key: str, given: dict[Any, Any], dialect: str | None, levels: int) -> dict[Any, Any]:
-    """Return an entry as a mapping with ``type`` and arguments."""
     spelling, values = SPELLINGS.get(key, Spelling()), dict(given)
     written = values.pop(key)
     if key == "class_name" and isinstance(written, str):
@@ -204,7 +200,7 @@ def _entry(where: str, key: str, given: dict[Any, Any], dialect: str | None, lev
         if isinstance(values.get(inner), dict):
             more = values.pop(inner)
             if twice := sorted(map(str, set(more) & set(values))):
-                raise ValueError(f"{where}[{inner!r}][{twice[0]!r}] must be given once, given beside {inner!r} too")
+                raise ValueError(f"{where}[{inner!r}][{twice[0]!r}] must occur once, given also beside {inner!r}")
             values |= more
     if values.get("optimizer", "") is None or isinstance(values.get("optimizer"), str):
         values.pop("optimizer")  # the optimizer is an argument of configure_scheduler
@@ -222,7 +218,7 @@ def _about_schedule(where: str, name: str, given: dict[Any, Any]) -> dict[Any, A
     """Return the keys of a training config that are about the schedule.
 
     Raises:
-        ValueError: a key is given twice, belongs to another library, or is nearly the name of an argument.
+        ValueError: a key occurs twice, belongs to another library, or is nearly the name of an argument.
     """
     row = row_of(name)
     if row.recognition.all_keys:
@@ -231,7 +227,7 @@ def _about_schedule(where: str, name: str, given: dict[Any, Any]) -> dict[Any, A
     for key, value in given.items():
         own = _without_dashes(key)
         if own in values:
-            raise ValueError(f"{where}[{arguments.shown(key)}] must be given once, given with dashes and without")
+            raise ValueError(f"{where}[{arguments.shown(key)}] must occur once, given with dashes and without")
         if own in row.arguments or own in OF_ENTRIES:
             values[own] = _counting(f"{where}[{arguments.shown(key)}]", value, row.recognition.parts.get(own))
         elif value is not None and own in row.recognition.foreign:
@@ -244,10 +240,10 @@ def _about_schedule(where: str, name: str, given: dict[Any, Any]) -> dict[Any, A
 
 
 def _counting(where: str, value: Any, keys: tuple[str, ...] | None) -> Any:
-    """Return a mapping with only the given keys; return any other value unchanged.
+    """Return a mapping with only some of its keys. Return any other value unchanged.
 
     Raises:
-        ValueError: another key is nearly one of the given keys, and is probably misspelt.
+        ValueError: a key of the mapping is nearly one of these keys, and is probably misspelt.
     """
     if keys is None or not isinstance(value, dict):
         return value
@@ -281,7 +277,6 @@ def _lightning(where: str, given: dict[Any, Any], dialect: str | None, levels: i
 
 
 def _takes(name: str, argument: str) -> bool:
-    """Return whether a type has an argument of a name."""
     prefix, _, last = name.rpartition(".")
     if prefix in TYPES and last in TYPES[prefix]:
         return argument in TYPES[prefix][last].arguments

@@ -1,4 +1,4 @@
-"""Makes the scheduler of several entries of a config, which apply at the same time or one after another."""
+"""Makes one scheduler from several entries of a config, which apply at the same time or one after another."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -25,14 +25,14 @@ from .simultaneous_entries import combined
 def scheduler_of_list(
     context: ConfigContext, where: str, options: Mapping[str, Any], listed: list[Entry], nested: Nested
 ) -> BaseParamScheduler:
-    """Make the scheduler of several entries.
+    """Make one scheduler from several entries.
 
     Args:
-        context: the parameter of the entries that have no ``param_name``.
+        context: the context, with the parameter for entries that have no ``param_name``.
         where: the path to the list.
-        options: the keys beside the list: ``sequential``, ``milestones``, ``durations`` and ``save_history``.
+        options: the keys beside the list, which are ``sequential``, ``milestones``, ``durations`` and ``save_history``.
         listed: the entries.
-        nested: makes a scheduler from a context, the path to a config, and the config.
+        nested: a function that makes a scheduler from a context, the path to a config, and the config.
     """
     sequential = arguments.flag(f"{where}['sequential']", options.get("sequential", False))
     given = {where: options, **{entry.where: entry.values for entry in listed}}
@@ -44,7 +44,7 @@ def scheduler_of_list(
         if "param_name" in entry.values:
             text(f"{entry.where}['param_name']", entry.values["param_name"])
     if sequential:
-        # Some of lehr's own types have an argument `duration`. For other types the duration belongs to the list.
+        # For some of lehr's own types, `duration` is an argument. For other types, it belongs to the list.
         bare = [entry if _takes_duration(entry) else entry.without("duration") for entry in listed]
         schedules = [_schedule_in_list(context, entry, nested) for entry in bare]
         durations = durations_of(context, where, options, listed, schedules)
@@ -75,36 +75,35 @@ def _takes_duration(entry: Entry) -> bool:
 
 
 def _schedule_in_list(context: ConfigContext, entry: Entry, nested: Nested) -> EntrySchedule:
-    """Return the schedule of an entry of a list; its type belongs to lehr or to another library."""
     if "." in entry.type:
         return entry_schedule(context, entry)
     scheduler = nested(context, entry.where, {"type": entry.type, **entry.values})
     if type(scheduler) is ParamGroupScheduler or not isinstance(scheduler, ParamScheduler):
         raise ValueError(
-            f"{entry.where}['type'] must be a scheduler of one parameter in a list, given {arguments.shown(entry.type)}"
+            f"{entry.where}['type'] must be a scheduler of one parameter, given {arguments.shown(entry.type)} in a list"
         )
     if scheduler.param_group_index is not None or stateful_parts(scheduler.schedule):
-        raise ValueError(f"{entry.where} must be for all param groups and read no metric, since it is in a list")
+        raise ValueError(f"{entry.where} must schedule all param groups and read no metric, since it is in a list")
     schedule = scheduler.schedule
     return EntrySchedule(context.of(scheduler.param_name), lambda value: schedule, where=entry.where)
 
 
 def _can_be_chained_by_torch(entry: Entry) -> bool:
-    """Return whether torch's ``ChainedScheduler`` accepts an entry: it refuses a plateau."""
+    """Return whether torch's ``ChainedScheduler`` accepts an entry. It refuses a plateau."""
     return (
         entry.type.startswith("torch.") and entry.type != "torch.ReduceLROnPlateau" and "param_name" not in entry.values
     )
 
 
 def _refuse_mixed_steps(context: ConfigContext, listed: list[Entry]) -> None:
-    """Raise an error if mmengine's entries count both epochs and iterations, and ``epoch_length`` is None."""
+    """Without an ``epoch_length``, raise an error if mmengine's entries count both epochs and iterations."""
     windowed = [one for one in listed if one.type.startswith(("mmengine.", "mmagic.")) and "Reduce" not in one.type]
     by_epoch = [one.values.get("by_epoch", True) for one in windowed]
     if context.epoch_length is None and True in by_epoch and False in by_epoch:
         first, second = windowed[by_epoch.index(True)], windowed[by_epoch.index(False)]
         raise ValueError(
-            f"{first.where} counts epochs and {second.where} counts iterations: epoch_length must be given to combine "
-            "them, given None"
+            f"{first.where} counts epochs and {second.where} counts iterations, so epoch_length must be a number, "
+            "given None"
         )
 
 
@@ -113,12 +112,13 @@ def scheduler_of(
     save_history: bool,
     schedule_of: Callable[[list[EntrySchedule]], Schedule] = combined,
 ) -> BaseParamScheduler:
-    """Make one scheduler for the schedules of several entries.
+    """Make one scheduler from the schedules of several entries.
 
     Args:
-        entries: the schedules. Each parameter gets one scheduler; several of them go into a ``ParamGroupScheduler``.
+        entries: the schedules. Each parameter gets one scheduler. If there are several schedulers, they go into a
+            ``ParamGroupScheduler``.
         save_history: whether to record the values.
-        schedule_of: combines the schedules of one parameter.
+        schedule_of: a function that combines the schedules of one parameter.
     """
     where, optimizer = entries[0].where, entries[0].context.optimizer
     entries = [one for entry in entries for one in (entry, *(replace(other, where=where) for other in entry.others))]

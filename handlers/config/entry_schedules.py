@@ -22,9 +22,10 @@ class StepWindow:
         begin: the first step.
         end: the step after the last step.
         every: the number of events in each step.
-        scale: the number of these steps in each step of the config: the iterations of an epoch if epochs are converted
-            to iterations, or else 1.
-        counts_iterations: whether the steps are iterations. At an event with both, iterations come before epochs.
+        scale: the number of steps of the window in each step of the config. If epochs are converted to iterations, it
+            is the number of iterations in an epoch. Otherwise, it is 1.
+        counts_iterations: whether the steps are iterations. If two entries step at the same event, the entry that
+            counts iterations steps first.
     """
 
     begin: int = 0
@@ -40,17 +41,17 @@ class StepWindow:
 
     @property
     def duration(self) -> int | None:
-        """The event after the window; None for a window without an end."""
+        """The first event after the window, or None if the window has no end."""
         return None if self.end >= ENDLESS else self.end * self.every
 
     def in_events(self, schedule: Schedule, before: Number) -> Schedule:
-        """Return a schedule of events from a schedule of steps; before the window, the value is ``before``."""
+        """Convert a schedule of steps to a schedule of events. Before the window, the value is ``before``."""
         if self.begin > 0 or self.end < ENDLESS:
             schedule = Window(schedule, self.begin, self._end(), before=before)
         return schedule if self.every == 1 else Stretch(schedule, self.every)
 
     def turn(self, rule: Rule) -> Turn:
-        """Return the turn of a rule, which changes the value at the steps of this window."""
+        """Return a ``Turn``, which lets a rule change the value at the steps of this window."""
         return Turn(rule, self.begin, self._end(), self.every)
 
     def _end(self) -> int | None:
@@ -63,18 +64,19 @@ class EntrySchedule:
 
     Args:
         context: the parameter that the entry schedules.
-        starting_from: makes the schedule from the value that the parameter has before the entry changes it.
-        rule: makes the rule that the entry applies if other entries change the same value; None if the entry cannot be
-            combined with others.
+        starting_from: a function that makes the schedule from the value that the parameter has before the entry changes
+            it.
+        rule: a function that makes the rule of the entry, which applies if other entries change the same value. If
+            None, the entry cannot be combined with other entries.
         window: the steps at which the rule changes the value.
         momentum: the schedule of the momentum, if the entry has one.
-        metric_name: the metric on which the schedule depends; None for no metric.
+        metric_name: the metric on which the schedule depends. If None, it depends on no metric.
         metric_every: the number of events between two values of the metric.
         reduces_in_order: whether a plateau reduces the value before later entries change it. If not, the plateau
             reduces the value after all entries have changed it.
         multiplies: whether the schedule only multiplies the value from which it starts.
         duration: the length in events, if it differs from the end of the window.
-        groups: for each param group, whether the entry schedules the group; None if it schedules all groups.
+        groups: for each param group, whether the entry schedules the group. If None, it schedules all groups.
         where: the path to the entry in the config.
         others: the schedules that the same entry has for other parameters.
     """
@@ -95,7 +97,7 @@ class EntrySchedule:
 
     @property
     def length(self) -> int | None:
-        """The duration of the entry, or the end of its window, in events; None for no end."""
+        """The number of events until the entry ends by its duration or its window, or None if the entry has no end."""
         return self.window.duration if self.duration is None else self.duration
 
 

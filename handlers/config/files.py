@@ -1,4 +1,4 @@
-"""Reads configs in YAML, JSON, TOML and Python files, and neither imports nor evaluates anything in them."""
+"""Reads configs in YAML, JSON, TOML and Python files. Nothing in the files is imported or evaluated."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from .python_files import read_with_bases
 from .yaml_bases import with_bases
 
 MAX_BYTES = 10_000_000
-MAX_NODES = 100_000  # a YAML file may have this many values and keys, because it is slow to read
+MAX_NODES = 100_000  # a YAML file may have at most this many values and keys, because YAML is slow to read
 MAX_MERGED = 100_000  # the merge keys `<<` of a file may copy this many keys in total
 MAX_DIGITS, MAX_NAME, MAX_TOML = 1000, 200, 500_000
 DOTTED = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*"|'[^'\n]*')\s*+\.\s*+){100}""")
@@ -23,7 +23,7 @@ MERGE = "tag:yaml.org,2002:merge"
 
 
 def name_of(path: str | os.PathLike[str]) -> str:
-    """Return the path of a file for an error text; only the end of the path if it is long."""
+    """Return the path of a file for an error text. If the path is long, return only its end."""
     name = os.fspath(path)
     return name if len(name) <= MAX_NAME else f"...{name[-MAX_NAME:]}"
 
@@ -60,14 +60,14 @@ def read(path: Path, root: Path | None = None) -> Any:
     except UnicodeDecodeError as error:
         raise ValueError(f"{name}: must be UTF-8, given another byte at {error.start}: {error.reason}") from None
     except ValueError as error:
-        raise ValueError(shortened(f"{name}: {error}")) from None  # not `from error`: content may be secret
+        raise ValueError(shortened(f"{name}: {error}")) from None  # not `from error`, as the content may be secret
     except RecursionError as error:
         raise ValueError(f"{name}: too deeply nested") from error
 
 
 def _text_of(path: Path) -> str:
     if (kind := special_file(path)) is not None:
-        raise ValueError(f"the file must be a regular one, given {kind}")
+        raise ValueError(f"the file must be a regular file, given {kind}")
     with path.open("rb") as file:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
@@ -78,7 +78,7 @@ def _text_of(path: Path) -> str:
 def _read_toml(content: str) -> dict[str, Any]:
     # The time to read a.a.a.... = 1 grows with the square of its length.
     if len(content) > MAX_TOML or DOTTED.search(content):
-        raise ValueError(f"a text in TOML must have at most {MAX_TOML} characters and 100 keys in a row, given more")
+        raise ValueError(f"a text in TOML must have at most {MAX_TOML} characters and 100 joined keys, given more")
     return tomllib.loads(content)
 
 
@@ -86,7 +86,7 @@ def _unique(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
     result: dict[Any, Any] = {}
     for key, value in pairs:
         if key in result:
-            raise ValueError(f"the key {shown(key)} must be given once, given twice")
+            raise ValueError(f"the key {shown(key)} must occur once, given twice")
         result[key] = value
     return result
 
@@ -109,7 +109,7 @@ def read_yaml(content: str) -> Any:
         raise ImportError("a YAML config needs PyYAML: pip install 'lehr[yaml]'") from error
 
     class Loader(yaml.SafeLoader):
-        """A safe loader that refuses a key given twice, and reads 1e-3 as a number, as YAML 1.2 does."""
+        """A safe loader that refuses duplicate keys, and reads 1e-3 as a number, as YAML 1.2 does."""
 
         nodes, merged = 0, 0
 

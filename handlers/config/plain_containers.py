@@ -45,7 +45,7 @@ def _is_sequence(value: object) -> bool:
 
 
 def as_containers(where: str, value: Any) -> Any:
-    """Return a config in which each mapping is a dict, each tuple a tuple, and each other sequence a list.
+    """Return a copy of a config in which each mapping is a dict, and each sequence except tuples is a list.
 
     If a container raises an error for a value, such as an interpolation to a missing key, the value becomes a
     :class:`Failed`.
@@ -72,7 +72,7 @@ class _Reader:
 
     def __init__(self, where: str) -> None:
         self.where, self.count = where, 0
-        self.read_before: dict[int, tuple[Any, Any]] = {}  # by id of a container: it and its copy
+        self.read_before: dict[int, tuple[Any, Any]] = {}  # from the id of a container to the container and its copy
 
     def read(self, value: Any, levels: int) -> Any:
         if isinstance(value, SIMPLE) or not is_container(value):
@@ -98,7 +98,7 @@ class _Reader:
         return made
 
     def item(self, value: Any, key: Any, levels: int) -> Any:
-        """Return the value of a key; a :class:`Failed` if the container raises an error."""
+        """Return the value of a key, or a :class:`Failed` if the container raises an error."""
         try:
             item = value[key]
         except Exception as error:

@@ -1,4 +1,4 @@
-"""Reads configs in Python files, as mmengine writes them: the syntax tree is read, and no code is executed."""
+"""Reads configs in Python files of mmengine's form. Only the syntax tree is read, and no code is executed."""
 
 import ast
 import operator
@@ -9,9 +9,9 @@ from typing import Any
 from lehr.handlers.schedules.arguments import shown, shown_text, within_limits
 
 BASE = "_base_."  # a file cannot have a variable of this name
-# The limits of: characters in a file, characters in a path, files under `_base_`, levels of `_base_`, values in a file.
+# The most characters in a file, characters in a path, files under `_base_`, levels of `_base_`, and values in a file.
 MOST_TEXT, MOST_NAME, MOST_FILES, MOST_LEVELS, MOST_VALUES = 300_000, 1000, 100, 10, 100_000
-LARGEST = 1e15  # the largest number in a sum or a product
+LARGEST = 1e15  # sums and products of larger numbers are not computed
 OPERATIONS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -40,12 +40,12 @@ def read_python(content: str, base: dict[str, Any] | None = None) -> dict[str, A
     r"""Return the variables of a Python file as a mapping.
 
     A value may consist of literals, ``dict(...)``, sums and products of numbers, earlier variables and their items,
-    variables of the base as ``_base_.name``, and imported names, which become their import path. Any other value
-    becomes an :class:`Unreadable`.
+    variables of the base as ``_base_.name``, and imported names. An imported name becomes its import path. Any other
+    value becomes an :class:`Unreadable`.
 
     Args:
         content: the text of the file.
-        base: the variables of the files that this file names under ``_base_``; None if they are unknown.
+        base: the variables of the files that this file names under ``_base_``. If None, they are unknown.
 
     Raises:
         ValueError: the text is not Python, or is nested too deeply.
@@ -83,7 +83,7 @@ def _statements(body: list[ast.stmt]) -> list[ast.stmt]:
 
 
 def _changed(node: ast.stmt) -> set[str]:
-    """Return the variables that a statement may change: it assigns to them, or calls one of their methods."""
+    """Return the variables to which a statement assigns, or whose methods it calls."""
     changed = set()
     for one in ast.walk(node):
         if isinstance(one, ast.Name) and not isinstance(one.ctx, ast.Load):
@@ -106,7 +106,7 @@ def _is_target(node: ast.Attribute | ast.Subscript) -> bool:
 
 
 def _value(node: ast.expr, known: dict[str, Any]) -> Any:
-    """Return the value of an expression; an :class:`Unreadable` if the value is not plain data."""
+    """Return the value of an expression, or an :class:`Unreadable` if the value is not plain data."""
     made: Any = Unreadable(node)  # for any other expression
     if isinstance(node, ast.Constant) and isinstance(node.value, str | int | float | None):
         made = node.value
@@ -139,7 +139,7 @@ def _value(node: ast.expr, known: dict[str, Any]) -> Any:
 
 
 def _lazy_path(node: ast.expr, known: dict[str, Any]) -> str | None:
-    """Return the import path of the name in detectron2's ``LazyCall(name)``; None for any other expression."""
+    """Return the import path of the name in detectron2's ``LazyCall(name)``, or None for any other expression."""
     if not isinstance(node, ast.Call) or node.keywords or len(node.args) != 1:
         return None
     function, path = _value(node.func, known), _value(node.args[0], known)
@@ -148,7 +148,7 @@ def _lazy_path(node: ast.expr, known: dict[str, Any]) -> str | None:
 
 
 def _part(value: Any, key: Any, failed: Any) -> Any:
-    """Return an item of a dictionary or a list; ``failed`` if there is none."""
+    """Return an item of a dictionary or a list, or ``failed`` if the item does not exist."""
     if isinstance(value, dict) and isinstance(key, str):
         return value.get(key, failed)
     listed = isinstance(value, list | tuple) and type(key) is int and -len(value) <= key < len(value)
@@ -156,7 +156,7 @@ def _part(value: Any, key: Any, failed: Any) -> Any:
 
 
 def _computed(operation: Callable[[Any, Any], Any], left: Any, right: Any, failed: Any) -> Any:
-    """Return the result of an operation on two numbers; ``failed`` if one is not a number or is too large."""
+    """Return the result of an operation, or ``failed`` if an operand is not a number or is too large."""
     if {type(left), type(right)} <= {int, float} and all(abs(one) <= LARGEST for one in (left, right)):
         try:
             return operation(left, right)
@@ -166,12 +166,12 @@ def _computed(operation: Callable[[Any, Any], Any], left: Any, right: Any, faile
 
 
 def read_with_bases(path: Path, root: Path | None, read_text: Callable[[Path], str]) -> dict[str, Any]:
-    """Return the variables of a Python file and of the files under its ``_base_``; the file overrides its bases.
+    """Return the variables of a Python file and of the files under its ``_base_``. The file overrides its bases.
 
     Args:
         path: the file.
-        root: the folder below which the files of ``_base_`` are; None to ignore ``_base_``.
-        read_text: reads a file.
+        root: the folder below which the files of ``_base_`` must be. If None, ``_base_`` is ignored.
+        read_text: a function that reads a file.
 
     Raises:
         ValueError: a file cannot be read, is not below ``root``, or is its own base; there are more than 100 files.
@@ -186,7 +186,7 @@ def _with_bases(
     known: dict[Path, dict[str, Any]],
     around: tuple[Path, ...],
 ) -> dict[str, Any]:
-    """Return the variables of a file that ``around`` lead to; ``known`` has the variables of files read before."""
+    """Return the variables of a file. ``around`` are the files that lead to it, and ``known`` has earlier files."""
     content = read_text(path)
     if len(content) > MOST_TEXT:
         raise ValueError(f"a Python file must have at most {MOST_TEXT} characters, given more")
@@ -221,7 +221,7 @@ def _with_bases(
 
 
 def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """Return a mapping that another mapping overrides, at all levels; ``_delete_`` drops the keys of the base.
+    """Return ``base`` with the values of ``over``, at all levels. The key ``_delete_`` drops all keys of ``base``.
 
     >>> merged({"a": {"b": 1, "c": 2}}, {"a": {"c": 3}}), merged({"a": {"b": 1}}, {"a": {"_delete_": True, "c": 3}})
     ({'a': {'b': 1, 'c': 3}}, {'a': {'c': 3}})

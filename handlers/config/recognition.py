@@ -1,4 +1,4 @@
-"""Finds out to which library entries belong if their types have no prefix: one that has these types and arguments."""
+"""Finds the library of entries whose types have no prefix, which is the library with these types and arguments."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,17 +14,17 @@ OF_ALL = ("duration", "lightning", "metric_name", "param_name", "save_history", 
 
 
 def plain_config(where: str, config: Any, dialect: str | None) -> Any:
-    """Return a config as plain data, in which names have the prefix of their library; see :func:`.notations.plain`."""
+    """Return a config as plain data, in which each type has the prefix of its library; see :func:`plain`."""
     made = plain(where, config, dialect)
     found = None if dialect is not None else recognised_dialect(where, made)
     return made if found is None else plain(where, made, found)
 
 
 def recognised_dialect(where: str, config: Any) -> str | None:
-    """Return the library that has all types without a prefix, with their arguments; None if no library has them.
+    """Return the library that has all types without a prefix and their arguments, or None if there is no such library.
 
-    If no library has all the arguments, but exactly one has all the types, that library is returned: its error then
-    names the unknown argument.
+    If no library has all the arguments, but exactly one library has all the types and an argument of each, return that
+    library, because its error names the unknown argument.
 
     Args:
         where: the path to the config, for errors.
@@ -38,12 +38,12 @@ def recognised_dialect(where: str, config: Any) -> str | None:
     if not found:
         named = [one for one in TYPES if unknown and all(_shares_arguments(one, entry) for entry in unknown)]
         return named[0] if len(named) == 1 else None
-    if len(found) > 1:  # times are strings in one library, and numbers in another
+    if len(found) > 1:  # values may decide: times are strings in one library, and numbers in another
         found = [one for one in found if all(_accepts(one, entry) for entry in unknown)] or found
     if len(found) > 1:
         names = list(dict.fromkeys(entry["type"] for entry in unknown))
         raise ValueError(
-            f"{where}: {arguments.shown_names(names)} may be of {' or '.join(found)}: give dialect={found[0]!r} to "
+            f"{where}: {arguments.shown_names(names)} may belong to {' or '.join(found)}: pass dialect={found[0]!r} to "
             f"configure_scheduler, or write {f'{found[0]}.{names[0]}'!r}"
         )
     return found[0]

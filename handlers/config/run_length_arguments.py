@@ -13,7 +13,7 @@ UNKNOWN = RunLength()
 
 
 def or_else(run: RunLength, other: RunLength) -> RunLength:
-    """Return the length ``run``; if its epochs and steps are both unknown, add the epochs and steps of ``other``."""
+    """Return ``run``. If its epochs and steps are both unknown, add the epochs and steps of ``other``."""
     if run.max_epochs is None and run.total_steps is None:
         return replace(run, max_epochs=other.max_epochs, total_steps=other.total_steps)
     return run
@@ -28,7 +28,7 @@ def combined(where: str, run: RunLength, other: RunLength) -> RunLength:
     here, there = ({key: one for key, one in each.config().items() if key != "counts"} for each in (run, other))
     for key in here.keys() & there.keys():
         if here[key] != there[key]:
-            raise ValueError(f"{where}: {key} must be given once, given {here[key]} and {there[key]}")
+            raise ValueError(f"{where}: {key} must have one value, given {here[key]} and {there[key]}")
     counts = other.counts if other.counts != UNKNOWN.counts else run.counts
     return checked(where, {**here, **there, "counts": counts})
 
@@ -37,7 +37,7 @@ def checked(where: str, given: Mapping[str, Any]) -> RunLength:
     """Return the length of a run from some of its numbers.
 
     Args:
-        where: the path to the numbers in the config; empty for arguments.
+        where: the path to the numbers in the config. If the numbers are arguments, it is empty.
         given: the arguments of :class:`RunLength`; the value of an unknown number is None.
 
     Raises:
@@ -67,7 +67,7 @@ def checked(where: str, given: Mapping[str, Any]) -> RunLength:
 def of_arguments(
     epoch_length: int | None, max_epochs: int | None, total_steps: int | None, run: Any
 ) -> tuple[RunLength, int | None]:
-    """Return the length of a run from arguments of ``configure_scheduler``, and the epoch length if numbers are epochs.
+    """Return the run length from arguments of ``configure_scheduler``, and the epoch length if numbers count epochs.
 
     Raises:
         TypeError, ValueError: see :func:`checked` and :func:`combined`.
@@ -84,11 +84,11 @@ def of_arguments(
 
 
 def as_data(run: RunLength, in_epochs: int | None) -> dict[str, Any]:
-    """Return the mapping ``run`` of a config from the length of a run.
+    """Return the length of a run as the mapping ``run`` of a config.
 
     Args:
         run: the length of the run.
-        in_epochs: the number of events in an epoch if numbers are in epochs, or None. If it is given, the config has
+        in_epochs: the number of events in an epoch if numbers count epochs, or None. If it is a number, the config has
             ``epoch_length`` beside ``run``.
     """
     given = run.config()

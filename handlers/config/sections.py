@@ -12,14 +12,14 @@ from .entries_of_other_tools import LIGHTNING, SPELLINGS, flagged_type, has_name
 from .run_length_arguments import UNKNOWN
 
 MOST_LEVELS, MOST_SECTIONS = 20, 100
-# Training files have the numbers of a `RunLength` in a mapping of this name, or beside mmcv's `lr_config`.
+# A training file has the numbers of a `RunLength` in a mapping with one of these names, or beside mmcv's `lr_config`.
 RUN_OF_FILE = {
     "train_cfg": {"max_epochs": "max_epochs", "max_iters": "total_steps"},
     "runner": {"max_epochs": "max_epochs", "max_iters": "total_steps"},
 }
 BESIDE_LR_CONFIG = {"total_epochs": "max_epochs", "total_iters": "total_steps"}
 
-# Sections with these keys have schedules, but their values are not in the optimizer.
+# Sections with these keys have schedules, but these schedules do not change the optimizer.
 OTHER_SECTIONS = ("sparsity",)
 
 # The types that sections without a key for the type may have. Each item is the prefix, the name and the row of a type.
@@ -29,7 +29,9 @@ SECTIONS = [
 
 
 def find_section(where: str, config: Any, section: str | None, dialect: str | None) -> tuple[str, Any, list[Any]]:
-    """Return the path to a config's schedulers, the value there, and the mappings around it, the innermost first.
+    """Return the path to a config's schedulers, the value at this path, and the mappings around the value.
+
+    The innermost mapping comes first.
 
     Args:
         where: the path to the config, for errors.
@@ -39,7 +41,7 @@ def find_section(where: str, config: Any, section: str | None, dialect: str | No
 
     Raises:
         TypeError: ``section`` is not a string.
-        ValueError: ``section`` does not exist; or it is None, and several sections have schedulers.
+        ValueError: ``section`` does not exist; ``section`` is None, and several sections have schedulers.
     """
     if section is not None:
         if not isinstance(section, str):
@@ -55,14 +57,14 @@ def find_section(where: str, config: Any, section: str | None, dialect: str | No
     if len(found) > 1:
         count = len(found) if len(found) <= MOST_SECTIONS else f"more than {MOST_SECTIONS}"
         raise ValueError(
-            f"{where} has schedulers in {count} sections: give section= one of "
+            f"{where} has schedulers in {count} sections: set section= to one of "
             f"{arguments.shown_names(one[0] for one in found)}"
         )
     return (found[0][1], found[0][2], found[0][3]) if found else (where, config, [])
 
 
 def run_of_file(config: Any) -> RunLength:
-    """Return the length of the run from a training config of mmengine or mmcv; unknown for any other config."""
+    """Return the length of the run from a config of mmengine or mmcv. For any other config, the length is unknown."""
     if not isinstance(config, dict):
         return UNKNOWN
     places = [(config.get(name), keys) for name, keys in RUN_OF_FILE.items()]
@@ -93,7 +95,10 @@ def _at_path(where: str, config: Any, section: str, dialect: str | None) -> tupl
 
 
 def _of_section(key: str, value: Any, around: list[Any], dialect: str | None) -> Any:
-    """Return a section as an entry with a type if its key and the keys beside it show the type, or else unchanged."""
+    """Return a section as an entry with its type, if the key of the section and the keys beside it show the type.
+
+    Return any other section unchanged.
+    """
     keys = list(value.keys()) if isinstance(value, dict) else []
     for prefix, name, row in SECTIONS:
         is_shown = dialect == prefix or all(
@@ -117,7 +122,7 @@ def _of_section(key: str, value: Any, around: list[Any], dialect: str | None) ->
 
 
 def completed(config: Any, around: list[Any]) -> Any:
-    """Return a plain config, and add to its entries the arguments that the mappings around the config give.
+    """Add to the entries of a plain config the arguments that the mappings around the config give.
 
     Args:
         config: an entry, or a list of entries.
@@ -172,7 +177,7 @@ def _is_entry(value: Any, dialect: str | None) -> bool:
 def _entries_in(
     where: str, value: Any, path: str, dialect: str | None, around: list[Any], levels: int
 ) -> Iterator[tuple[str, str, Any, list[Any]]]:
-    """Yield the outermost entries and lists of entries: for each, the section, path, value and mappings around it."""
+    """Yield the section, the path, the value and the mappings around it of each outermost entry or list of entries."""
     value = _of_section(path.rpartition(".")[2], value, around, dialect)
     if not isinstance(value, dict | list | tuple):
         return

@@ -22,11 +22,11 @@ from lehr.handlers.schedules.arguments import Number, shown
 
 from .entry_schedules import EntrySchedule, number_at
 
-LIMIT = 1_000_000  # to find its last value, a recursion computes at most this many events, one by one
+LIMIT = 1_000_000  # a recursion computes at most this many events, one by one, to find its last value
 
 
 def combined(entries: Sequence[EntrySchedule]) -> Schedule:
-    """Return the schedule of several entries for one parameter; each entry changes the value that the others produce.
+    """Return one schedule of several entries for a parameter. Each entry changes the value that the others produce.
 
     Entries that only multiply the value become a product, which may also include a plateau. Entries whose windows do
     not overlap follow one another. Other entries are applied event by event.
@@ -74,7 +74,7 @@ def _product(entries: Sequence[EntrySchedule], value: Number) -> Schedule:
 
 
 def _in_steps(entries: Sequence[EntrySchedule]) -> list[EntrySchedule]:
-    """Return the entries in the order in which they step at one event: entries that count iterations come first."""
+    """Return the entries in the order in which they step at one event. Entries that count iterations come first."""
     return sorted(entries, key=lambda entry: not entry.window.counts_iterations)
 
 
@@ -95,13 +95,13 @@ def _reduced(entries: Sequence[EntrySchedule], plateaus: Sequence[EntrySchedule]
     later = in_steps[in_steps.index(first) + 1 :] if first.reduces_in_order else []
     if not later:
         return Reduced(schedule, plateau)
-    # The plateau compares before the later entries make their step at the same event.
+    # The plateau compares values before the later entries step at the same event.
     factors = [Shift(one.starting_from(1.0), by=-1) if one in later else one.starting_from(1.0) for one in others]
     return Reduced(schedule, plateau, compared=Product([Constant(value), *factors]))
 
 
 def _by_windows(entries: Sequence[EntrySchedule], value: Number) -> Schedule:
-    """Return the schedule of entries with windows; overlapping windows start from the last value before them."""
+    """Return the schedule of entries with windows. Overlapping windows start from the last value before them."""
     schedules: list[Schedule] = []
     starts: list[int] = []
     for start, overlapping in _overlapping(entries):
@@ -144,7 +144,7 @@ def _from_start(
     in_order = _turns(as_listed)
     turns = _turns(_in_steps(as_listed))
     if start == 0 and turns != in_order:
-        # At event 0, the constructors make their first steps in the order of the list, for epochs and for iterations.
+        # At event 0, the constructors of mmengine step in the order of the list, also if some count epochs.
         turns.append(Turn(Assignment(Constant(number_at(Recursion(value, in_order), 0))), end=1))
     return Recursion(value, turns, start=start)
 

@@ -1,4 +1,4 @@
-"""Finds the length of the run that a config itself states."""
+"""Finds the length of the run in a config."""
 
 import math
 import os
@@ -15,16 +15,16 @@ from .recognition import plain_config
 from .run_length_arguments import checked, or_else
 from .sections import find_section, run_of_file
 
-# The config of a trainer gives the iterations of the run under one of `STEPS_OF_RUN`, or the epochs.
+# A trainer's config has the iterations of the run under one of `STEPS_OF_RUN`, or the epochs under `EPOCHS_OF_RUN`.
 STEPS_OF_RUN = ("max_train_steps", "max_steps", "train_iters")
 EPOCHS_OF_RUN = "num_train_epochs"
 
 
 def with_stated(run: RunLength, config: Any) -> RunLength:
-    """Return the length of a run; if it is unknown, use the length that the config states, if that length is valid.
+    """Return the length of a run. If it is unknown, use the length in the config, if that length is valid.
 
     Args:
-        run: the length as far as it is known.
+        run: the numbers of the length that are known.
         config: a plain config. An entry may have the steps or the epochs of the run. The epochs may have a fraction.
 
     Example:
@@ -48,7 +48,7 @@ def with_stated(run: RunLength, config: Any) -> RunLength:
 
 
 def stated_run(config: Any, *, epoch_length: int | None, dialect: str | None, section: str | None) -> RunLength:
-    """Return the length of the run that a config states; unknown if the config states none.
+    """Return the length of the run in a config. If the config has none, the length is unknown.
 
     Args:
         config: a mapping, a list, or the path of a file.

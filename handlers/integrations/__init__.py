@@ -1,1 +1,1 @@
-"""Schedulers for Lightning, Hugging Face, skorch and plain torch loops; each module is imported only on first use."""
+"""Schedulers for Lightning, Hugging Face, skorch and plain torch loops. Each module is imported only on first use."""

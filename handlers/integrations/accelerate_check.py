@@ -11,15 +11,17 @@ class AccelerateCheck:
     """Counts the calls of ``step()``, and warns if accelerate calls it once for each process.
 
     Args:
-        num_processes: the argument of :func:`as_torch_scheduler`; the check is active only if this argument is None.
+        num_processes: the argument ``num_processes`` of :func:`as_torch_scheduler`. If it is not None, there is no
+            check.
     """
 
     def __init__(self, num_processes: int | None) -> None:
         self._is_on = num_processes is None
-        self._steps_since: int | None = None  # calls of step() since the optimizer's last step; None before the first
+        # The number of calls of step() since the optimizer's last step. It is None before the first call.
+        self._steps_since: int | None = None
 
     def count_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Count a call of ``step()``; warn at the second call after the same step of the optimizer."""
+        """Count a call of ``step()``, and warn if it is the second call after one step of the optimizer."""
         if not self._is_on or (processes := _accelerate_processes()) == 1:
             return
         if self._steps_since is None:
@@ -40,7 +42,7 @@ class AccelerateCheck:
 
 
 def _accelerate_processes() -> int:
-    """Return the number of accelerate's processes; 1 if accelerate is not in use."""
+    """Return the number of accelerate's processes, or 1 if accelerate is not in use."""
     state = sys.modules.get("accelerate.state")
     if state is None or not state.is_initialized():
         return 1

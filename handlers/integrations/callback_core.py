@@ -1,4 +1,4 @@
-"""``ScheduledOptimizer``, which all callbacks use: an optimizer, its schedulers, their history and their metric."""
+"""The class ``ScheduledOptimizer``, which each callback uses to schedule an optimizer and to record the values."""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -19,27 +19,28 @@ from lehr.handlers.schedules import arguments
 from .torch_scheduler import TorchAdapter, as_torch_scheduler
 from .trainer_run_length import RunArguments
 
-ABOUT_LENGTH = ("end-not-reached", "repeats", "unit-mismatch")  # codes of findings
+ABOUT_LENGTH = ("end-not-reached", "repeats", "unit-mismatch")  # codes of findings about the length of a schedule
 Make = Callable[[Optimizer], AnyScheduler | Sequence[AnyScheduler]]
 
 
 class ScheduledOptimizer:
     """An optimizer, and the schedulers that a function makes for it.
 
-    The constructor writes the first values of the schedulers to the optimizer. The param groups keep their previous
-    values as ``initial_lr``, ``initial_momentum`` and so on. Every later run with this optimizer, or with its saved
+    The constructor writes the first values of the schedulers to the optimizer. Each param group keeps its previous
+    values under ``initial_lr``, ``initial_momentum`` and so on. Every later run with this optimizer, or with its saved
     state, starts the schedules from these initial values.
 
     Args:
         make: a function that takes the optimizer and returns one or several schedulers of it.
         optimizer: an optimizer of torch, or a wrapper with one as its attribute ``optimizer``.
-        metric_name: the name of the metric that drives the schedulers; None to use the metric name of the schedulers.
-        run: the length of the run; a schedule that is longer or shorter causes a warning. None for no warning.
+        metric_name: the name of the metric that drives the schedulers. If None, the schedulers name the metric.
+        run: the length of the run. A schedule that is longer or shorter than the run causes a warning. If None, there
+            is no such warning.
 
     Raises:
         TypeError, ValueError: see :func:`as_torch_scheduler`; the schedulers write to another optimizer;
-            ``metric_name`` is given, but no metric drives a scheduler; a metric drives schedulers, but they name no
-            metric, or two different metrics.
+            ``metric_name`` is a string, but no metric drives a scheduler; ``metric_name`` is None, and the schedulers
+            that a metric drives name no metric, or several metrics.
     """
 
     def __init__(
@@ -64,15 +65,15 @@ class ScheduledOptimizer:
         self.metric_name = _checked_metric_name(driven, metric_name)
 
     def step(self) -> None:
-        """Write the values of the next step, after a step of the optimizer."""
+        """Write the values of the next step. Call this method after each step of the optimizer."""
         self.adapter.step()
 
     def warn_if_begun(self, steps: int) -> None:
-        """Warn if the run has trained for ``steps`` steps before, but its checkpoint has no state of the schedulers."""
+        """Warn that a checkpoint has no state of the schedulers, unless it was saved before the first step."""
         if steps:
             warnings.warn(
-                f"the checkpoint has no state of SchedulerCallback: the schedules start at event 0, the run at step "
-                f"{steps}",
+                f"the checkpoint has no state of SchedulerCallback, so the schedules start at event 0, but the run "
+                f"starts at step {steps}",
                 ResumeWarning,
                 stacklevel=2,
             )
@@ -104,14 +105,13 @@ class ScheduledOptimizer:
 
 
 def _warn_of_length(schedulers: Any, run: RunArguments) -> None:
-    """Warn of schedules that are longer or shorter than the run."""
     for finding in check_plan(schedulers, **run):
         if finding.code in ABOUT_LENGTH and finding.severity != "info":
             warnings.warn(arguments.shortened(str(finding)), stacklevel=4)
 
 
 def _restore_initial_values(optimizer: Optimizer) -> None:
-    """Set each value that has an ``initial_`` entry to that entry, since a former run may have changed the value."""
+    """Set ``lr`` back to ``initial_lr``, and so on, because a former run may have changed the values."""
     for group in optimizer.param_groups:
         for key in [key for key in group if f"initial_{key}" in group]:
             initial = group[f"initial_{key}"]
@@ -122,9 +122,9 @@ def _restore_initial_values(optimizer: Optimizer) -> None:
 
 
 def _leave_initial_values(scheduler: AnyScheduler, optimizer: Optimizer, before: Sequence[Mapping[str, Any]]) -> None:
-    """Add an ``initial_`` entry for each value that the scheduler writes, as torch's schedulers do for ``lr``.
+    """Add ``initial_lr``, ``initial_momentum`` and so on to the param groups, for each key that the scheduler writes.
 
-    The optimizer saves these entries in its state.
+    torch's schedulers do the same for ``lr``. The optimizer saves these initial values in its state.
     """
     for key in {name.partition("[")[0] for name in written_params(scheduler)}:
         for group, values in zip(optimizer.param_groups, before, strict=True):
@@ -141,23 +141,23 @@ def _checked_metric_name(driven: Sequence[Any], metric_name: str | None) -> str 
     if not isinstance(metric_name, str | None):
         raise TypeError(f"metric_name must be a string or None, given {arguments.shown(metric_name)}")
     if not driven and metric_name is not None:
-        raise ValueError(f"metric_name must be None where no metric drives a scheduler, given {metric_name!r}")
+        raise ValueError(f"metric_name must be None if no metric drives a scheduler, given {metric_name!r}")
     if not driven or metric_name is not None:
         return metric_name
     names = {name for one in driven if (name := metric_name_of(one)) is not None}
     if len(names) != 1:
         raise ValueError(
-            "metric_name must be given where the schedulers do not name exactly one metric, given schedulers that name "
+            "metric_name must be a string unless the schedulers name exactly one metric, given schedulers that name "
             f"{arguments.shown(sorted(names))}"
         )
     return names.pop()
 
 
 def chosen_metric(metrics: Mapping[str, Any], name: str) -> float:
-    """Return the metric with the given name.
+    """Return the metric with a name.
 
     Raises:
-        ValueError: there is no metric of this name; the error lists the names of all metrics.
+        ValueError: no metric has this name. The error lists the names of all metrics.
     """
     if name not in metrics:
         raise ValueError(

@@ -19,18 +19,19 @@ METRIC_EVENTS = ("validation", "epoch")
 def run_length(trainer: Trainer, num_batches: int | None = None) -> RunArguments:
     """Return the length of a run of ``Trainer.fit`` in optimizer steps, as arguments of ``dry_run`` and ``check_plan``.
 
-    The function counts accumulated batches, ``max_steps``, ``max_epochs`` and ``limit_train_batches`` as Lightning
-    does. Row k of the plan has the values with which step k of the optimizer trains. If Lightning steps the schedulers
-    after each epoch, as with ``"interval": "epoch"``, pass ``{Events.EPOCH_STARTED: schedulers}`` to ``check_plan``.
+    The function uses accumulated batches, ``max_steps``, ``max_epochs`` and ``limit_train_batches`` as Lightning does.
+    Row k of the plan has the values of the optimizer's step k. If Lightning steps the schedulers after each epoch, as
+    with ``"interval": "epoch"``, pass ``{Events.EPOCH_STARTED: schedulers}`` to ``check_plan``.
 
     Args:
         trainer: the trainer.
-        num_batches: the number of batches in an epoch before ``limit_train_batches``: ``len(train_dataloader)`` of one
-            rank. Give None in ``configure_optimizers`` or later, since Lightning has the number then.
+        num_batches: the number of batches in an epoch without ``limit_train_batches``, which is
+            ``len(train_dataloader)`` on one rank. From ``configure_optimizers`` on, you may leave it out, because the
+            trainer knows the number.
 
     Raises:
-        TypeError, ValueError: ``num_batches`` is not a whole number of at least 1, or is missing before a run; the run
-            has no end; a ``GradientAccumulationScheduler`` gives epochs different numbers of steps.
+        TypeError, ValueError: ``num_batches`` is not a whole number of at least 1, or is None before a run; the run has
+            no end; a ``GradientAccumulationScheduler`` gives epochs different numbers of steps.
 
     Example::
 
@@ -47,10 +48,10 @@ def run_length(trainer: Trainer, num_batches: int | None = None) -> RunArguments
         )
         num_batches = min(num_batches, limit) if isinstance(limit, int) else int(num_batches * limit)
     elif trainer.lightning_module is None:
-        raise ValueError("num_batches must be given before a run, such as len(train_dataloader), given None")
+        raise ValueError("num_batches must be a number before a run, such as len(train_dataloader), given None")
     else:
         if trainer.train_dataloader is None:
-            trainer.fit_loop.setup_data()  # trainer.estimated_stepping_batches calls it, too
+            trainer.fit_loop.setup_data()  # trainer.estimated_stepping_batches calls setup_data(), too
         num_batches = None if trainer.num_training_batches == float("inf") else int(trainer.num_training_batches)
     max_epochs, max_steps = ((None if one in (None, -1) else one) for one in (trainer.max_epochs, trainer.max_steps))
     return run_arguments(num_batches, trainer.accumulate_grad_batches, max_epochs, max_steps)
@@ -59,30 +60,34 @@ def run_length(trainer: Trainer, num_batches: int | None = None) -> RunArguments
 class SchedulerCallback(Callback):
     """Schedules the optimizers of a Lightning run. ``configure_optimizers`` must return only optimizers.
 
-    The k-th real step of an optimizer, counting from 0, trains with ``schedule(k)``, the value that ``simulate``
-    returns, bit for bit. Accumulated batches, a ``GradScaler`` and manual optimization do not change this. The
-    callback makes the schedulers when training starts, after ``lr_find``. Checkpoints of the run contain the state of
-    the schedulers, and a run that resumes from a checkpoint has the values of the unbroken run.
-    ``LearningRateMonitor`` logs the learning rate of each step, in any order of callbacks.
+    Step k of an optimizer, counted from 0, trains with ``schedule(k)``, which is bit for bit the value that
+    ``simulate`` returns. Batches that only accumulate gradients, and steps that a ``GradScaler`` skips, do not count.
+    The callback also works with manual optimization. It makes the schedulers when training starts, after ``lr_find``.
+    Checkpoints of the run contain the state of the schedulers. A run that resumes from a checkpoint has the same
+    values as an unbroken run. ``LearningRateMonitor`` logs the learning rate of each step, whether it comes before or
+    after this callback.
 
     Args:
-        make: a function that takes an optimizer and returns one or several schedulers of it. For several optimizers, a
-            list with one item for each optimizer: a function, or None for no schedule.
-        metric_name: the name under which the module logs the metric that drives the schedulers; None to use the metric
-            name of the schedulers.
-        metric_event: when to read the metric: ``"validation"``, after each validation, or ``"epoch"``, after each
+        make: a function that takes an optimizer and returns one or several schedulers of it. For several optimizers,
+            pass a list with one item for each optimizer. An item is such a function, or None for an optimizer without a
+            schedule.
+        metric_name: the name under which the module logs the metric that drives the schedulers. If None, the schedulers
+            name the metric.
+        metric_event: ``"validation"`` to read the metric after each validation, or ``"epoch"`` to read it after each
             epoch of training. The ``reduction`` of the scheduler combines the metrics of several ranks.
-        check_length: whether to warn, when training starts, if ``check_plan`` finds a schedule that is longer or
-            shorter than the run. The check takes about a second for 100,000 steps.
+        check_length: whether the callback checks the length of the schedules when training starts. It warns if a
+            schedule is longer or shorter than the run. The check takes about a second for 100,000 steps.
 
     Raises:
         TypeError: ``make`` is neither a function nor a list of functions.
         ValueError: ``metric_event`` is neither ``"validation"`` nor ``"epoch"``. When training starts: there are more
             or fewer optimizers than functions; a scheduler of ``configure_optimizers`` writes to the same optimizer;
-            the metric does not fit the schedulers; the length to check is unknown. Later: the metric was not logged.
+            the metric does not fit the schedulers; ``check_length`` is true, but the length of the run is unknown.
+            Later: the module has not logged the metric.
 
     Attributes:
-        history: the values of each step of the first optimizer with a schedule, and of the step after the last one.
+        history: the history of the first optimizer that has a schedule. It has the values of each step, and of the step
+            that would follow the last one.
         histories: a list with the history of each optimizer that has a schedule.
 
     Example::
@@ -111,7 +116,7 @@ class SchedulerCallback(Callback):
         self._metric_event = arguments.one_of("metric_event", metric_event, METRIC_EVENTS)
         self._check_length = arguments.flag("check_length", check_length)
         self._scheduled: list[ScheduledOptimizer] = []
-        self._saved: Mapping[str, Any] | None = None  # the loaded state, until the optimizers exist
+        self._saved: Mapping[str, Any] | None = None  # the state from a checkpoint, until training starts
         self._handles: list[Any] = []
 
     @property
@@ -131,7 +136,7 @@ class SchedulerCallback(Callback):
             self._scheduled, self._saved = [], None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Make the schedulers, which write their first values, and load their state from the checkpoint, if any."""
+        """Make the schedulers, which write their first values. If a checkpoint has their state, load the state."""
         optimizers = trainer.optimizers
         if len(self._makers) != len(optimizers):
             raise ValueError(
@@ -141,8 +146,8 @@ class SchedulerCallback(Callback):
         for config in trainer.lr_scheduler_configs:
             if any(config.scheduler.optimizer is optimizer for _, optimizer in pairs):
                 raise ValueError(
-                    "configure_optimizers must return the optimizer alone, given also the scheduler "
-                    f"{arguments.shown(config.scheduler)}: SchedulerCallback schedules this optimizer"
+                    "configure_optimizers must return no scheduler for an optimizer of SchedulerCallback, given "
+                    f"{arguments.shown(config.scheduler)}"
                 )
         run = _planned_run(trainer) if self._check_length else None
         self._scheduled = [ScheduledOptimizer(make, one, self._metric_name, run) for make, one in pairs]
@@ -168,13 +173,13 @@ class SchedulerCallback(Callback):
             self._observe(trainer)
 
     def _observe(self, trainer: Trainer) -> None:
-        if self._handles:  # the hooks exist only in training: a validation before or after it passes no metric
+        if self._handles:  # the hooks exist only in training, so a validation before or after training passes no metric
             for one in self._scheduled:
                 if one.metric_name is not None:
                     one.observe(chosen_metric(trainer.callback_metrics, one.metric_name))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Stop writing values; the history and the state stay available."""
+        """Stop writing values. The history and the state stay available."""
         self._remove_hooks()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
@@ -193,7 +198,7 @@ class SchedulerCallback(Callback):
         return {"optimizers": [one.state_dict() for one in self._scheduled]}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Load a saved state. If Lightning calls this before the schedulers exist, keep the state until they do."""
+        """Load a saved state. If the schedulers do not exist yet, keep the state until training starts."""
         if self._scheduled:
             self._load(state_dict)
         else:
@@ -203,18 +208,13 @@ class SchedulerCallback(Callback):
         states = state_dict.get("optimizers", [])
         if len(states) != len(self._scheduled):
             raise ValueError(
-                f"the checkpoint must have {len(self._scheduled)} scheduled optimizers, given {len(states)}"
+                f"the checkpoint must have states for {len(self._scheduled)} scheduled optimizers, given {len(states)}"
             )
         for one, state in zip(self._scheduled, states, strict=True):
             one.load_state_dict(state)
 
 
 def _planned_run(trainer: Trainer) -> RunArguments:
-    """Return the length of a Lightning run with automatic optimization.
-
-    Raises:
-        ValueError: the module uses manual optimization; see also :func:`run_length`.
-    """
     if not trainer.lightning_module.automatic_optimization:
         raise ValueError("check_length must be False with manual optimization, given True")
     return run_length(trainer)

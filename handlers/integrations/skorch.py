@@ -10,22 +10,22 @@ from lehr.engine.history import ParamHistory
 
 from .callback_core import Make, ScheduledOptimizer, chosen_metric
 
-STEPS = "scheduler_steps"  # key in net.history: an epoch's number of steps, if it is not its number of batches
+STEPS = "scheduler_steps"  # the key in net.history for the steps of an epoch, if they are not as many as its batches
 
 
 class SchedulerCallback(Callback):
     """Schedules the optimizer of a skorch net.
 
-    The k-th real step of the optimizer, counting from 0, trains with ``schedule(k)``, the value that ``simulate``
-    returns, bit for bit. Each net of a grid search has its own schedulers. When a net trains further with
-    ``partial_fit``, also after ``load_params`` with ``f_optimizer`` and ``f_history``, the schedules continue after the
-    steps and metrics in ``net.history``.
+    Step k of the optimizer, counted from 0, trains with ``schedule(k)``, which is bit for bit the value that
+    ``simulate`` returns. Each net of a grid search has its own schedulers. If a net trains further with
+    ``partial_fit``, the schedules continue after the steps and metrics in ``net.history``. They also do so after
+    ``load_params`` with ``f_optimizer`` and ``f_history``.
 
     Args:
         make: a function that takes the optimizer and returns one or several schedulers of it.
-        metric_name: the name in ``net.history`` of the metric that drives the schedulers, such as ``"valid_loss"``;
-            None to use the metric name of the schedulers. This callback reads the metric after each epoch, so list the
-            callback that records the metric before this one.
+        metric_name: the name in ``net.history`` of the metric that drives the schedulers, such as ``"valid_loss"``. If
+            None, the schedulers name the metric. This callback reads the metric after each epoch, so list the callback
+            that records the metric before this callback.
 
     Raises:
         TypeError, ValueError: when training starts, ``make`` does not return schedulers, or the metric does not fit
@@ -62,7 +62,7 @@ class SchedulerCallback(Callback):
         return ParamHistory() if scheduled is None else scheduled.history
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **_: Any) -> None:  # noqa: N803
-        """Make the schedulers, which write their first values, and repeat the steps in the history of the net."""
+        """Make the schedulers, which write their first values. Then repeat the steps and metrics in ``net.history``."""
         self._remove_hook()
         if self.scheduled_ is None or self.scheduled_.optimizer is not net.optimizer_:
             self.scheduled_ = ScheduledOptimizer(self.make, net.optimizer_, self.metric_name)
@@ -84,7 +84,7 @@ class SchedulerCallback(Callback):
         self.steps_ = 0
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:
-        """Record the number of steps if it is not the number of batches, and read the metric."""
+        """Record the number of steps if it differs from the number of batches, and read the metric."""
         row = net.history[-1]
         if self.steps_ != row.get("train_batch_count"):
             net.history.record(STEPS, self.steps_)
@@ -96,7 +96,7 @@ class SchedulerCallback(Callback):
             self.scheduled_.observe(chosen_metric(row, self.scheduled_.metric_name))
 
     def on_train_end(self, net: Any, **_: Any) -> None:
-        """Stop writing values; the history stays available."""
+        """Stop writing values. The history stays available."""
         self._remove_hook()
 
     def _remove_hook(self) -> None:
@@ -105,5 +105,5 @@ class SchedulerCallback(Callback):
             self.handle_ = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the attributes without the schedulers, which are made again from the history of the net."""
+        """Return the attributes without the schedulers. ``on_train_begin`` makes them again from ``net.history``."""
         return {name: None if name in ("scheduled_", "handle_") else value for name, value in vars(self).items()}

@@ -1,4 +1,4 @@
-"""``as_torch_scheduler``, which makes a torch scheduler from schedulers, for trainers that call ``step()``."""
+"""The function ``as_torch_scheduler``, which makes a torch scheduler for trainers that call ``step()``."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -27,30 +27,32 @@ def as_torch_scheduler(
 ) -> TorchLRScheduler:
     """Return a scheduler of ``torch.optim.lr_scheduler`` that writes the values of one or several schedulers.
 
-    Use it with trainers that call ``step()`` after the optimizer's step: Lightning, Hugging Face, accelerate, skorch
-    and plain torch loops. The constructor writes ``schedule(0)``, and the k-th call of ``step()`` writes
-    ``schedule(k)``. So the optimizer's k-th step, counting from 0, trains with ``schedule(k)``, the value that
-    ``simulate`` returns, bit for bit. Each call writes learning rates, momentum, betas, weight decay and any other
-    entry of the param groups that the schedulers have.
+    Use the torch scheduler with trainers that call ``step()`` after the optimizer's step, such as Lightning, Hugging
+    Face, accelerate, skorch and plain torch loops. The constructor writes ``schedule(0)``, and the k-th call of
+    ``step()`` writes ``schedule(k)``. So step k of the optimizer, counted from 0, trains with ``schedule(k)``, which is
+    bit for bit the value that ``simulate`` returns. Each call writes all parameters that the schedulers schedule:
+    learning rates, momentum, betas, weight decay or any other entry of the param groups.
 
     If a metric drives a scheduler, pass the metric with ``step(metric)``, as for ``ReduceLROnPlateau``, or with
     ``observe(metric)``. A call of ``step()`` without a metric counts the event and keeps the value. With several ranks,
-    pass the same metric on each rank, as for torch's own scheduler; in Lightning, log it with ``sync_dist=True``.
+    pass the same metric on each rank, as for ``ReduceLROnPlateau``. In Lightning, log the metric with
+    ``sync_dist=True``.
 
     Args:
-        schedulers: one or several schedulers of the param groups of one optimizer, which you must not call or attach.
+        schedulers: one or several schedulers for the param groups of one optimizer. Do not call or attach them
+            yourself.
         num_processes: the number of calls of ``step()`` after each step of the optimizer. With accelerate, give the
-            number of processes, or 1 with ``split_batches=True``. None means 1, and a warning if accelerate calls
-            ``step()`` more often.
-        history: a history that records all values; None for no history.
+            number of processes, or 1 with ``split_batches=True``. If None, the number is 1, and you get a warning if
+            accelerate calls ``step()`` more often.
+        history: a history that records all values. If None, no values are recorded.
 
     Returns:
         A torch scheduler whose state is plain data, which ``torch.load(..., weights_only=True)`` reads. In a
-        ``SequentialLR`` it can write only the learning rate.
+        ``SequentialLR``, the scheduler can write only the learning rate.
 
     Raises:
-        TypeError: ``schedulers`` does not consist of schedulers; ``num_processes`` is not an int.
-        ValueError: the schedulers have different optimizers; two schedulers write the same number; a scheduler has
+        TypeError: ``schedulers`` contains an object that is not a scheduler; ``num_processes`` is not an int.
+        ValueError: the schedulers have different optimizers; two schedulers write the same value; a scheduler has
             already counted events; ``num_processes`` is less than 1.
 
     The constructor adds ``initial_lr`` to the param groups, as torch's schedulers do. No other scheduler of this
@@ -83,11 +85,11 @@ class TorchAdapter(TorchLRScheduler):
 
     Args:
         scheduler: the scheduler whose values are written.
-        num_processes: the number of calls of ``step()`` after each step of the optimizer; None for 1.
+        num_processes: the number of calls of ``step()`` after each step of the optimizer. None means 1.
     """
 
     warns_without_metric = True
-    """Whether ``step()`` warns if a metric drives the scheduler and none was passed; False if :meth:`revise` does."""
+    """Whether ``step()`` warns if it has received no metric; False if the caller passes metrics to :meth:`revise`."""
 
     def __init__(self, scheduler: AnyScheduler, num_processes: int | None) -> None:
         self._scheduler, self._num_processes, self._last_epoch = scheduler, num_processes, -1
@@ -100,7 +102,7 @@ class TorchAdapter(TorchLRScheduler):
         self._first_groups, self._first_values = list(self.optimizer.param_groups), self._present_rates()
 
     def _find_parts(self) -> None:
-        """Find the parts of the schedule that metrics drive, and the parts that change when they are read."""
+        """Find the parts of the schedule that a metric drives, and the parts whose state changes at each reading."""
         self._metric_parts = for_other_trainers.metric_driven_parts(self._scheduler)
         self._read_parts = for_other_trainers.parts_changed_by_reading(self._scheduler) if self._metric_parts else []
 
@@ -116,7 +118,7 @@ class TorchAdapter(TorchLRScheduler):
 
     @last_epoch.setter
     def last_epoch(self, last_epoch: int) -> None:
-        if self._is_made and last_epoch < self._last_epoch:  # only SequentialLR does this: it undoes the first step
+        if self._is_made and last_epoch < self._last_epoch:  # only SequentialLR goes back, to undo the first step
             self._refuse_in_sequence()
             self._is_in_sequence = True
         self._last_epoch = last_epoch
@@ -124,30 +126,30 @@ class TorchAdapter(TorchLRScheduler):
     def _refuse_in_sequence(self) -> None:
         if others := for_other_trainers.written_params(self._scheduler) - {"lr"}:
             raise ValueError(
-                f"a scheduler in SequentialLR must write only 'lr', given one that writes "
-                f"{arguments.shown(sorted(others))}: it would train with its first values until its milestone; use "
+                f"a scheduler in SequentialLR must write only 'lr', since its other values would apply before its "
+                f"milestone, given one that writes {arguments.shown(sorted(others))}: use "
                 "lehr.handlers.ConcatScheduler"
             )
         if self._metric_parts:
             raise ValueError(
                 f"a scheduler in SequentialLR must not be driven by a metric, since SequentialLR passes none, given "
-                f"{arguments.shown(self._scheduler)}; use lehr.handlers.ConcatScheduler"
+                f"{arguments.shown(self._scheduler)}: use lehr.handlers.ConcatScheduler"
             )
 
     def step(self, value: Any = None, /, metrics: Any = None, *, epoch: Any = None) -> None:
         """Write the values of the next event.
 
         Args:
-            value: the metric, if a metric drives the scheduler; otherwise the epoch to go to, an argument that torch
-                has deprecated. With two numbers, ``value`` is the epoch and ``metrics`` is the metric, as in timm: see
-                :meth:`step_update`.
+            value: the metric, if a metric drives the scheduler. Otherwise, ``value`` is the epoch to go to, which torch
+                has deprecated. If you pass two numbers, as timm does, ``value`` is the epoch and ``metrics`` is the
+                metric; see :meth:`step_update`.
             metrics: the metric, if you pass it by name or after an epoch.
             epoch: the epoch, if you pass it by name.
 
         Raises:
-            TypeError: a metric is given, but drives no scheduler; the metric is not a number; ``epoch`` is given
-                without a metric, but a metric drives the scheduler; two numbers are given, but the first is not an int.
-            ValueError: an epoch and a metric are given, and the epoch is not the next event.
+            TypeError: you pass a metric, but no metric drives the scheduler; the metric is not a number; you pass only
+                ``epoch``, but a metric drives the scheduler; you pass two numbers, but the first is not an int.
+            ValueError: you pass an epoch and a metric, and the epoch is not the next event.
         """
         by_name = epoch is not None
         if by_name:
@@ -156,19 +158,19 @@ class TorchAdapter(TorchLRScheduler):
             self._step_epoch(value, metrics)
             return
         if self._counts_updates and type(value) is int:
-            return  # timm's script calls step(epoch) after an epoch, but step_update has written the values
+            return  # timm's script calls step(epoch) after an epoch, but step_update has already written the values
         given = value if metrics is None else metrics
         if not self._metric_parts and (metrics is not None or not isinstance(value, int | None)):
             raise TypeError(
-                f"step() takes a metric only where a metric drives a schedule, given {arguments.shown(given)}"
+                f"step() takes a metric only if a metric drives the scheduler, given {arguments.shown(given)}"
             )
         if self._metric_parts and by_name:
             raise TypeError(
-                f"step() takes a metric where a metric drives a schedule, given only epoch={arguments.shown(epoch)}"
+                f"step() needs a metric if a metric drives the scheduler, given only epoch={arguments.shown(epoch)}"
             )
         if self._metric_parts and given is not None:
             self._warn_of_epoch(given)
-            # accelerate calls step(metric) num_processes times, so use the metric once.
+            # accelerate calls step() num_processes times with the same metric, so use the metric in the last call.
             if (self._last_epoch + 1) % (self._num_processes or 1) == 0:
                 self.observe(given)
         elif self._metric_parts and self._is_made and reads_metric(self._scheduler):
@@ -180,13 +182,14 @@ class TorchAdapter(TorchLRScheduler):
     def step_update(self, num_updates: int, metric: Any = None) -> None:
         """Write the values of event ``num_updates``. timm's training script calls this method after each update.
 
-        The events are then updates of the optimizer. The script also calls ``step(epoch, metric)`` after each epoch,
-        which passes the metric to the schedules that a metric drives; the metric has an effect from the next update on.
-        Without calls of this method, the events are epochs, and ``step(epoch, metric)`` writes the values of an epoch.
+        If the script calls this method, events are updates of the optimizer. The script also calls ``step(epoch,
+        metric)`` after each epoch. That call passes the metric to the schedules that a metric drives, and the metric
+        has an effect from the next update on. If the script never calls this method, events are epochs, and
+        ``step(epoch, metric)`` writes the values of an epoch.
 
         Args:
             num_updates: the number of updates so far.
-            metric: a running mean of the loss; it has no effect, as in timm.
+            metric: a running mean of the loss. As in timm, it has no effect.
 
         Raises:
             TypeError, ValueError: ``num_updates`` is not a whole number of at least 0.
@@ -207,24 +210,24 @@ class TorchAdapter(TorchLRScheduler):
             return
         if self._metric_parts:
             if epoch != event + 1:
-                raise ValueError(f"epoch must be {event + 1}, the next epoch, if a metric is given, too, given {epoch}")
+                raise ValueError(f"epoch must be {event + 1}, the next epoch, in a call with a metric, given {epoch}")
             self.observe(metric)
         self._write(int(arguments.whole_number("epoch", epoch, at_least=0)))
 
     def _write(self, event_index: int) -> None:
-        """Write the values of any event, and set the counts that torch's own ``step`` would set."""
+        """Write the values of an event, and set the counters that torch's own ``step`` would set."""
         self._keep_progress()
         for_other_trainers.write_event(self._scheduler, event_index)
         self._last_epoch, self._last_lr = event_index * (self._num_processes or 1), self._present_rates()
         self._step_count += 1
 
     def _warn_of_epoch(self, metric: Any) -> None:
-        """Warn once if a metric equals the number of the event, since the caller may have meant an epoch."""
+        """Warn once if a metric equals the event index, because the caller may have meant an epoch."""
         if type(metric) is int and metric == self._last_epoch + 1 and self._is_made and not self._warned_of_epoch:
             self._warned_of_epoch = True
             warnings.warn(
-                f"step({metric}) passes {metric} as the metric that drives the scheduler, and this is call "
-                f"{metric}: if it is an epoch, call step(metric), or step(epoch, metric)",
+                f"step({metric}) passes {metric} as the metric that drives the scheduler, but {metric} is also the "
+                f"number of this call: if you mean an epoch, call step(metric) or step(epoch, metric)",
                 stacklevel=3,
             )
 
@@ -233,11 +236,11 @@ class TorchAdapter(TorchLRScheduler):
 
         Raises:
             TypeError: the metric is not a number.
-            ValueError: a metric drives no schedule; the metric is NaN, and ``nan_policy`` is ``"raise"``.
+            ValueError: no metric drives a schedule; the metric is NaN, and ``nan_policy`` is ``"raise"``.
         """
         value = checked_metric(metric)
         if not self._metric_parts:
-            raise ValueError(f"observe() takes a metric only where a metric drives a schedule, given {value}")
+            raise ValueError(f"observe() takes a metric only if a metric drives the scheduler, given {value}")
         self._has_metric, self._before = True, []
         for part in self._metric_parts:
             part.observe(value)
@@ -258,7 +261,7 @@ class TorchAdapter(TorchLRScheduler):
         self._last_lr = self._present_rates()
 
     def _keep_progress(self) -> None:
-        """Save the progress of the parts that change when the next event is read, for :meth:`revise`."""
+        """Save the state of the parts that the next event changes, so that :meth:`revise` can put it back."""
         if self._read_parts:
             self._before = [for_other_trainers.progress_of(part) for part in self._read_parts]
 
@@ -266,8 +269,8 @@ class TorchAdapter(TorchLRScheduler):
         if not self._has_metric and self.warns_without_metric:
             self._has_metric = True  # warn once
             warnings.warn(
-                "a scheduler that is driven by a metric has not received one: call step(metric) or observe(metric); "
-                'in Lightning, set "reduce_on_plateau": True',
+                "a scheduler that a metric drives has received no metric: call step(metric) or observe(metric), or set "
+                '"reduce_on_plateau": True in Lightning',
                 stacklevel=3,
             )
 
@@ -303,7 +306,8 @@ class TorchAdapter(TorchLRScheduler):
         then, this method writes the last values again.
 
         Raises:
-            TypeError, ValueError: ``state_dict`` is not the state of a ``TorchAdapter``; nothing is loaded.
+            TypeError, ValueError: ``state_dict`` is not the state of a ``TorchAdapter``. If this error is raised,
+                nothing is loaded.
         """
         state = _checked_state(state_dict)
         self._check_progress(state["before"])
@@ -318,10 +322,10 @@ class TorchAdapter(TorchLRScheduler):
         self._last_lr = self._present_rates()
 
     def _check_progress(self, before: list[Any]) -> None:
-        """Raise an error if the parts cannot load the saved progress; the parts do not change."""
+        """Raise an error if the schedules cannot load the saved progress. The schedules themselves do not change."""
         if len(before) not in (0, len(self._read_parts)):
             raise ValueError(
-                f"'before' must be the progress of {len(self._read_parts)} schedules, given that of {len(before)}"
+                f"'before' must have the progress of {len(self._read_parts)} schedules, given {len(before)}"
             )
         for part, progress in zip(self._read_parts, before, strict=False):
             present = part.state_dict()
@@ -338,7 +342,7 @@ class TorchAdapter(TorchLRScheduler):
 
 
 def _checked_state(state_dict: Any) -> dict[str, Any]:
-    if isinstance(state_dict, Mapping) and "before" not in state_dict:  # the first version did not save it
+    if isinstance(state_dict, Mapping) and "before" not in state_dict:  # the first version did not save "before"
         state_dict = {**state_dict, "before": []}
     if not isinstance(state_dict, Mapping) or set(state_dict) != ENTRIES:
         given = arguments.shown(sorted(map(str, state_dict)) if isinstance(state_dict, Mapping) else state_dict)

@@ -24,10 +24,11 @@ def run_arguments(
     """Return the length of a run that takes a step after every ``accumulation`` batches and at the end of each epoch.
 
     Args:
-        num_batches: the number of batches in an epoch; None if it is unknown.
+        num_batches: the number of batches in an epoch, or None if it is unknown.
         accumulation: the number of batches in a step.
-        max_epochs: the number of epochs in the run, which may be a fraction; None for no limit.
-        max_steps: the number of steps in the run; None for no limit.
+        max_epochs: the number of epochs in the run, which may have a fraction. If None, only ``max_steps`` ends the
+            run.
+        max_steps: the number of steps in the run. If None, only ``max_epochs`` ends the run.
 
     Raises:
         ValueError: the run has no end, or no step.
@@ -44,7 +45,7 @@ def run_arguments(
         limits.append(math.ceil(max_epochs * epoch_length))
     if not limits or min(limits) < 1 or epoch_length == 0:
         raise ValueError(
-            "the run must have a length of at least one step, given "
+            "the run must have an end and at least one step, given "
             f"{num_batches} batches an epoch, max_epochs={max_epochs} and max_steps={max_steps}"
         )
     steps = min(limits)

@@ -14,15 +14,15 @@ from lehr.handlers.schedules import arguments
 from .callback_core import Make, ScheduledOptimizer, chosen_metric
 from .trainer_run_length import RunArguments, run_arguments
 
-PLAIN_TYPES = ("linear", "constant")  # with these values of lr_scheduler_type, a user has chosen no schedule
+PLAIN_TYPES = ("linear", "constant")  # if lr_scheduler_type has one of these values, the user has chosen no schedule
 
 
 def run_length(args: TrainingArguments, num_samples: int | None = None) -> RunArguments:
     """Return the length of a run of a ``Trainer`` in optimizer steps, as arguments of ``dry_run`` and ``check_plan``.
 
-    The function counts ``gradient_accumulation_steps``, ``max_steps``, ``num_train_epochs``, the batch sizes,
-    ``dataloader_drop_last`` and the processes as the Trainer does. Row k of the plan has the values with which step k
-    of the optimizer trains.
+    The function uses ``gradient_accumulation_steps``, ``max_steps``, ``num_train_epochs``, the batch sizes,
+    ``dataloader_drop_last`` and the number of processes as the Trainer does. Row k of the plan has the values of the
+    optimizer's step k.
 
     Args:
         args: the arguments of the Trainer.
@@ -51,32 +51,32 @@ def run_length(args: TrainingArguments, num_samples: int | None = None) -> RunAr
 class SchedulerCallback(TrainerCallback, ExportableState):  # type: ignore[misc, unused-ignore]
     """Schedules the optimizer that a ``Trainer`` makes from its ``TrainingArguments``.
 
-    The k-th real step of the optimizer, counting from 0, trains with ``schedule(k)``, the value that ``simulate``
-    returns, bit for bit. Accumulated batches do not change this. The Trainer logs the learning rate with which the
-    step trained. The Trainer's checkpoints contain the state of the schedulers (in ``trainer_state.json``), and a run
-    with ``resume_from_checkpoint`` has the values of the unbroken run.
+    Step k of the optimizer, counted from 0, trains with ``schedule(k)``, which is bit for bit the value that
+    ``simulate`` returns. Batches that only accumulate gradients do not count. The Trainer logs the learning rate with
+    which the step trained. The Trainer's checkpoints contain the state of the schedulers, in ``trainer_state.json``. A
+    run with ``resume_from_checkpoint`` has the same values as an unbroken run.
 
     A Trainer always makes its own learning rate scheduler. This callback replaces two methods of the Trainer's
-    scheduler: ``step`` then writes the values of this callback's schedulers, and ``get_last_lr`` returns these values.
-    The Trainer's scheduler still counts its steps, and the Trainer saves its state.
+    scheduler: ``step`` writes the values of this callback's schedulers, and ``get_last_lr`` returns these values. The
+    Trainer's scheduler still counts its steps, and the Trainer saves its state.
 
     Args:
         make: a function that takes the optimizer and returns one or several schedulers of it. The param groups have
             the ``learning_rate`` of the ``TrainingArguments``.
-        metric_name: the name of the metric that drives the schedulers, such as ``"eval_loss"``; None to use the metric
-            name of the schedulers. The callback reads the metric after each evaluation.
-        check_length: whether to warn, when training starts, if ``check_plan`` finds a schedule that is longer or
-            shorter than the run. The check takes about a second for 100,000 steps.
+        metric_name: the name of the metric that drives the schedulers, such as ``"eval_loss"``. If None, the schedulers
+            name the metric. The callback reads the metric after each evaluation.
+        check_length: whether the callback checks the length of the schedules when training starts. It warns if a
+            schedule is longer or shorter than the run. The check takes about a second for 100,000 steps.
 
     Raises:
         TypeError: ``make`` is not a function.
-        ValueError: before the first step: the Trainer has another scheduler or schedule, from ``optimizers``,
-            ``lr_scheduler_type`` or warm-up steps; ``restore_callback_states_from_checkpoint`` is set, which makes new
-            callbacks without their functions; the metric does not fit the schedulers. Later: an evaluation does not
+        ValueError: before the first step: ``optimizers``, ``lr_scheduler_type`` or warm-up steps give the Trainer
+            another schedule; ``restore_callback_states_from_checkpoint`` is true, so that the Trainer would replace
+            this callback by one without ``make``; the metric does not fit the schedulers. Later: an evaluation does not
             have the metric.
 
     Attributes:
-        history: the values of each step, and of the step after the last one.
+        history: the values of each step, and of the step that would follow the last one.
 
     Example::
 
@@ -94,7 +94,8 @@ class SchedulerCallback(TrainerCallback, ExportableState):  # type: ignore[misc,
         self._check_length = arguments.flag("check_length", check_length)
         self._scheduled: ScheduledOptimizer | None = None
         self._steps_at_metric = -1  # the step of the last metric; -1 outside of a run
-        self._other_metrics: dict[str, Any] = {}  # of evaluations since the last step, if none had the metric
+        # The metrics of all evaluations since the last step, if none of these evaluations had the metric to read.
+        self._other_metrics: dict[str, Any] = {}
 
     @property
     def history(self) -> ParamHistory:
@@ -113,7 +114,7 @@ class SchedulerCallback(TrainerCallback, ExportableState):  # type: ignore[misc,
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **parts: Any
     ) -> None:
-        """Make the schedulers, which write their first values, and load their state from the checkpoint, if any."""
+        """Make the schedulers, which write their first values. If a checkpoint has their state, load the state."""
         _refuse_other_schedules(args)
         theirs = parts["lr_scheduler"]
         if not isinstance(theirs, LRScheduler):
@@ -134,7 +135,7 @@ class SchedulerCallback(TrainerCallback, ExportableState):  # type: ignore[misc,
         self._other_metrics = {}
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **parts: Any) -> None:
-        """Read the metric of this evaluation, unless an evaluation since the last training step already gave it."""
+        """Read the metric of this evaluation, unless an earlier evaluation after the last training step had it."""
         scheduled = self._scheduled
         if scheduled is None or scheduled.metric_name is None or not 0 <= self._steps_at_metric < state.global_step:
             return
@@ -148,21 +149,21 @@ class SchedulerCallback(TrainerCallback, ExportableState):  # type: ignore[misc,
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **parts: Any
     ) -> None:
-        """Raise an error if no evaluation since the last step had the metric."""
+        """Raise an error if there were evaluations since the last step, but none of them had the metric."""
         if self._other_metrics and self._scheduled is not None:
             chosen_metric(self._other_metrics, str(self._scheduled.metric_name))
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **parts: Any) -> None:
-        """Stop reading metrics; the history stays available."""
+        """Stop reading metrics. The history stays available."""
         self._steps_at_metric = -1
 
     def state(self) -> dict[str, Any]:
-        """Return the state of the schedulers and the history, as plain data; the Trainer saves it in its own state."""
+        """Return the state of the schedulers and the history, as plain data. The Trainer saves it in its own state."""
         return {"args": {}, "attributes": {} if self._scheduled is None else {"saved": self._scheduled.state_dict()}}
 
 
 def _batches_of(parts: Mapping[str, Any]) -> int | None:
-    """Return the number of batches in an epoch; None if the data has no length."""
+    """Return the number of batches in an epoch, or None if the data has no length."""
     try:
         return len(parts["train_dataloader"])
     except (KeyError, TypeError):
@@ -183,12 +184,12 @@ def _refuse_other_schedules(args: TrainingArguments) -> None:
     if getattr(args, "restore_callback_states_from_checkpoint", False):
         raise ValueError(
             "restore_callback_states_from_checkpoint must be False, given True: the Trainer would replace "
-            "SchedulerCallback by one without its function; SchedulerCallback restores its own state from a checkpoint"
+            "SchedulerCallback by one without its function. SchedulerCallback restores its state without this argument"
         )
 
 
 def _let_it_write(theirs: Any, scheduled: ScheduledOptimizer) -> None:
-    """Let the Trainer's scheduler write and return the values of ``scheduled``, but keep its own count and state."""
+    """Make the Trainer's scheduler write and return the values of ``scheduled``, but keep its own count and state."""
     state_dict = theirs.state_dict
 
     def step(*_: Any) -> None:

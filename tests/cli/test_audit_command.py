@@ -90,7 +90,7 @@ def test_epochs(folder):
     assert "as planned at 8 points" in run("events.csv", "epochs.json", *lengths)
     assert "as planned at 8 points" in run("summary.csv", "epochs.json", "--event", "epoch")
     assert "the schedule moves 20 times in each step" in run("wrong.csv", "epochs.json", *lengths, code=1)
-    assert run("right.csv", "epochs.json", "--event", "epoch", code=2).startswith("lehr: --epoch-length must be given")
+    assert run("right.csv", "epochs.json", "--event", "epoch", code=2).startswith("lehr: --epoch-length must be set")
     in_epochs = ["--in-epochs", "--max-epochs", 8, "--epoch-length", 20]
     assert "as planned" in run("right.csv", "StepScheduler", "step_size=2", "gamma=0.5", *in_epochs)
 
@@ -130,7 +130,7 @@ def test_a_picture(folder):
         image.load()
         assert len(image.convert("RGB").getcolors(100_000)) > 10
     assert "logged, differs" in (folder / "a.svg").read_text()
-    assert "must be a new file unless --force is given" in run("log.csv", "plan.json", "-o", "a.png", code=2)
+    assert "must be a new file unless --force is set" in run("log.csv", "plan.json", "-o", "a.png", code=2)
     assert "wrote a.png" in run("log.csv", "plan.json", "-o", "a.png", "--force")
 
 
@@ -142,7 +142,7 @@ def test_files_that_cannot_be_compared(folder):
         (["log.csv", "none.json"], "none.json"),
         (
             ["log.csv", "plan.json", "--max-epochs", 3],
-            "--epoch-length must be given with --max-epochs",
+            "--epoch-length must be set with --max-epochs",
         ),
         (["log.csv", "plan.json", "--max-steps", 3, "--max-epochs", 3, "--epoch-length", 1], "--max-steps must not be"),
         (["log.csv", "Nonsense"], "Nonsense"),

@@ -121,7 +121,7 @@ def test_convert_counts_the_epochs_of_a_file(folder):
         (["torch.StepLR", "step_size=3", "--to", "hf"], "hf cannot express the schedule of 'lr' at event 0 and later"),
         (["torch.StepLR", "step_size=3", "--to", "pytorch"], "Invalid value for '--to'"),
         (["torch.StepLR", "step_size=3", "--to", "lehr", "-o", "out.txt"], "-o must end in .yaml, .yml or .json"),
-        (["torch.StepLR", "step_size=3", "--to", "lehr", "--in-epochs"], "--epoch-length must be given with --in-epo"),
+        (["torch.StepLR", "step_size=3", "--to", "lehr", "--in-epochs"], "--epoch-length must be set with --in-epo"),
     ],
 )  # fmt: skip
 def test_configs_that_convert_refuses(folder, args, said):

@@ -44,7 +44,7 @@ def one_line(code, stderr):
         (["simulate", "Foo"], "given 'Foo'"),
         (["simulate", "torch.StpLR"], "given 'torch.StpLR'; did you mean 'torch.StepLR'"),
         (["simulate", "steplr", "-n", "3"], "did you mean"),
-        (["plot", "torch.StepLR", "-n", "3"], "'step_size' must be given"),
+        (["plot", "torch.StepLR", "-n", "3"], "'step_size' must be present"),
         (["plot", "torch.StepLR", "step_size=0", "-n", "3"], "step_size must be a whole number of at least 1, given 0"),
         (["plot", "torch.StepLR", "stepsize=3", "-n", "3"], "stepsize is not known; did you mean 'step_size'?"),
         (
@@ -55,7 +55,7 @@ def one_line(code, stderr):
         (["simulate", "torch.StepLR", "=3", "-n", "3"], "must be key=value"),
         (["simulate", "torch.StepLR", "step_size=[3", "-n", "3"], "given '[3', which is not well-formed"),
         (["simulate", *STEP, "step_size=4", "-n", "3"], "must have each key once, given 'step_size' twice"),
-        (["simulate", *STEP, "type=Foo", "-n", "3"], "type must be given once, given 'torch.StepLR' and 'Foo'"),
+        (["simulate", *STEP, "type=Foo", "-n", "3"], "type must occur once, given 'torch.StepLR' and 'Foo'"),
         (["simulate", "torch.LambdaLR", "lr_lambda=3", "-n", "3"], "lr_lambda must be a function"),
         (["simulate", "torch.MultiStepLR", "milestones=[2020-01-01]", "-n", "3"], "milestones[0] must be a number"),
         (["list", "cosne"], "PATTERN must be part of a name or description, given 'cosne'; did you mean 'cosine'"),
@@ -68,7 +68,7 @@ def one_line(code, stderr):
         (["simulate", *STEP, "-n", "1e9"], "--num-events must be at most 100000000, given 1000000000"),
         (["plot", *STEP, "-n", "9" * 400], "--num-events must be"),
         (["plot", "torch.ReduceLROnPlateau", "-n", "1e8"], "at most 10000000 for a schedule that is computed event by"),
-        (["plot", *STEP], "--num-events must be given for a schedule without an end"),
+        (["plot", *STEP], "--num-events must be set for a schedule without an end"),
         (["simulate", *STEP, "-n", "3", "--rows", "0"], "--rows must be a whole number of at least 1, given 0"),
         # the optimizer, the parameter, the metrics and the length of the run
         (["simulate", *STEP, "-n", "3", "--optimizer", "adamm"], "given 'adamm'; did you mean 'Adam'?"),
@@ -78,19 +78,22 @@ def one_line(code, stderr):
         (["simulate", *STEP, "-n", "3", "--groups", "2", "--initial", "lr=[1,2,3]"], "--initial lr must have 2 values"),
         (["simulate", *STEP, "-n", "3", "--groups", "1001"], "--groups must be at most 1000, given 1001"),
         (["simulate", *STEP, "-n", "3", "--param-name", "beta"], "param_name must be one of"),
-        (["simulate", *STEP, "-n", "3", "--in-epochs"], "--epoch-length must be given with --in-epochs"),
-        (["simulate", *STEP, "-n", "3", "--metrics", "1,2"], "--metrics is for a schedule that reads a metric"),
+        (["simulate", *STEP, "-n", "3", "--in-epochs"], "--epoch-length must be set with --in-epochs"),
+        (["simulate", *STEP, "-n", "3", "--metrics", "1,2"], "--metrics needs a schedule that reads a metric"),
         (
             ["plot", "torch.ReduceLROnPlateau", "--metrics", "a,b"],
             "--metrics must be numbers such as 3,2,2,1, given 'a,b'",
         ),
         (["plot", "torch.ReduceLROnPlateau", "--metrics", ""], "--metrics must be numbers"),
-        (["check", *STEP, *TRAINING, "--in-epochs", "--event", "epoch"], "--in-epochs is for --event iteration"),
+        (
+            ["check", *STEP, *TRAINING, "--in-epochs", "--event", "epoch"],
+            "--in-epochs must not be set with --event epoch",
+        ),
         (["check", *STEP, "--max-epochs", "10000", "--epoch-length", "10000"], "must be at most 10000000"),
         # options and commands
         (["simulate", *STEP, "--foo"], "No such option '--foo'"),
         (["simulate"], "Missing argument 'TYPE|FILE'"),
-        (["check", *STEP, "--max-epochs", "3"], "--epoch-length must be given, or --max-steps"),
+        (["check", *STEP, "--max-epochs", "3"], "--epoch-length must be set, or --max-steps"),
         (["diff", "a.yaml"], "Missing argument 'B'"),
         (["check", *STEP, *TRAINING, "--event", "step"], "'step' is not one of 'iteration', 'epoch'"),
         (["frob"], "No such command 'frob'"),
@@ -98,14 +101,14 @@ def one_line(code, stderr):
         # files
         (["plot", "nothere.yaml"], "nothere.yaml: No such file or directory"),
         (["plot", "folder.yaml"], "folder.yaml: cannot be read: Is a directory"),
-        (["plot", "pipe.yaml"], "pipe.yaml: the file must be a regular one, given a named pipe"),
-        (["show", "pipe.json"], "pipe.json: the file must be a regular one, given a named pipe"),
-        (["convert", "pipe.yaml", "--to", "torch"], "the file must be a regular one, given a named pipe"),
-        (["check", "pipe.yaml", *TRAINING], "the file must be a regular one, given a named pipe"),
-        (["diff", "a.yaml", "pipe.py", *TRAINING], "the file must be a regular one, given a named pipe"),
+        (["plot", "pipe.yaml"], "pipe.yaml: the file must be a regular file, given a named pipe"),
+        (["show", "pipe.json"], "pipe.json: the file must be a regular file, given a named pipe"),
+        (["convert", "pipe.yaml", "--to", "torch"], "the file must be a regular file, given a named pipe"),
+        (["check", "pipe.yaml", *TRAINING], "the file must be a regular file, given a named pipe"),
+        (["diff", "a.yaml", "pipe.py", *TRAINING], "the file must be a regular file, given a named pipe"),
         (["audit", "pipe.yaml", *STEP], "pipe.yaml must be a regular file, given a named pipe"),
         (["audit", "log.csv", "pipe.csv"], "pipe.csv must be a regular file, given a named pipe"),
-        (["plot", "zeros.json"], "zeros.json: the file must be a regular one, given a device"),
+        (["plot", "zeros.json"], "zeros.json: the file must be a regular file, given a device"),
         (["plot", "./nothere.txt"], "config must be a .yaml, .yml, .json, .toml or .py file, given 'nothere.txt'"),
         (["plot", "broken.yaml"], "broken.yaml: not well-formed"),
         (["plot", "broken.json"], "broken.json: "),
@@ -160,7 +163,7 @@ def test_an_error_of_our_own_is_one_line_too_and_says_so(monkeypatch):
         raise KeyError("oh\nno")
 
     monkeypatch.setattr("lehr.handlers.cli.list_command.recorded_types", broken)
-    assert failed("list").startswith("lehr: an error of lehr's own, please report it: KeyError: ")
+    assert failed("list").startswith("lehr: this is a bug of lehr, please report it: KeyError: ")
     monkeypatch.setenv("LEHR_TRACEBACK", "1")
     assert isinstance(CliRunner().invoke(command, ["list"]).exception, KeyError)
 

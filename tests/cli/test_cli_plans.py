@@ -148,7 +148,7 @@ def test_a_page_is_written_only_to_a_new_html_file(folder, monkeypatch):
     (folder / "old.html").write_text("old")
     for args, error in [
         (["--html", "page.png"], "--html must end in .html, given 'page.png'"),
-        (["--html", "old.html"], "--html must be a new file unless --force is given, given 'old.html', which exists"),
+        (["--html", "old.html"], "--html must be a new file unless --force is set, given 'old.html', which exists"),
         (["--html", "none/page.html"], "none/page.html: No such file or directory"),
         (["--html", "page.html", "-n", "2e7"], "--num-events must be at most 10000000 for --html, given 20000000"),
     ]:

@@ -54,11 +54,11 @@ def test_each_file_has_its_dialect_and_section(folder):
     args = ["diff", "mmengine.json", "torch.json", "--max-steps", "20"]
     output = run(*args, "--dialect", "mmengine", "--dialect", "torch", "--section", "param_scheduler", "--section", "-")
     assert output == "no difference\n"
-    assert "give section=" in failed(*args, "--dialect", "mmengine", "--dialect", "torch")
+    assert "set section= to" in failed(*args, "--dialect", "mmengine", "--dialect", "torch")
     both = ["diff", "mmengine.json", "mmengine.json", "--max-steps", "20"]
     assert run(*both, "--section", "param_scheduler", "--dialect", "mmengine") == "no difference\n"
     three = ["--dialect", "mmengine", "--dialect", "torch", "--dialect", "hf"]
-    assert "--dialect must be given once for both files, or once for each, given 3 times" in failed(*args, *three)
+    assert "--dialect must be used once for both files, or once for each, given 3 times" in failed(*args, *three)
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,8 @@ def test_epochs_of_a_config_from_steps_and_epochs(folder):
 @pytest.mark.parametrize(
     ("lengths", "said"),
     [
-        ([], "--max-epochs and --epoch-length must be given, or --max-steps, given none"),
-        (["--max-epochs", "3"], "--epoch-length must be given, or --max-steps"),
+        ([], "--max-epochs and --epoch-length must be set, or --max-steps, given none"),
+        (["--max-epochs", "3"], "--epoch-length must be set, or --max-steps"),
         (["--max-steps", "20", "--max-epochs", "3"], "--max-steps must be a multiple of --max-epochs, 3, given 20"),
         (
             ["--max-steps", "20", "--max-epochs", "3", "--epoch-length", "5"],
@@ -100,7 +100,7 @@ def test_epochs_of_a_config_from_steps_and_epochs(folder):
         ),
         (["--max-steps", "20", "--event", "epoch"], "with --event epoch, given --max-steps alone"),
         (["--max-steps", "1e9"], "--max-steps must be at most 10000000, given 1000000000"),
-        (["--max-steps", "20", "--in-epochs"], "--epoch-length must be given with --in-epochs"),
+        (["--max-steps", "20", "--in-epochs"], "--epoch-length must be set with --in-epochs"),
     ],
 )
 def test_contradictory_lengths_are_refused(folder, lengths, said):

@@ -96,17 +96,17 @@ def test_wrong_calls(folder):
     (folder / "old.png").write_text("")
     (folder / "late.csv").write_text("step,lr,loss\n900,0.1,3\n910,0.1,2.9\n")
     cases = [
-        ((), "RUN must be given"),
+        ((), "RUN must be a CSV file"),
         (("nothing.csv",), "nothing.csv: No such file"),
         (("bad.csv",), "must have the columns 'step', 'lr' and 'loss'"),
-        ((*RUNS, "--schedule", "plan.yaml"), "must be given, or --max-steps"),
+        ((*RUNS, "--schedule", "plan.yaml"), "must be set, or --max-steps"),
         ((*RUNS, "--plot", "loss.png"), "--plot needs a --schedule"),
         ((*RUNS, "-o", "loss.csv"), "-o needs a --schedule"),
         ((*RUNS, "--schedule", "plan.yaml", "--steps", "400", "--plot", "loss.csv"), "--plot must end in .png"),
         ((*RUNS, "--schedule", "plan.yaml", "--steps", "400", "--plot", "old.png"), "--plot must be a new file"),
         (
             (*RUNS, "--schedule", "plan.yaml", "--schedule", ONE, "--steps", "400", "-o", "a.csv"),
-            "one schedule, given 2",
+            "only one --schedule, given 2",
         ),
         ((*RUNS, "--schedule", "'", "--steps", "400"), "--schedule must be a file, or a type with its arguments"),
         ((*RUNS, "--schedule", "none.yaml", "--steps", "400"), "none.yaml"),

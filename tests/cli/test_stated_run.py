@@ -58,8 +58,8 @@ def test_check_takes_the_epochs_of_a_training_file(folder):
 @pytest.mark.parametrize(
     ("args", "error"),
     [
-        (["epochs.json"], "--epoch-length must be given, or --max-steps, given none"),
-        (["neither.json", "--epoch-length", "10"], "--max-epochs must be given, or --max-steps, given none"),
+        (["epochs.json"], "--epoch-length must be set, or --max-steps, given none"),
+        (["neither.json", "--epoch-length", "10"], "--max-epochs must be set, or --max-steps, given none"),
     ],
 )
 def test_check_asks_for_what_is_missing(folder, args, error):
@@ -69,9 +69,11 @@ def test_check_asks_for_what_is_missing(folder, args, error):
 def test_diff_takes_the_run_that_both_configs_state(folder):
     assert run("diff", "epochs.json", "steps.json", "--epoch-length", "10") == "no difference\n"
     error = (
-        "lehr: --max-steps must be given where two configs state different runs, given 30 steps in 'epochs.json' and "
+        "lehr: --max-steps must be set if two configs have runs of different lengths, given 30 steps in 'epochs.json' "
     )
-    assert error + "25 steps in 'half.json'" in run("diff", "epochs.json", "half.json", "--epoch-length", "10", code=2)
+    assert error + "and 25 steps in 'half.json'" in run(
+        "diff", "epochs.json", "half.json", "--epoch-length", "10", code=2
+    )
 
 
 def test_show_says_the_stated_run(folder):

@@ -64,7 +64,7 @@ def test_files(learning_rate, expected):
 @pytest.mark.parametrize("given", [0.25, "2.5e-1"])
 def test_a_number_needs_the_dialect(given):
     assert values(file(given), 3, dialect="cerebras") == [0.25] * 3
-    with pytest.raises(ValueError, match="'type' must be given"):
+    with pytest.raises(ValueError, match="'type' must be present"):
         values(file(given), 3)
     assert values(0.25, 2, dialect="cerebras") == [0.25] * 2
     with pytest.raises(TypeError, match="config must be a mapping"):

@@ -127,7 +127,9 @@ def test_a_part_of_the_run_needs_its_length():
 
 def test_a_name_of_two_libraries_is_told_by_its_times():
     assert simulated({**WARM_COSINE, "t_warmup": 2, "warmup_min_lr": 0.0}, 6, total_steps=6)[0] == 0.5  # OLMo 1
-    with pytest.raises(ValueError, match="'cosine_with_warmup' may be of composer or olmo: give dialect='composer'"):
+    with pytest.raises(
+        ValueError, match="'cosine_with_warmup' may belong to composer or olmo: pass dialect='composer'"
+    ):
         simulated({**WARM_COSINE, "t_warmup": "soon"}, total_steps=6)
 
 

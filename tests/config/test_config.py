@@ -445,7 +445,7 @@ def test_nested_ones():
 
 SEQUENCE = {"type": "torch.SequentialLR", "schedulers": [STEP, {"type": "torch.StepLR"}], "milestones": [1]}
 WRONG = [
-    ({}, ValueError, "config: 'type' must be given"),
+    ({}, ValueError, "config: 'type' must be present"),
     ([], ValueError, "config must have at least one mapping"),
     (3, TypeError, "config must be a mapping, a list of mappings or the path of a file, given 3"),
     ([3], TypeError, r"config\[0\] must be a mapping, given 3"),
@@ -456,7 +456,7 @@ WRONG = [
     ({"type": "os.system"}, ValueError, "must be a known type, with the prefix .*given 'os.system'"),
     ({"type": "torch.optim.lr_scheduler.StpLR"}, ValueError, r"config\['type'\] must be a known type"),
     ({"type": "StepSchduler"}, ValueError, "given 'StepSchduler'; did you mean 'StepScheduler'"),
-    ({"type": "torch.StepLR"}, ValueError, "config: 'step_size' must be given"),
+    ({"type": "torch.StepLR"}, ValueError, "config: 'step_size' must be present"),
     (dict(STEP, gama=1), ValueError, r"config\['gama'\] is not known; did you mean 'gamma'?"),
     (dict(STEP, optimizer=1), ValueError, r"config\['optimizer'\] is not known"),
     (dict(STEP, gamma="0.5"), TypeError, r"config\['gamma'\] must be a number, given '0.5'"),
@@ -468,7 +468,7 @@ WRONG = [
     (dict(STEP, last_epoch=3), ValueError, r"config\['last_epoch'\] must be -1"),
     (dict(STEP, param_name="lrr"), ValueError, r"config\['param_name'\].*did you mean 'lr'"),
     ([STEP, dict(STEP, step_size=-1)], ValueError, r"config\[1\]\['step_size'\] must be"),
-    (SEQUENCE, ValueError, r"config\['schedulers'\]\[1\]: 'step_size' must be given"),
+    (SEQUENCE, ValueError, r"config\['schedulers'\]\[1\]: 'step_size' must be present"),
     (dict(SEQUENCE, milestones=[]), ValueError, r"config\['schedulers'\]\[1\]: 'step_size'"),
     (dict(SEQUENCE, schedulers=[STEP], milestones=[1]), ValueError, "must have one milestone fewer than the schedulers"),
     (dict(SEQUENCE, schedulers=STEP), TypeError, r"config\['schedulers'\] must be a list of mappings"),
@@ -482,14 +482,14 @@ WRONG = [
     ({"type": "mmengine.OneCycleMomentum", "eta_max": 1, "total_steps": 9}, ValueError, "config.*can schedule only 'lr'"),
     ({"type": "timm.WSDLRScheduler", "t_initial": 3, "decay_t": 5}, ValueError, "config: decay_t must be at most t_initial, 3"),
     ({"type": "transformers.cosin", "num_warmup_steps": 3}, ValueError, "did you mean 'transformers.cosine'"),
-    ({"type": "transformers.linear", "num_training_steps": 3}, ValueError, "config: 'num_warmup_steps' must be given"),
+    ({"type": "transformers.linear", "num_training_steps": 3}, ValueError, "config: 'num_warmup_steps' must be present"),
     ({"type": "cerebras.StepLR", "initial_val": 1}, ValueError, r"config\['initial_val'\].*did you mean 'initial_learning_rate'"),
     ({"type": "cerebras.ConstantLR", "learning_rate": 1, "param_group_tags": ["a"]}, ValueError, "must be among the tags of the param groups"),
     ([{"type": "timm.PolyLRScheduler", "t_initial": 3}, STEP], ValueError, r"config\[0\] and config\[1\] both write 'lr'"),
     ([{"type": "StepScheduler", "step_size": 3}] * 2, ValueError, "lehr's own schedulers cannot change one another's values"),
     ([STEP, {"type": "ReduceOnPlateauScheduler", "metric_name": "loss", "param_name": "momentum"}], ValueError, "and read no metric"),
     ({"schedulers": [STEP], "sequental": True}, ValueError, r"config\['sequental'\] is not known"),
-    ({"schedulers": [STEP, STEP], "sequential": True}, ValueError, r"config\['schedulers'\]\[0\]: 'duration' must be given"),
+    ({"schedulers": [STEP, STEP], "sequential": True}, ValueError, r"config\['schedulers'\]\[0\]: 'duration' must be the number of events"),
     ({"schedulers": [STEP, STEP], "sequential": "yes"}, TypeError, r"config\['sequential'\] must be True or False"),
     ({"type": "ParamScheduler", "schedule": {"type": "Anneal", "start_value": 1}}, (TypeError, ValueError), r"config\['schedule'\]"),
     ({"type": "ParamScheduler", "schedule": {"type": "Aneal"}}, ValueError, "did you mean 'Anneal'"),
@@ -497,7 +497,7 @@ WRONG = [
     ({"type": "StepLR"}, ValueError, "given 'StepLR'; did you mean .*'torch.StepLR'"),
     ({"type": "cosine"}, ValueError, "did you mean 'transformers.cosine'"),
     ({"type": "ParamGroupScheduler", "schedulers": [STEP, STEP]}, ValueError, r"\['schedulers'\]\[1\] must write another parameter"),
-    ([{"type": "mmengine.LinearLR", "by_epoch": False, "end": 5}, {"type": "mmengine.StepLR", "step_size": 8}], ValueError, r"config\[1\] counts epochs and config\[0\] counts iterations: epoch_length must be given"),
+    ([{"type": "mmengine.LinearLR", "by_epoch": False, "end": 5}, {"type": "mmengine.StepLR", "step_size": 8}], ValueError, r"config\[1\] counts epochs and config\[0\] counts iterations, so epoch_length must be a number"),
     ({"type": "MMENGINE.LinearLR"}, ValueError, "did you mean 'mmengine.LinearLR'"),
     ({"type": "torch.LambdaLR", "lr_lambda": [math.cos]}, ValueError, "config: .*values for 2 param groups|config: factor_fn must be"),
     ({"type": "torch.ReduceLROnPlateau", "min_lr": [1, 2, 3]}, ValueError, r"^config\['min_lr'\] must have values for 2 param groups, given 3"),
@@ -516,7 +516,7 @@ WRONG = [
     ({"type": "transformers.constant", "num_warmup_steps": "nonsense"}, TypeError, r"config\['num_warmup_steps'\] must be a number"),
     ({"type": "transformers.linear", "scheduler_specific_kwargs": False}, TypeError, "scheduler_specific_kwargs'.* must be a mapping"),
     ({"sequential": True, "schedulers": [dict(STEP, duration=2), dict(STEP, duration="x")]}, TypeError, r"\[1\]\['duration'\]"),
-    ({"sequential": True, "schedulers": [dict(STEP, duration=2), STEP], "durations": [2]}, ValueError, "lengths must be given once"),
+    ({"sequential": True, "schedulers": [dict(STEP, duration=2), STEP], "durations": [2]}, ValueError, "the durations must be under one key"),
     ({"type": "StepScheduler", "step_size": "3"}, TypeError, "config: step_size must be a number, given '3'"),
 ]  # fmt: skip
 
@@ -534,7 +534,7 @@ def test_errors_say_where(config, kind, message):
     ("config", "epoch_length", "message"),
     [
         (STEP, 0, "epoch_length must be a whole number of at least 1"),
-        (dict(STEP, epoch_length=3), 4, "epoch_length must be given once, given 4 and 3"),
+        (dict(STEP, epoch_length=3), 4, "epoch_length must have one value, given 4 and 3"),
         ({"type": "transformers.constant"}, 3, "epoch_length must be left out, since transformers counts steps"),
         (
             {"type": "OneCycleScheduler", "max_value": 1, "epochs": 3, "steps_per_epoch": 4},
@@ -559,11 +559,11 @@ def test_epochs_that_make_no_sense_are_refused(config, epoch_length, message):
     ("name", "content", "message"),
     [
         ("plan.json", "{", "plan.json: "),
-        ("plan.json", '{"type": "torch.StepLR", "type": "x"}', "plan.json: the key 'type' must be given once"),
+        ("plan.json", '{"type": "torch.StepLR", "type": "x"}', "plan.json: the key 'type' must occur once"),
         ("plan.json", '{"type": "torch.StepLR", "gamma": NaN}', "plan.json: numbers must be finite"),
         ("plan.json", "3", "plan.json must be a mapping, a list of mappings"),
         ("plan.json", '[{"type": "torch.StepLR", "step_siz": 1}]', r"plan.json\[0\]\['step_siz'\].*did you mean 'step_size'"),
-        ("plan.yaml", "type: torch.StepLR\ntype: x", "plan.yaml: the key 'type' must be given once"),
+        ("plan.yaml", "type: torch.StepLR\ntype: x", "plan.yaml: the key 'type' must occur once"),
         ("plan.yaml", "type: [", "plan.yaml: not well-formed"),
         ("plan.yaml", "? [1, 2]\n: 3", "plan.yaml: "),
         ("plan.yaml", "", "plan.yaml must be a mapping"),
@@ -730,7 +730,7 @@ def test_the_length_of_the_run_is_in_the_config_of_the_scheduler():
         ),
         ({"run": {"epochs": 3}}, r"config\['run'\]\['epochs'\] is not known"),
         ({"run": 3}, r"config\['run'\] must be a mapping, given 3"),
-        ({"run": {"max_epochs": 3}, "max_epochs": 4}, "config: max_epochs must be given once, given 4 and 3"),
+        ({"run": {"max_epochs": 3}, "max_epochs": 4}, "config: max_epochs must have one value, given 4 and 3"),
     ],
 )
 def test_lengths_that_make_no_sense_are_refused(length, message):

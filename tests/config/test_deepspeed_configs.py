@@ -181,7 +181,7 @@ REFUSED = [
     (ds_config("WarmupLR", warmup_type="cubic"), {}, r"\['warmup_type'\] must be one of"),
     (ds_config("WarmupLR", warmup_max_lr=[0.1, 0.2]), {}, "group"),
     (ds_config("OneCycle", cycle_min_lr="auto", cycle_max_lr=1), {}, r"\['cycle_min_lr'\] must be"),
-    (ds_config("OneCycle", cycle_max_lr=1), {}, "'cycle_min_lr' must be given"),
+    (ds_config("OneCycle", cycle_max_lr=1), {}, "'cycle_min_lr' must be present"),
     (ds_config("WarmupLR", last_batch_iteration=5), {}, r"\['last_batch_iteration'\] must be -1"),
     (
         {"scheduler": {"type": "deepspeed.WarmupLR"}, "interval": "step", "frequency": 2},

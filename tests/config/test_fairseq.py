@@ -136,7 +136,7 @@ def test_a_composite_optimizer_whose_groups_have_one_schedule():
 @for_each(
     ("config", "match"),
     [
-        (hydra({"_name": "cosin"}), "'type' must be given"),
+        (hydra({"_name": "cosin"}), "'type' must be present"),
         (hydra({"_name": "cosine", "warmup_update": 3}), "did you mean 'warmup_updates'"),
         (hydra({"_name": "cosine"}, max_updates=9), r"\['optimization'\]\['max_updates'\] is not known; did you mean"),
         (hydra({"_name": "cosine"}), r"\['max_update'\] or total_steps of configure_scheduler must be given"),
@@ -147,7 +147,7 @@ def test_a_composite_optimizer_whose_groups_have_one_schedule():
         (hydra({"_name": "polynomial_decay", "force_anneal": 3}, max_update=9), "after the last epoch, given 3"),
         (hydra("pass_through"), "must be a mapping of groups for 'pass_through'"),
         ({"lr_scheduler": "cosine", "max_update": 9, "lr": 0.1, "warmup_steps": 3}, r"\['warmup_steps'\] is not known"),
-        ({"lr_scheduler": "cosine", "learning_rate": 0.1, "num_epochs": 3}, "'type' must be given"),
+        ({"lr_scheduler": "cosine", "learning_rate": 0.1, "num_epochs": 3}, "'type' must be present"),
     ],
 )
 def test_errors(config, match):

@@ -129,7 +129,7 @@ def test_the_length_may_be_that_of_the_run(tmp_path):
 def test_a_config_without_a_type_is_linear_where_the_dialect_is_given():
     config = {key: value for key, value in training(max_steps=6, warmup_ratio=0.2).items() if "scheduler" not in key}
     assert np.array_equal(rates(config, 8, dialect="hf"), rates(training(max_steps=6, warmup_ratio=0.2), 8))
-    with pytest.raises(ValueError, match="'type' must be given"):
+    with pytest.raises(ValueError, match="'type' must be present"):
         configure_scheduler(make_optimizer(1), config)
 
 

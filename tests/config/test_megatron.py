@@ -150,7 +150,7 @@ def test_drawn_flags_give_the_values_of_the_formula():
         ({**FLAGS, "max_steps": 3}, r"\['max_steps'\] is not known .*: give 'train_iters'"),
         ({**FLAGS, "num-epochs": 3}, r"\['num-epochs'\] is not known .*: give 'train_iters'"),
         ({**FLAGS, "lr_warmup_iter": 3}, r"\['lr_warmup_iter'\] is not known; did you mean 'lr_warmup_iters'"),
-        ({**FLAGS, "lr-decay-style": "cosine"}, r"\['lr-decay-style'\] must be given once"),
+        ({**FLAGS, "lr-decay-style": "cosine"}, r"\['lr-decay-style'\] must occur once"),
         ({**FLAGS, "lr_warmup_fraction": 0.1}, r"\['lr_warmup_iters'\] must not be combined with lr_warmup_fraction"),
         ({**FLAGS, "lr_warmup_samples": 3}, r"\['lr_warmup_samples'\] must be left out in a run that counts iters"),
         ({**FLAGS, "lr_warmup_iters": 6}, "warm-up must be shorter than the decay, 6 iterations, given 6"),

@@ -166,7 +166,7 @@ def test_a_python_file_of_mmcv_is_read(tmp_path):
     ("config", "message"),
     [
         ({"policy": "stp", "step": 3}, r"config\['policy'\] must be a known name, given 'Stp'; did you mean 'Step'"),
-        ({"policy": "step"}, "'step' must be given"),
+        ({"policy": "step"}, "'step' must be present"),
         ({"policy": "step", "step": 3, "power": 1.0}, r"config\['power'\] is not known"),
         ({"policy": "step", "step": 3, "gama": 0.1}, r"config\['gama'\] is not known; did you mean 'gamma'"),
         ({"policy": "step", "step": [3, 2]}, r"config\['step'\] must rise, given \[3, 2\]"),
@@ -183,7 +183,7 @@ def test_a_python_file_of_mmcv_is_read(tmp_path):
             r"config\['lr_config'\]\['by_epoch'\] must be false in a file with an IterBasedRunner",
         ),
         (whole({"policy": "YOLOX"}), r"config\['lr_config'\]\['policy'\] must be a known name, given 'YOLOX'"),
-        ({"agent": {"policy": "MlpPolicy"}}, "'type' must be given"),
+        ({"agent": {"policy": "MlpPolicy"}}, "'type' must be present"),
         (whole({"policy": "step", "step": 0}), r"config\['lr_config'\]\['step'\] must be a whole number of at least 1"),
         (
             whole({"policy": "fixed"}, **EPOCHS, momentum_config={"policy": "poly"}),

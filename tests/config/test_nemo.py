@@ -104,7 +104,7 @@ def test_drawn_blocks_give_the_values_of_the_formula():
         ({"name": "CosineAnnealing", **WARM, "min_lr": 3.0}, r"\['min_lr'\] must be at most the learning rate"),
         ({"name": "CosineAnnealing", **WARM, "constant_steps": 4}, r"\['constant_steps'\] must leave steps"),
         ({"name": "CosineAnnealing", **WARM, "warmup_step": 4}, r"\['warmup_step'\] is not known; did you mean"),
-        ({"name": "NoamAnnealing", **WARM}, "'d_model' must be given"),
+        ({"name": "NoamAnnealing", **WARM}, "'d_model' must be present"),
         ({"name": "NoamHoldAnnealing", "max_steps": 6}, r"\['warmup_steps'\] must be at least 1, given 0"),
     ],
 )

@@ -149,7 +149,7 @@ def test_types_without_a_prefix_are_recognised_by_their_arguments(config, dialec
 
 def test_types_of_several_libraries_need_a_dialect():
     config = {"type": "StepLR", "step_size": 2, "gamma": 0.5}
-    with pytest.raises(ValueError, match="'StepLR' may be of mmengine or torch: give dialect='mmengine'"):
+    with pytest.raises(ValueError, match="'StepLR' may belong to mmengine or torch: pass dialect='mmengine'"):
         configure_scheduler(make_optimizer(), config)
     assert config_of(config, dialect="torch") == STEP
     assert config_of([config], dialect="mmengine") == {"schedulers": [{**STEP, "type": "mmengine.StepLR"}]}
@@ -171,7 +171,7 @@ def test_a_list_of_types_that_nobody_has_is_refused_by_their_names():
             {"type": "torch.StepLR", "_target_": "torch.StepLR"},
             "config must name its type once, given 'type' and '_target_'",
         ),
-        ({**STEP, "args": {"gamma": 0.1}}, r"config\['args'\]\['gamma'\] must be given once"),
+        ({**STEP, "args": {"gamma": 0.1}}, r"config\['args'\]\['gamma'\] must occur once"),
         ({**STEP, "gamma": "${optimizer.gamma}"}, r"config\['gamma'\] must be a value, given the interpolation"),
         ({"scheduler": STEP, "interval": "batch"}, r"config\['interval'\] must be"),
         ({"scheduler": STEP, "frequency": 0}, r"config\['frequency'\] must be a whole number of at least 1, given 0"),
@@ -213,7 +213,7 @@ def test_the_only_scheduler_of_a_training_config_is_found(tmp_path):
 
 def test_one_of_several_sections_is_chosen_by_name():
     config = {**TRAINING, "generator": {"schedulers": [STEP, {"type": "torch.ExponentialLR", "gamma": 0.5}]}}
-    with pytest.raises(ValueError, match="give section= one of 'train.lr_scheduler', 'generator.schedulers'"):
+    with pytest.raises(ValueError, match="set section= to one of 'train.lr_scheduler', 'generator.schedulers'"):
         configure_scheduler(make_optimizer(), config)
     assert config_of(config, section="generator.schedulers.0") == STEP
     assert config_of(config, section="generator.schedulers") == config["generator"]
@@ -224,7 +224,7 @@ def test_one_of_several_sections_is_chosen_by_name():
 
 
 def test_a_config_without_schedulers_says_how_to_name_one():
-    with pytest.raises(ValueError, match="'type' must be given, as in"):
+    with pytest.raises(ValueError, match="'type' must be present, as in"):
         configure_scheduler(make_optimizer(), {"optimizer": {"type": "SGD"}, "epochs": 3})
 
 
@@ -265,7 +265,7 @@ def test_files_of_a_base_are_read_below_the_root_alone(tmp_path):
     path = tmp_path / "own" / "config.py"
     path.write_text("_base_ = '../base/schedule.py'\ntrain_cfg = dict(max_epochs=6)\n")
     assert config_of(path, root=tmp_path)["run"] == {"max_epochs": 6}
-    with pytest.raises(ValueError, match="'type' must be given"):
+    with pytest.raises(ValueError, match="'type' must be present"):
         configure_scheduler(make_optimizer(), path)
     with pytest.raises(ValueError, match="_base_ must be a file below root, given '../base/schedule.py'"):
         configure_scheduler(make_optimizer(), path, root=tmp_path / "own")

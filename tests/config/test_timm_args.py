@@ -159,5 +159,5 @@ def test_what_timm_would_not_take_is_refused(config, kwargs, message):
 
 
 def test_a_block_of_that_name_is_not_an_argument_of_timm():
-    with pytest.raises(ValueError, match="'type' must be given"):
+    with pytest.raises(ValueError, match="'type' must be present"):
         simulated({"optim": {"sched": {"name": "SomeSchedule"}}}, 3)

@@ -78,7 +78,7 @@ def test_a_file_from_before_0_1_has_its_own_formula(tmp_path):
 
 def test_a_section_alone_needs_the_dialect_and_the_steps():
     config = {"lr_scheduler": {"warmup_steps": 2}}
-    with pytest.raises(ValueError, match="'type' must be given"):
+    with pytest.raises(ValueError, match="'type' must be present"):
         configure_scheduler(make_optimizer(1), config)
     with pytest.raises(ValueError, match=r"\['steps'\] or total_steps of configure_scheduler must be given"):
         simulated(config, dialect="torchtitan", section="lr_scheduler")
@@ -88,7 +88,7 @@ def test_a_section_alone_needs_the_dialect_and_the_steps():
 
 def test_the_section_of_another_trainer_is_not_taken_for_torchtitans():
     config = {"lr_scheduler": {"warmup_steps": 2}, "training": {"steps": 8}, "model": {"name": "llama3"}}
-    with pytest.raises(ValueError, match="'type' must be given"):
+    with pytest.raises(ValueError, match="'type' must be present"):
         configure_scheduler(make_optimizer(1), config)
 
 

@@ -103,8 +103,8 @@ ERRORS = [
     ({"num_warmup_events": "2 samples"}, {"run": RunLength(**RUN)}, "given '2 samples': give the run samples_per_step"),
     ({"run": {"max_epoch": 3}}, {}, r"config\['run'\]\['max_epoch'\] is not known; did you mean 'max_epochs'"),
     ({"run": {"counts": "calls"}}, {}, r"config\['run'\]\['counts'\] must be one of 'steps', 'epochs'"),
-    ({"run": {"total_steps": 3}}, {"run": RunLength(total_steps=4)}, "total_steps must be given once, given 4 and 3"),
-    ({}, {"run": RunLength(total_steps=4), "total_steps": 5}, "run: total_steps must be given once, given 5 and 4"),
+    ({"run": {"total_steps": 3}}, {"run": RunLength(total_steps=4)}, "total_steps must have one value, given 4 and 3"),
+    ({}, {"run": RunLength(total_steps=4), "total_steps": 5}, "run: total_steps must have one value, given 5 and 4"),
     ({}, {"run": {"total_steps": 4, "max_epochs": 3, "epoch_length": 2}}, r"run\['total_steps'\] must be max_epochs"),
 ]  # fmt: skip
 

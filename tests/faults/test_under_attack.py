@@ -195,7 +195,7 @@ def test_a_file_is_replaced_only_with_force(tmp_path, monkeypatch):
     ):
         assert CliRunner().invoke(command, [*args, "-o", output]).exit_code == 0
         Path(output).write_text("mine")
-        assert f"-o must be a new file unless --force is given, given '{output}', which exists" in failed(
+        assert f"-o must be a new file unless --force is set, given '{output}', which exists" in failed(
             *args, "-o", output
         )
         assert Path(output).read_text() == "mine"
@@ -252,7 +252,7 @@ HOSTILE = {
     "a number to the base of 60": ("step: 1" + ":1" * 100_000, "numbers must have at most 1000 digits, given more"),
     "a long number": ("step: 0x" + "f" * 100_000, "numbers must have at most 1000 digits, given more"),
     "a text": ("secret " * 100_000, "given a file with one str in it"),
-    "a long key twice": (f"? {'k' * 2000}\n: 1\n? {'k' * 2000}\n: 2", "must be given once, given twice"),
+    "a long key twice": (f"? {'k' * 2000}\n: 1\n? {'k' * 2000}\n: 2", "must occur once, given twice"),
     "a long alias": ("*" + "k" * 5000, "not well-formed in line 1: found undefined alias"),
     "too much": ("#" * 10_000_001, "the file must have at most 10000000 bytes, given more"),
 }

@@ -109,12 +109,12 @@ def test_an_epoch_and_a_metric_are_not_mistaken_for_one_another():
     before = driven.state_dict(), pure.state_dict()
     for call, kind, rule in (
         (lambda: driven.step(0.5, 1), TypeError, r"or an epoch \(an int\) and a metric, given 0\.5 and 1"),
-        (lambda: driven.step(epoch=3), TypeError, "where a metric drives a schedule, given only epoch=3"),
-        (lambda: driven.step(0.5, epoch=3), ValueError, "epoch must be 1, the next epoch, if a metric .* given 3"),
+        (lambda: driven.step(epoch=3), TypeError, "if a metric drives the scheduler, given only epoch=3"),
+        (lambda: driven.step(0.5, epoch=3), ValueError, "epoch must be 1, the next epoch, in a call .* given 3"),
         (lambda: driven.step(1, "x"), TypeError, "the metric must be a number, given 'x'"),
         (lambda: pure.step(1.0, 0.5), TypeError, r"takes a metric alone, or an epoch \(an int\)"),
         (lambda: pure.step(-1, 0.5), ValueError, "epoch must be a whole number of at least 0, given -1"),
-        (lambda: pure.step(0.5), TypeError, "takes a metric only where a metric drives a schedule, given 0.5"),
+        (lambda: pure.step(0.5), TypeError, "takes a metric only if a metric drives the scheduler, given 0.5"),
         (lambda: pure.step_update(-1), ValueError, "num_updates must be a whole number of at least 0, given -1"),
     ):  # fmt: skip
         with pytest.raises(kind, match=rule):
@@ -131,7 +131,9 @@ def test_an_epoch_instead_of_a_metric_causes_one_warning():
             optimizer.step()
             scheduler.step(epoch)
     (warning,) = caught
-    assert "step(1) passes 1 as the metric that drives the scheduler, and this is call 1: if" in str(warning.message)
+    assert "step(1) passes 1 as the metric that drives the scheduler, but 1 is also the number of this call" in str(
+        warning.message
+    )
     assert warning.filename == __file__
     assert optimizer.param_groups[0]["lr"] == 0.025  # torch's scheduler also takes the epochs for metrics
 

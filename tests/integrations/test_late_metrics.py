@@ -101,7 +101,7 @@ def run(name, stop=None, losses=LOSSES):
     return rows
 
 
-@pytest.mark.filterwarnings("ignore:a scheduler that is driven by a metric has not")
+@pytest.mark.filterwarnings("ignore:a scheduler that a metric drives has received no")
 @for_each("name", [*DRIVEN, *COMPOSED])
 def test_a_run_that_is_saved_between_a_step_and_its_metric_resumes_exactly(name):
     wanted = run(name)
@@ -109,7 +109,7 @@ def test_a_run_that_is_saved_between_a_step_and_its_metric_resumes_exactly(name)
         assert run(name, stop) == wanted
 
 
-@pytest.mark.filterwarnings("ignore:a scheduler that is driven by a metric has not")
+@pytest.mark.filterwarnings("ignore:a scheduler that a metric drives has received no")
 @for_each("name", DRIVEN)
 def test_a_state_that_is_saved_after_a_late_metric_has_the_revised_value(name):
     for stop in (3, 6):

@@ -34,7 +34,7 @@ def test_the_length_in_steps(batches, accumulation, max_epochs, max_steps, expec
     "given", [(None, 1, 3, None), (10, 1, None, None), (0, 1, 3, None), (0, 1, None, 5), (10, 1, 0, 5)]
 )
 def test_a_run_without_an_end_or_a_step_is_refused(given):
-    with pytest.raises(ValueError, match="the run must have a length of at least one step"):
+    with pytest.raises(ValueError, match="the run must have an end and at least one step"):
         run_arguments(*given)
 
 

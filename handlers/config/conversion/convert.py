@@ -44,20 +44,20 @@ def convert_config(
 ) -> Any:
     """Convert a config to a config of another library that gives the same values.
 
-    The result is complete: ``configure_scheduler(optimizer, result)`` makes the same values as the config, without
-    other arguments. The result is made from the schedules of the config. Before the result is returned, its values are
-    compared with the values of the config at each event of the run. If the length of the run is unknown, the comparison
-    covers twice the length of the longest schedule, and at least 2,000 events. The relative difference may be 1e-9, and
-    the absolute difference 1e-12 of the largest value. If there are more than 1,000,000 events, 1,000,000 evenly spaced
-    events are compared. A scheduler that reads a metric must be the same scheduler with the same numbers.
+    The result is complete, so ``configure_scheduler(optimizer, result)`` needs no other arguments to give the same
+    values as the config. Before the function returns the result, it compares the values of the result with the values
+    of the config at each event of the run. If the length of the run is unknown, it compares twice as many events as the
+    longest schedule has, and at least 2,000 events. The relative difference may be 1e-9, and the absolute difference
+    1e-12 of the largest value. If there are more than 1,000,000 events, the function compares 1,000,000 evenly spaced
+    events. If a scheduler reads a metric, the function compares the arguments of the schedules, which must be equal.
 
     Args:
         config: a config, as :func:`configure_scheduler` accepts it.
         to: the library: ``"lehr"``, ``"torch"``, ``"mmengine"``, ``"transformers"`` (the name of one of its functions,
             and its arguments) or ``"hf"`` (the ``TrainingArguments`` of its Trainer).
         optimizer: the optimizer from whose present values the config starts. It does not change. If the library cannot
-            express the config for all values, the result may be right only for the values of this optimizer. With None,
-            the result must be right for any value that all param groups share.
+            express the config for all values, the result may be right only for the values of this optimizer. If None,
+            the result is right for any value that all param groups share.
         param_name: as in :func:`configure_scheduler`.
         epoch_length: iterations of an epoch, as in :func:`configure_scheduler`.
         max_epochs: epochs of the run, as in :func:`configure_scheduler`. The result has no schedules for events after
@@ -99,7 +99,7 @@ steps: it has no such schedule
 
 
 def _hint(to: str, at_first: Planned, other: Planned | None) -> str:
-    """Return a hint that names the value of the optimizer for which the library can express the config, or else ""."""
+    """Return a hint with the value of the optimizer for which the library can express the config, or an empty text."""
     [name, *others] = at_first.schedules
     if other is None or others or not at_first.schedules[name].is_pure:
         return ""
@@ -118,7 +118,7 @@ def _hint(to: str, at_first: Planned, other: Planned | None) -> str:
 
 
 def _other(optimizer: Any, param_name: str, at_first: Planned) -> Planned | None:
-    """Return the plan of the config for an optimizer with other values; None if the config refuses the values."""
+    """Return the plan of the config for an optimizer with other values, or None if the config refuses the values."""
     try:
         return planned(stand_in(optimizer, param_name, OTHER), at_first.config)
     except (TypeError, ValueError):
@@ -126,7 +126,7 @@ def _other(optimizer: Any, param_name: str, at_first: Planned) -> Planned | None
 
 
 def _converted(to: str, optimizer: Any, param_name: str, at_first: Planned, other: Planned | None) -> Any:
-    """Return the first result that is right for any optimizer, or else the first result for the given optimizer."""
+    """Return the first result that is right for any optimizer, or else the first that is right for ``optimizer``."""
     kept: list[Any] = []
     error: UnsayableError | None = None
     try:
@@ -149,13 +149,13 @@ def _converted(to: str, optimizer: Any, param_name: str, at_first: Planned, othe
         return dict(at_first.config)
     if kept:
         raise UnsayableError(
-            f"{_which(at_first)} for every optimizer, since its numbers depend on the optimizer's: give the optimizer"
+            f"{_which(at_first)} for every optimizer, since it depends on the optimizer's values: pass the optimizer"
         )
     raise error or UnsayableError(_which(at_first))
 
 
 def _is_of(to: str, config: Any) -> bool:
-    """Return whether a plain config is of the library ``to`` already."""
+    """Return whether a plain config already belongs to the library ``to``."""
     if isinstance(config, list):
         return all(_is_of(to, one) for one in config)
     name = str(config.get("type", to))
@@ -168,7 +168,7 @@ def _which(at_first: Planned) -> str:
 
 
 def _difference(wanted: Planned, make: Callable[[Any], Planned], result: Any) -> str | None:
-    """Return a text that says how the values of a result differ from those of the config; None if they are equal."""
+    """Return a text that says how the values of a result differ from the wanted values, or None if they are equal."""
     try:
         made = make(result)
     except (TypeError, ValueError) as error:
@@ -195,7 +195,6 @@ def _difference(wanted: Planned, make: Callable[[Any], Planned], result: Any) ->
 
 
 def _events(known: int | None, *schedules: Schedule) -> "np.ndarray[Any, np.dtype[np.float64]]":
-    """Return the events at which to compare values."""
     longest = max((one.length or 0 for one in schedules), default=0)
     total = known or int(min(max(2 * longest, LEAST_EVENTS), MOST_EVENTS))
     if total <= MOST_EVENTS:

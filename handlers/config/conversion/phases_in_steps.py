@@ -1,4 +1,4 @@
-"""Writes phases in the steps of a library, and merges the configs of all param groups into one."""
+"""Converts phases from events to the steps of a library, and merges the configs of all param groups into one config."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -11,16 +11,17 @@ from .schedules_of_config import Planned
 from .split_into_phases import Phase, phases_of
 from .unsayable import UnsayableError, unsayable
 
-PER_GROUP = ("base_lr", "base_momentum", "eta_max", "max_lr", "max_momentum")  # these arguments may be a list
+# These arguments may be a list with one value for each param group.
+PER_GROUP = ("base_lr", "base_momentum", "eta_max", "max_lr", "max_momentum")
 
 
 def of_all_groups(name: str, plan: Planned, make: Callable[[list[Phase], float], Any]) -> Any:
-    """Return the config that is the same for all param groups.
+    """Return one config for all param groups.
 
     Args:
         name: the parameter.
         plan: the schedules to convert, with the values of the optimizer.
-        make: makes the config of one group from its phases and its value before the run.
+        make: a function that makes the config of one group from its phases and its value before the run.
 
     Raises:
         UnsayableError: the library cannot express a group, or the groups differ.
@@ -49,7 +50,7 @@ def _merged(name: str, of_groups: Sequence[Any], key: str = "") -> Any:
 
 
 def steps_of(name: str, phases: Sequence[Phase]) -> tuple[list[Phase], int]:
-    """Return the phases in steps of equal length, and the number of events of each step.
+    """Convert phases from events to steps of equal length, and return the number of events in each step.
 
     Raises:
         UnsayableError: the steps of two phases differ, such as epochs and iterations.
@@ -58,7 +59,7 @@ def steps_of(name: str, phases: Sequence[Phase]) -> tuple[list[Phase], int]:
     every = moving[0].every if moving else 1
     for one in moving:
         if one.every != every:
-            raise unsayable(name, one, f"its steps are {one.every} events, and those of another part are {every}")
+            raise unsayable(name, one, f"each step is {one.every} events, but a step of another phase is {every}")
     for one in phases:
         if one.begin % every:
             raise unsayable(name, one, f"it begins within a step of {every} events")
@@ -75,7 +76,7 @@ def is_line(schedule: Schedule) -> bool:
 
 
 def without_holds(phases: Sequence[Phase], holds: Callable[[Schedule], bool]) -> list[Phase]:
-    """Return phases without constant phases after a schedule that keeps the same value: its phase becomes longer."""
+    """Merge each constant phase into the phase before it, if the schedule of that phase keeps the same value anyway."""
     kept: list[Phase] = []
     for phase in phases:
         last = kept[-1] if kept else None
@@ -89,7 +90,7 @@ def without_holds(phases: Sequence[Phase], holds: Callable[[Schedule], bool]) ->
 
 
 def whole(name: str, phase: Phase, number: float, what: str) -> int:
-    """Return a number of steps as an int; raise an error if it is not whole."""
+    """Return a number of steps as an int, or raise an error if it is not whole."""
     if not float(number).is_integer():
         raise unsayable(name, phase, f"{what} must be a whole number of steps, given {number:g}")
     return int(number)

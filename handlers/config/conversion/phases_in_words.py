@@ -41,7 +41,8 @@ def in_words(phase: Phase, given: GivenUnit | None = None) -> str:
 
     Args:
         phase: the phase.
-        given: the unit in which to say at which part of the run the phase ends; None to leave this out.
+        given: the unit in which the sentence says where in the run the phase ends. If None, the sentence does not say
+            this.
 
     Example:
         >>> in_words(Phase(Anneal(0.0, 0.1, duration=500), 0, 500))

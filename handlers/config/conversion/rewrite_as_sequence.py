@@ -21,7 +21,7 @@ MOST_CYCLES = 50
 
 
 def composed(schedule: Schedule) -> Schedule | None:
-    """Return a schedule as a sequence of simpler schedules; None if it is simple already or has no such form.
+    """Return a schedule as a sequence of simpler schedules, or None if it is simple already or has no such form.
 
     Example:
         >>> composed(PiecewiseConstant([1.0, 0.5], milestones=[3])).schedules
@@ -58,7 +58,7 @@ def _three_phases(schedule: WarmupStableDecay) -> Schedule:
 
 
 def _cycles(schedule: Restarts) -> Schedule | None:
-    """Return the cycles of a schedule and its end value after them; None if a cycle has no whole length."""
+    """Return the cycles of a schedule, followed by its end value, or None if a cycle does not have a whole length."""
     periods: Any = schedule.periods
     if not isinstance(periods, tuple):
         number = schedule.num_cycles or 0

@@ -1,4 +1,4 @@
-"""Changes schedules: takes one param group, multiplies by a factor, starts at a later step, or finds a simpler form."""
+"""Functions that rewrite a schedule for one param group, with a factor, from a later step on, or in a simpler form."""
 
 import math
 from collections.abc import Iterator
@@ -85,7 +85,7 @@ def scaled(schedule: Schedule, factor: float) -> Schedule:
 
 
 def from_step(schedule: Any, first: int) -> Schedule:
-    """Return a schedule whose step 0 is the step ``first`` of the given schedule."""
+    """Return a schedule whose step 0 is the step ``first`` of ``schedule``."""
     if first == 0 or isinstance(schedule, Constant):
         return schedule  # type: ignore[no-any-return]
     match schedule:
@@ -93,7 +93,7 @@ def from_step(schedule: Any, first: int) -> Schedule:
             return Constant(end)
         case Anneal(beyond="hold", duration=duration, curve=curve) if first <= duration - 1:
             simple = simple_curve(curve)
-            if isinstance(simple, Linear | Polynomial):  # the rest of a power curve is a power curve
+            if isinstance(simple, Linear | Polynomial):  # a power curve without its first steps is a power curve
                 return replace(schedule, start_value=schedule(first), duration=duration - first, curve=simple)
         case Anneal(beyond="mirror", duration=duration) if first % (2 * duration) == 0:
             return schedule
@@ -112,7 +112,7 @@ def from_step(schedule: Any, first: int) -> Schedule:
 
 
 def at_every(schedule: Any, by: int) -> Schedule | None:
-    """Return a simple schedule whose step k has the value of step ``by * k`` of ``schedule``; None if there is none."""
+    """Return a simple schedule whose step k has the value of step ``by * k`` of ``schedule``, or None."""
     match schedule:
         case Constant():
             return schedule
@@ -135,7 +135,7 @@ def at_every(schedule: Any, by: int) -> Schedule | None:
 
 
 def simple_curve(curve: Curve) -> Curve:
-    """Return a simpler curve with the same values; the curve itself if there is none.
+    """Return a simpler curve with the same values, or the curve itself if it has no simpler form.
 
     Example:
         >>> simple_curve(Reversed(Linear())), simple_curve(Polynomial(1.0)), simple_curve(Polynomial(2.0))

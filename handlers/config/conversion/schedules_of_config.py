@@ -12,7 +12,7 @@ from lehr.handlers.core.scheduler_introspection import members_of, metric_name_o
 from lehr.handlers.schedules import RunLength, Schedule
 from lehr.handlers.targets.param_groups import ParamGroups
 
-MOMENTUM = 0.9  # the momentum of the optimizer if no optimizer is given
+MOMENTUM = 0.9  # the momentum if there is no optimizer
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Planned:
         bases: a mapping from the name of each parameter to its value in each param group before the run.
         config: the config as one mapping, with the length of the run in it.
         run: the length of the run.
-        metric: the name of the metric that a schedule reads, and the number of events between two metrics; None if no
+        metric: the name of the metric that a schedule reads, and the number of events between two metrics. If None, no
             schedule reads a metric.
     """
 
@@ -36,15 +36,15 @@ class Planned:
 
     @property
     def events(self) -> int | None:
-        """The number of iterations in the run, or of epochs if iterations are unknown; None if both are unknown."""
+        """The number of iterations in the run, or of epochs if iterations are unknown, or None if both are unknown."""
         return self.run.steps or self.run.max_epochs
 
 
 def stand_in(optimizer: Any, param_name: str, factor: float = 1.0) -> Any:
-    """Return an optimizer with the same values, of which one may be multiplied, and without tensors to train.
+    """Return an object with the param groups of an optimizer, but without tensors, in place of the optimizer.
 
     Args:
-        optimizer: an optimizer, or None for one with a learning rate of 1.
+        optimizer: an optimizer. If None, the learning rate is 1.
         param_name: the parameter.
         factor: the factor by which the values of ``param_name`` are multiplied.
     """
@@ -65,7 +65,7 @@ def planned(optimizer: Any, config: Any, **options: Any) -> Planned:
     """Return the schedules that a config makes for an optimizer.
 
     Raises:
-        TypeError, ValueError: see :func:`configure_scheduler`; a scheduler is not for one parameter in all param
+        TypeError, ValueError: see :func:`configure_scheduler`; a scheduler does not schedule one parameter in all param
             groups.
     """
     scheduler = configure_scheduler(optimizer, config, **options)
@@ -75,9 +75,9 @@ def planned(optimizer: Any, config: Any, **options: Any) -> Planned:
     for member in members_of(scheduler):
         target = target_of(member)
         if not isinstance(member, ParamScheduler) or not isinstance(target, ParamGroups):
-            raise ValueError(f"the config must be for parameters of param groups, given a {type(member).__name__}")
+            raise ValueError(f"the config must schedule parameters of param groups, given a {type(member).__name__}")
         if member.param_group_index is not None or member.param_name in schedules:
-            raise ValueError(f"the schedule of {member.param_name!r} must be for all param groups, given some of them")
+            raise ValueError(f"one schedule of {member.param_name!r} must be for all param groups, given some of them")
         schedules[member.param_name] = member.schedule
         bases[member.param_name] = tuple(target.base_values())
         if reads_metric(member):

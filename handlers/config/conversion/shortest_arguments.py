@@ -1,4 +1,4 @@
-"""Shortens the arguments of an entry of a config: whole numbers become ints, and default values are left out."""
+"""Shortens the arguments of an entry of a config. Whole numbers become ints, and default values are left out."""
 
 from typing import Any
 
@@ -9,5 +9,5 @@ def shortest(value: float) -> int | float:
 
 
 def unless(name: str, value: Any, default: Any) -> dict[str, Any]:
-    """Return a mapping of one argument; an empty mapping if the value is the default value."""
+    """Return a mapping of one argument, or an empty mapping if the value is the default value."""
     return {} if value == default else {name: value}

@@ -46,7 +46,7 @@ class Phase:
 
 
 def phases_of(schedule: Schedule, group: int = 0, total: float = math.inf) -> list[Phase]:
-    """Return the phases of a schedule in one param group; if the schedule cannot be split, it is one phase.
+    """Return the phases of a schedule in one param group. A schedule that cannot be split is one phase.
 
     Args:
         schedule: the schedule.
@@ -73,7 +73,7 @@ def phases_of(schedule: Schedule, group: int = 0, total: float = math.inf) -> li
 
 @dataclass(frozen=True)
 class _Part:
-    """A part of a schedule: ``count`` steps from the step ``first`` on, multiplied by a factor."""
+    """The ``count`` steps of a schedule from the step ``first`` on, multiplied by a factor."""
 
     schedule: Schedule
     group: int

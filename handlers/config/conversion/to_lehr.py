@@ -70,7 +70,7 @@ def _of_parameter(name: str, plan: Planned) -> Iterator[dict[str, Any]]:
 
 
 def _of_phases(schedule: Schedule, bases: tuple[float, ...], total: float) -> Iterator[dict[str, Any]]:
-    """Yield configs of named schedulers in sequence, with absolute values or values relative to the present ones."""
+    """Yield configs of named schedulers in sequence. Their values are absolute, or relative to the present values."""
     of_groups = [phases_of(schedule, group, total) for group in range(len(bases))]
     if len({tuple((one.begin, one.end, one.every) for one in phases) for phases in of_groups}) > 1:
         return
@@ -90,7 +90,7 @@ def _of_phases(schedule: Schedule, bases: tuple[float, ...], total: float) -> It
 
 
 def _forms(phase: Phase, base: float) -> list[dict[str, Any]]:
-    """Return the entries that express a phase: from present values, with multiples of them, or with absolute values."""
+    """Return entries that express a phase. They start from present values, multiples of these, or absolute values."""
     made, every = [], phase.every
     rest = {"interval": every} if every > 1 else {}
     entry = _entry(phase.schedule, every)
@@ -118,7 +118,7 @@ def _forms(phase: Phase, base: float) -> list[dict[str, Any]]:
 
 
 def _entry(schedule: Schedule, every: int) -> tuple[str, dict[str, float], dict[str, Any]] | None:
-    """Return the type, the values and the other arguments for a simple schedule; None if no type has its form."""
+    """Return the type, the values and the other arguments for a simple schedule, or None if no type fits."""
     match schedule:
         case Constant(value=float() as value):
             return "ConstantScheduler", {"value": value}, {}

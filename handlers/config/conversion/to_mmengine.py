@@ -40,11 +40,14 @@ def configs(plan: Planned) -> Iterator[Any]:
     """
     if plan.metric is not None:
         raise UnsayableError(
-            "the schedule of a metric: it counts metrics in another way, and compares the first metric with 1e9"
+            "the schedule of a metric: mmengine counts metrics in another way, and compares the first metric with 1e9"
         )
     run = plan.run
     if run.max_epochs is None and run.total_steps is None and run.epoch_length is None:
-        raise UnsayableError("whether events are epochs or iterations: give max_epochs, total_steps or epoch_length")
+        raise UnsayableError(
+            "a schedule unless it is known whether events are epochs or iterations: pass max_epochs, total_steps or "
+            "epoch_length"
+        )
     counts_epochs = run.epoch_length is None and run.total_steps is None
     entries: list[dict[str, Any]] = []
     for name in plan.schedules:
@@ -55,7 +58,7 @@ def configs(plan: Planned) -> Iterator[Any]:
 
 @dataclass
 class _Writer:
-    """Writes entries, and keeps the value at the end of the last entry.
+    """Writes entries, and remembers the value at the end of the last entry.
 
     Args:
         name: the parameter.
@@ -96,7 +99,7 @@ class _Writer:
         elif begin:
             self.add("Poly", phase, begin - every, begin + every, to, eta_min=to, power=1.0)
         else:
-            raise unsayable(self.name, phase, f"mmengine starts at most at the optimizer's own value, {self.value:.6g}")
+            raise unsayable(self.name, phase, f"mmengine cannot start above the optimizer's value, {self.value:.6g}")
 
 
 def _entries(name: str, counts_epochs: bool, phases: list[Phase], base: float) -> list[dict[str, Any]]:
@@ -172,7 +175,7 @@ def _add(writer: _Writer, phase: Phase, after: Phase | None) -> None:
 
 
 def _line(writer: _Writer, phase: Phase, end: float, last: float) -> None:
-    """Add a straight line: with factors of the value before it if they are at most 1, or else with an absolute end."""
+    """Add a straight line, as factors of the value before it. If a factor exceeds 1, write an absolute end."""
     before, first = writer.value, phase.first
     if before and not phase.begin and 0 < first / before <= 1 and 0 <= last / before <= 1:
         factors = first / before, last / before
@@ -188,7 +191,7 @@ def _line(writer: _Writer, phase: Phase, end: float, last: float) -> None:
 def _restarts(writer: _Writer, phase: Phase, low: float, first: float, last: float) -> None:
     schedule: Any = phase.schedule
     if not math.isfinite(phase.end):
-        raise unsayable(writer.name, phase, "mmengine needs a list of all cycles: give the length of the run")
+        raise unsayable(writer.name, phase, "mmengine needs a list of all cycles: pass the length of the run")
     periods: list[int] = []
     while sum(periods) < phase.steps:
         periods.append(whole(writer.name, phase, first * schedule.period_mult ** len(periods), "a cycle"))

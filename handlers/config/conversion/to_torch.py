@@ -40,7 +40,7 @@ def configs(plan: Planned) -> Iterator[Any]:
     momentum = plan.schedules.get("momentum") if "lr" in plan.schedules else None
     for name in plan.schedules:
         if name != "lr" and not (name == "momentum" and momentum is not None):
-            raise UnsayableError(f"the schedule of {name!r}: its schedulers are for 'lr'")
+            raise UnsayableError(f"the schedule of {name!r}: the schedulers of torch schedule only 'lr'")
     made = of_all_groups("lr", plan, partial(_config, "lr", plan))
     if momentum is not None:
         made = {**made, **of_all_groups("momentum", plan, partial(_momentum, made))}
@@ -56,7 +56,7 @@ def _config(name: str, plan: Planned, phases: list[Phase], base: float) -> Any:
 
 
 def sequence(name: str, phases: list[Phase], base: float) -> dict[str, Any]:
-    """Return the config of phases in sequence; the unit of the phases is steps."""
+    """Return the config of phases that follow one another. The phases count steps."""
     entries = [_entry(name, phase, base) for phase in phases]
     if len(entries) == 1:
         return entries[0]
@@ -73,7 +73,7 @@ def _holds(schedule: Schedule) -> bool:
 
 
 def _from_zero(phases: list[Phase]) -> list[Phase]:
-    """Return the phases, with a constant 0 as the first step of lines from 0: ``LinearLR`` refuses a factor of 0."""
+    """Replace the first step of each line from 0 by a constant 0, because ``LinearLR`` refuses a factor of 0."""
     made = []
     for phase in phases:
         line = phase.schedule
@@ -90,18 +90,17 @@ def _from_zero(phases: list[Phase]) -> list[Phase]:
 def _factor(name: str, phase: Phase, value: float, base: float) -> float:
     if value and (base == 0 or not 0 <= value / base <= 1 + 1e-12):
         raise unsayable(
-            name, phase, f"torch's factors are from 0 to 1, and {value:.6g} / {base:.6g}, the optimizer's value, is not"
+            name, phase, f"torch's factors are from 0 to 1, but {value:.6g} / {base:.6g} (the optimizer's value) is not"
         )
     return min(value / base, 1.0) if value else 0.0
 
 
 def _starts_from(name: str, phase: Phase, value: float, base: float, what: str) -> None:
     if not math.isclose(value, base, rel_tol=1e-12):
-        raise unsayable(name, phase, f"{what} starts from the optimizer's own value, {base:.6g}")
+        raise unsayable(name, phase, f"{what} starts only from the optimizer's value, {base:.6g}")
 
 
 def _entry(name: str, phase: Phase, base: float) -> dict[str, Any]:
-    """Return the config of one phase in steps."""
     schedule: Any = phase.schedule
     steps_of_it = partial(whole, name, phase)
     match schedule:
@@ -179,7 +178,7 @@ def _momentum(lr: dict[str, Any], phases: list[Phase], base: float) -> dict[str,
 
 
 def plateau(name: str, plan: Planned, phases: list[Phase]) -> dict[str, Any]:
-    """Return the config of a plateau."""
+    """Return the config of a plateau, which reads a metric."""
     rule, (metric_name, every) = phases[0].schedule, plan.metric or ("", 1)
     if not isinstance(rule, Plateau):
         raise unsayable(name, phases[0], "torch has no such schedule")

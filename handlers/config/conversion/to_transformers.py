@@ -53,7 +53,7 @@ def training_arguments(plan: Planned) -> Iterator[Any]:
     """
     _refuse_others(plan)
     if plan.metric is not None:
-        raise UnsayableError("the schedule of 'lr', which reads a metric: the Trainer has one after each evaluation")
+        raise UnsayableError("the schedule of 'lr', which reads a metric: the Trainer has it only after evaluations")
     error: UnsayableError | None = None
     groups = len(plan.bases["lr"])
     peak = max((float(plan.schedules["lr"](at)) for at in _sample(plan)), default=0.0) if groups == 1 else 0.0
@@ -76,11 +76,11 @@ def _sample(plan: Planned) -> range:
 def _refuse_others(plan: Planned) -> None:
     for name in plan.schedules:
         if name != "lr":
-            raise UnsayableError(f"the schedule of {name!r}: transformers schedules 'lr' alone")
+            raise UnsayableError(f"the schedule of {name!r}: transformers schedules only 'lr'")
 
 
 def _all(plan: Planned, bases: tuple[float, ...]) -> Iterator[dict[str, Any]]:
-    """Yield names and arguments of functions that may give the values if the values of the optimizer are ``bases``."""
+    """Yield names and arguments of functions that may give the planned values if the optimizer has values ``bases``."""
     error: UnsayableError | None = None
     for relative in (False, True):
         made = partial(_of_group, plan, bases, relative)
@@ -96,7 +96,7 @@ def _of_group(plan: Planned, bases: tuple[float, ...], relative: bool, phases: l
     base = bases[plan.bases["lr"].index(own)]
     in_steps, every = steps_of("lr", phases)
     if every != 1:
-        raise unsayable("lr", phases[0], f"its steps are {every} events, and transformers counts single events")
+        raise unsayable("lr", phases[0], f"each step is {every} events, but transformers counts single events")
     first, total = in_steps[0], plan.events
     line: Any = first.schedule
     warmup = 0
@@ -108,7 +108,7 @@ def _of_group(plan: Planned, bases: tuple[float, ...], relative: bool, phases: l
     rest = without_holds(in_steps, lambda schedule: isinstance(schedule, Anneal) and schedule.beyond == "hold")
     phase = rest[0]
     if len(rest) > 1:
-        raise unsayable("lr", rest[1], "it has no such schedule after another one")
+        raise unsayable("lr", rest[1], "it has no such schedule after another schedule")
     schedule: Any = phase.schedule
     if not math.isclose(phase.first, base, rel_tol=1e-12):
         raise unsayable("lr", phase, f"it does not start from the peak, {base:.6g}")
@@ -137,7 +137,7 @@ def _of_group(plan: Planned, bases: tuple[float, ...], relative: bool, phases: l
                     return {"name": "cosine_with_min_lr", **named, **lowest}
         case Restarts(end_value=0.0, periods=float() as period, period_mult=1.0, curve=Cosine(), restart_weights=1.0):
             if total is None:
-                raise unsayable("lr", phase, "give total_steps, which transformers divides into cycles")
+                raise unsayable("lr", phase, "pass total_steps, which transformers divides into cycles")
             named = {**warm, "num_training_steps": total, "num_cycles": shortest((total - warmup) / period)}
             return {"name": "cosine_with_restarts", **named}
     raise unsayable("lr", phase, "it has no such schedule")
@@ -147,7 +147,7 @@ CURVES = {"linear": Linear(), "cosine": Cosine(), "1-sqrt": Power(0.5)}
 
 
 def _stable(phases: list[Phase], warmup: int, base: float, total: int | None) -> dict[str, Any] | None:
-    """Return the arguments for a warm-up, a stable phase and a decay; None if the phases have another form."""
+    """Return the arguments for a warm-up, a stable phase and a decay, or None if the phases have another form."""
     rest, warmup_type, lowest = list(phases), "linear", None
     up: Any = rest[0].schedule
     if not warmup and isinstance(up, Anneal) and up.end_value == base and up.duration == rest[0].steps:
@@ -187,7 +187,7 @@ def _as_arguments(one: dict[str, Any], rate: float | None, total: int | None) ->
         made["warmup_steps"] = one["num_warmup_steps"]
     steps = one.get("num_training_steps", total)
     if None not in (steps, total) and steps != total:
-        raise UnsayableError(f"the schedule of 'lr', which has {steps} steps, and not the {total} of the run")
+        raise UnsayableError(f"the schedule of 'lr', which has {steps} steps, but the run has {total}")
     if steps is not None:
         made["max_steps"] = steps
     if kwargs and name not in WITHOUT_KWARGS:

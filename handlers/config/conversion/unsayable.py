@@ -9,5 +9,5 @@ class UnsayableError(Exception):
 
 
 def unsayable(name: str, phase: Phase, why: str) -> UnsayableError:
-    """Return the error for a phase that another library cannot express, in the schedule of a parameter."""
+    """Return the error for a phase in the schedule of a parameter, if another library cannot express the phase."""
     return UnsayableError(f"the schedule of {name!r} at {events_of(phase)}, {words_of(phase.schedule)}: {why}")

@@ -258,7 +258,7 @@ def test_the_callback_warns_of_a_checkpoint_without_its_state(trainer, tmp_path)
     first = trainer(max_epochs=1)
     first.fit(Module(), data())
     first.save_checkpoint(tmp_path / "one.ckpt")
-    with pytest.warns(ResumeWarning, match="no state of SchedulerCallback: the schedules start at event 0, the run at"):
+    with pytest.warns(ResumeWarning, match="no state of SchedulerCallback, so the schedules start at event 0, but"):
         trainer(max_epochs=2, callbacks=[SchedulerCallback(both)]).fit(
             Module(), data(), ckpt_path=tmp_path / "one.ckpt"
         )
@@ -350,7 +350,7 @@ def test_each_of_several_optimizers_has_its_own_schedule(trainer, tmp_path):
     assert [len(history["lr"]) for history in callback.histories] == [STEPS + 1, BATCHES + 1]
     module = TwoOptimizers()
     run = trainer(max_epochs=2, callbacks=[SchedulerCallback([None, both])])
-    with pytest.raises(ValueError, match="must have 1 scheduled optimizers, given 2"):
+    with pytest.raises(ValueError, match="must have states for 1 scheduled optimizers, given 2"):
         run.fit(module, data(), ckpt_path=tmp_path / "one.ckpt")
     module = TwoOptimizers()
     trainer(max_epochs=2, callbacks=[SchedulerCallback([both, both])]).fit(
@@ -362,9 +362,9 @@ def test_each_of_several_optimizers_has_its_own_schedule(trainer, tmp_path):
 def test_the_callback_refuses_optimizers_that_it_cannot_schedule(trainer):
     other = make_optimizer([torch.nn.Parameter(torch.zeros(1))])
     for module, callback, rule in (
-        (Module(adapted), SchedulerCallback(both), "configure_optimizers must return the optimizer alone"),
+        (Module(adapted), SchedulerCallback(both), "configure_optimizers must return no scheduler for an"),
         (Module(), SchedulerCallback([both, both]), "make must have a function for each of 1 optimizers"),
-        (Module(), SchedulerCallback(both, metric_name="loss"), "metric_name must be None where no metric drives"),
+        (Module(), SchedulerCallback(both, metric_name="loss"), "metric_name must be None if no metric drives"),
         (Module(), SchedulerCallback(lambda optimizer: both(other)), "given schedulers of another optimizer"),
     ):
         with pytest.raises(ValueError, match=rule):

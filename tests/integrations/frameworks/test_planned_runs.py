@@ -123,7 +123,7 @@ def test_a_length_that_lightning_does_not_know_is_refused(tmp_path):
         ValueError, match="at least one step, given 8 batches an epoch, max_epochs=None and max_steps=None"
     ):
         length_of_lightning(endless, 8)
-    with pytest.raises(ValueError, match="num_batches must be given before a run"):
+    with pytest.raises(ValueError, match="num_batches must be a number before a run"):
         length_of_lightning(endless)
     with pytest.raises(ValueError, match="num_batches must be a whole number of at least 1, given 0"):
         length_of_lightning(endless, 0)

@@ -213,7 +213,7 @@ def test_schedules_that_start_from_the_groups_resume_from_a_checkpoint(trainer, 
 
 def test_the_callback_warns_of_a_checkpoint_without_its_state(trainer, tmp_path):
     trainer(None, Recorder(), save_strategy="steps", save_steps=6).train()
-    with pytest.warns(ResumeWarning, match="no state of SchedulerCallback: the schedules start at event 0, the run at"):
+    with pytest.warns(ResumeWarning, match="no state of SchedulerCallback, so the schedules start at event 0, but"):
         trainer(None, Recorder(), SchedulerCallback(both)).train(resume_from_checkpoint=str(tmp_path / "checkpoint-6"))
 
 
