@@ -1,34 +1,43 @@
 """The steps of a torch scheduler: by its ``get_lr()`` alone if this is enough, and otherwise by its ``step()``."""
 
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
+from torch.optim.lr_scheduler import ChainedScheduler, CosineAnnealingWarmRestarts, SequentialLR
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
-from torch.optim.lr_scheduler import SequentialLR
 
 from lehr.handlers.targets.group_selection import Group
 
 from .optimizer_values import OtherValues, has_stepped, momentum_of, set_momentum
 from .remembered_states import TorchProgress
 
-STEP, STEP_IN_SEQUENCE = TorchLRScheduler.step, SequentialLR.step  # stored on import, before any program replaces them
+# The ``step()`` of torch's classes, stored on import, before any program replaces them.
+STEP, STEP_WITH_RESTARTS = TorchLRScheduler.step, CosineAnnealingWarmRestarts.step
+STEPS_OF_PARTS = SequentialLR.step, ChainedScheduler.step
 
 
-def may_step_by_get_lr(scheduler: TorchLRScheduler) -> bool:
-    """Return whether a scheduler has one of torch's own classes, with the ``step()`` of torch's base class.
+def may_step_by_get_lr(scheduler: TorchLRScheduler, *, is_part: bool = False) -> bool:
+    """Return whether a scheduler has one of torch's own classes, with a ``step()`` of torch whose actions are known.
 
     The ``step()`` of the base class counts the step, calls ``get_lr()``, and writes the learning rates that
-    ``get_lr()`` returns. A user's own class may rely on each of these actions. A ``SequentialLR`` of such schedulers is
-    also allowed, because its ``step()`` is the ``step()`` of the present scheduler.
+    ``get_lr()`` returns. A user's own class may rely on each of these actions. The ``step()`` of
+    ``CosineAnnealingWarmRestarts`` counts otherwise. A ``SequentialLR`` or ``ChainedScheduler`` of such schedulers is
+    also allowed, because its ``step()`` is the ``step()`` of its present scheduler, or of each scheduler.
+
+    Args:
+        scheduler: the scheduler.
+        is_part: whether the scheduler is inside another scheduler, and must not contain any itself.
     """
     cls, own = type(scheduler), vars(scheduler)
     if not cls.__module__.startswith("torch.") or "step" in own or own.get("verbose", False):
         return False
-    if isinstance(scheduler, SequentialLR):
-        inner = scheduler._schedulers
-        return cls.step is STEP_IN_SEQUENCE and all(type(one).step is STEP and may_step_by_get_lr(one) for one in inner)
-    return cls.step is STEP
+    if cls in (SequentialLR, ChainedScheduler):
+        parts = scheduler._schedulers  # type: ignore[attr-defined]
+        is_own = cls.step in STEPS_OF_PARTS and not is_part
+        return is_own and all(may_step_by_get_lr(part, is_part=True) for part in parts)
+    return cls.step is (STEP_WITH_RESTARTS if cls is CosineAnnealingWarmRestarts else STEP)
 
 
 def step_by_get_lr(scheduler: TorchLRScheduler, progress: TorchProgress) -> bool:
@@ -51,34 +60,62 @@ def step_by_get_lr(scheduler: TorchLRScheduler, progress: TorchProgress) -> bool
         if at and scheduler._milestones[at - 1] == index:
             return False
         scheduler = scheduler._schedulers[at]
-    groups, rates, momenta = scheduler.optimizer.param_groups, progress.rates, progress.momenta
-    if len(groups) != len(rates):
+    groups, held, momenta = scheduler.optimizer.param_groups, progress.rates, progress.momenta
+    if len(groups) != len(held):
         return False
     at = 0
     for group in groups:
-        # A tensor of the optimizer is never a tensor of ``progress``.
-        if group["lr"] is not rates[at] or (momenta and momentum_of(group) is not momenta[at]):
+        # A tensor of the optimizer is never a tensor of ``progress``. A call of ``momentum_of`` would take longer.
+        if group["lr"] is not held[at]:
+            return False
+        if momenta and (group["betas"][0] if "betas" in group else group.get("momentum")) is not momenta[at]:
             return False
         at += 1  # noqa: SIM113 -- enumerate() doubles the time
+    is_chain = type(scheduler) is ChainedScheduler
+    parts = scheduler._schedulers if is_chain else (scheduler,)  # type: ignore[attr-defined]
     progress.lost = True
-    scheduler.last_epoch += 1
-    scheduler._step_count += 1
-    scheduler._get_lr_called_within_step = True
     try:
-        rates = scheduler.get_lr()
+        for part in parts:
+            if type(part) is CosineAnnealingWarmRestarts:
+                _count_with_restarts(part)
+            else:
+                part.last_epoch += 1
+                part._step_count += 1
+            part._get_lr_called_within_step = True
+            rates = part.get_lr()
+            part._get_lr_called_within_step = False
+            part._last_lr = rates[:]
+            if is_chain:  # the next scheduler changes the learning rates of this one
+                _write(groups, rates)
         if momenta:
-            momenta = [momentum_of(group) for group in groups]
+            momenta = [group["betas"][0] if "betas" in group else group.get("momentum") for group in groups]
     except BaseException:
-        for group, momentum in zip(groups, momenta, strict=False):
+        for part in parts:
+            part._get_lr_called_within_step = False
+        for group, momentum in zip(groups, progress.momenta, strict=False):
             set_momentum(group, momentum)
         raise
     finally:
-        scheduler._get_lr_called_within_step = False
-    scheduler._last_lr = rates[:]
+        if is_chain:
+            _restore_surely(groups, held)
+    if is_chain:
+        scheduler._last_lr = rates[:]
     if sequence is not None:
         sequence.last_epoch, sequence._last_lr = index, scheduler._last_lr
     progress.rates, progress.momenta, progress.position, progress.lost = rates, momenta, progress.position + 1, False
     return True
+
+
+def _count_with_restarts(scheduler: CosineAnnealingWarmRestarts) -> None:
+    """Count one step, as the ``step()`` of ``CosineAnnealingWarmRestarts`` does."""
+    if scheduler.last_epoch < 0:
+        scheduler.last_epoch, scheduler.T_cur, scheduler.T_i = 0, 0, scheduler.T_0
+        return
+    scheduler.last_epoch = math.floor(scheduler.last_epoch + 1)
+    scheduler.T_cur += 1
+    if scheduler.T_cur >= scheduler.T_i:
+        scheduler.T_cur %= scheduler.T_i
+        scheduler.T_i *= scheduler.T_mult
 
 
 def take_steps(
@@ -110,8 +147,7 @@ def take_steps(
     try:
         if others is not None:
             others.replace(before)
-        for group, rate in zip(groups, rates):  # noqa: B905 -- strict doubles the time
-            group["lr"] = rate
+        _write(groups, rates)
         for _ in range(times):
             scheduler.step(*metric)  # type: ignore[arg-type]
         rates = [group["lr"] for group in groups]
@@ -119,16 +155,25 @@ def take_steps(
         position = progress.position + times
         progress.rates, progress.momenta, progress.position, progress.lost = rates, momenta, position, False
     finally:
-        try:
-            _restore(groups, held, others)
-        except BaseException:  # an interrupt, such as Ctrl-C
-            _restore(groups, held, others)
-            raise
+        _restore_surely(groups, held, others)
+
+
+def _restore_surely(groups: list[Group], held: list[Any], others: OtherValues | None = None) -> None:
+    """Restore the values of an optimizer from before a step, also if an interrupt such as Ctrl-C arrives meanwhile."""
+    try:
+        _restore(groups, held, others)
+    except BaseException:
+        _restore(groups, held, others)
+        raise
 
 
 def _restore(groups: list[Group], held: list[Any], others: OtherValues | None) -> None:
     """Restore the values of an optimizer from before a step; a second call has no effect."""
     if others is not None:
         others.restore()
-    for group, rate in zip(groups, held):  # noqa: B905
+    _write(groups, held)
+
+
+def _write(groups: list[Group], rates: list[Any]) -> None:
+    for group, rate in zip(groups, rates):  # noqa: B905 -- strict doubles the time
         group["lr"] = rate
