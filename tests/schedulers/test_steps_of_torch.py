@@ -266,7 +266,18 @@ def test_a_class_of_torchs_own_is_stepped_by_its_get_lr(name, steps):
     steps.clear()
     scheduler.optimizer.param_groups[1]["lr"] = 8.0
     scheduler(None)
-    assert len(steps) == len(inner)
+    scheduler.simulate(5, start=23)
+    scheduler.seek(30)
+    scheduler(None)
+    assert len(steps) == sum((22 <= milestone <= 30) + (23 <= milestone <= 27) for milestone in milestones)
+
+
+@pytest.mark.parametrize("name", ["ExponentialLR", "ChainedScheduler"])
+def test_tensors_are_filled_by_torchs_own_step(name, steps):
+    wrapped = DRAWN[name](random.Random(0), make_optimizer(2, lr=torch.tensor(0.5)))
+    steps.clear()
+    stepping_after(5, wrapped)
+    assert len(steps) == 4 * len(getattr(wrapped, "_schedulers", [wrapped]))
 
 
 def test_an_overridden_step_is_called(steps):

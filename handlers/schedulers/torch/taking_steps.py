@@ -5,6 +5,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
+from torch import Tensor
 from torch.optim.lr_scheduler import ChainedScheduler, CosineAnnealingWarmRestarts, SequentialLR
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
@@ -41,7 +42,7 @@ def may_step_by_get_lr(scheduler: TorchLRScheduler, *, is_part: bool = False) ->
 
 
 def step_by_get_lr(scheduler: TorchLRScheduler, progress: TorchProgress) -> bool:
-    """Take one step by ``get_lr()`` and the counts of ``step()``, if the optimizer holds the values of the last step.
+    """Take one step by ``get_lr()`` and the counts of ``step()``.
 
     The step does not change the learning rates in the optimizer, but writes a momentum to it.
 
@@ -50,8 +51,9 @@ def step_by_get_lr(scheduler: TorchLRScheduler, progress: TorchProgress) -> bool
         progress: the progress of the scheduler, to which the step is added.
 
     Returns:
-        Whether the step was taken. The function takes no step and changes nothing if another writer has written to the
-        optimizer, if a learning rate is a tensor, or if the next scheduler of a ``SequentialLR`` begins.
+        Whether the step was taken. The function takes no step and changes nothing if another writer has written a
+        momentum, if a learning rate is a tensor, if a group was added, or if the next scheduler of a ``SequentialLR``
+        begins.
     """
     sequence: Any = None
     if type(scheduler) is SequentialLR:
@@ -60,21 +62,27 @@ def step_by_get_lr(scheduler: TorchLRScheduler, progress: TorchProgress) -> bool
         if at and scheduler._milestones[at - 1] == index:
             return False
         scheduler = scheduler._schedulers[at]
-    groups, held, momenta = scheduler.optimizer.param_groups, progress.rates, progress.momenta
-    if len(groups) != len(held):
+    groups, rates, momenta = scheduler.optimizer.param_groups, progress.rates, progress.momenta
+    if len(groups) != len(rates):
         return False
-    at = 0
+    is_chain, is_held, at = type(scheduler) is ChainedScheduler, True, 0
     for group in groups:
-        # A tensor of the optimizer is never a tensor of ``progress``. A call of ``momentum_of`` would take longer.
-        if group["lr"] is not held[at]:
-            return False
+        if group["lr"] is not rates[at]:
+            is_held = False
+        # A call of ``momentum_of`` would take longer. A tensor of the optimizer is never a tensor of ``progress``.
         if momenta and (group["betas"][0] if "betas" in group else group.get("momentum")) is not momenta[at]:
             return False
         at += 1  # noqa: SIM113 -- enumerate() doubles the time
-    is_chain = type(scheduler) is ChainedScheduler
+    present = rates if is_chain else None  # the learning rates to restore, if the step changes them
+    if not is_held:
+        if _contains_tensor(rates):
+            return False
+        present = [group["lr"] for group in groups]
     parts = scheduler._schedulers if is_chain else (scheduler,)  # type: ignore[attr-defined]
     progress.lost = True
     try:
+        if not is_held:
+            _write(groups, rates)
         for part in parts:
             if type(part) is CosineAnnealingWarmRestarts:
                 _count_with_restarts(part)
@@ -96,8 +104,8 @@ def step_by_get_lr(scheduler: TorchLRScheduler, progress: TorchProgress) -> bool
             set_momentum(group, momentum)
         raise
     finally:
-        if is_chain:
-            _restore_surely(groups, held)
+        if present is not None:
+            _restore_surely(groups, present)
     if is_chain:
         scheduler._last_lr = rates[:]
     if sequence is not None:
@@ -126,8 +134,11 @@ def take_steps(
     *,
     is_nested: bool,
     cycles_momentum: bool,
+    by_get_lr: bool,
 ) -> None:
-    """Call the public ``step()`` with the values of the last step in the optimizer, and then restore its values.
+    """Take steps with the values of the last step in the optimizer, and then restore its values.
+
+    The steps are calls of the public ``step()``, unless :func:`step_by_get_lr` takes them.
 
     Args:
         scheduler: the scheduler.
@@ -136,24 +147,34 @@ def take_steps(
         metric: the arguments of ``step()``: a metric, or none.
         is_nested: whether the scheduler contains other schedulers.
         cycles_momentum: whether the scheduler writes the momentum, too.
+        by_get_lr: whether to try :func:`step_by_get_lr`.
     """
-    optimizer, before = scheduler.optimizer, progress.momenta
-    groups, rates, others = optimizer.param_groups, progress.rates, None
+    optimizer, rates = scheduler.optimizer, progress.rates
+    groups, others = optimizer.param_groups, None
     held = [group["lr"] for group in groups]
     may_warn = (is_nested or getattr(scheduler, "_step_count", 2) <= 1) and not has_stepped(optimizer)
     if cycles_momentum or len(held) != len(rates) or may_warn:
         others = OtherValues(optimizer, len(rates), cycles_momentum)
-    progress.lost = not metric
+    by_get_lr = by_get_lr and not _contains_tensor(rates)
     try:
+        progress.lost = not metric
         if others is not None:
-            others.replace(before)
+            others.replace(progress.momenta)
         _write(groups, rates)
         for _ in range(times):
+            if by_get_lr and step_by_get_lr(scheduler, progress):
+                _write(groups, progress.rates)
+                continue
+            progress.lost = not metric
             scheduler.step(*metric)  # type: ignore[arg-type]
-        rates = [group["lr"] for group in groups]
-        momenta = [momentum_of(group) for group in groups] if cycles_momentum else before
-        position = progress.position + times
-        progress.rates, progress.momenta, progress.position, progress.lost = rates, momenta, position, False
+            rates, momenta = [group["lr"] for group in groups], progress.momenta
+            if cycles_momentum:
+                momenta = [momentum_of(group) for group in groups]
+            position = progress.position + 1
+            progress.rates, progress.momenta, progress.position, progress.lost = rates, momenta, position, False
+    except BaseException:
+        progress.lost = not metric
+        raise
     finally:
         _restore_surely(groups, held, others)
 
@@ -172,6 +193,11 @@ def _restore(groups: list[Group], held: list[Any], others: OtherValues | None) -
     if others is not None:
         others.restore()
     _write(groups, held)
+
+
+def _contains_tensor(rates: list[Any]) -> bool:
+    """Return whether a learning rate is a tensor, which ``step()`` fills but ``get_lr()`` does not."""
+    return any(isinstance(rate, Tensor) for rate in rates)
 
 
 def _write(groups: list[Group], rates: list[Any]) -> None:

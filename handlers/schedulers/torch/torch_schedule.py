@@ -204,7 +204,15 @@ class TorchSteps(StatefulSchedule):
     def _step(self, times: int, *metric: float, went_back: bool = False) -> None:
         """Call ``step()`` the given number of times, and write the momenta."""
         now, before = self._progress, self._progress.momenta
-        take_steps(self.wrapped, now, times, metric, is_nested=self._is_nested, cycles_momentum=self.cycles_momentum)
+        take_steps(
+            self.wrapped,
+            now,
+            times,
+            metric,
+            is_nested=self._is_nested,
+            cycles_momentum=self.cycles_momentum,
+            by_get_lr=self._steps_by_get_lr,
+        )
         if now.position == self._remembered.next_position:
             self._remember()
         if self.cycles_momentum:
