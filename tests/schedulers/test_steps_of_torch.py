@@ -280,6 +280,52 @@ def test_tensors_are_filled_by_torchs_own_step(name, steps):
     assert len(steps) == 4 * len(getattr(wrapped, "_schedulers", [wrapped]))
 
 
+FAR = {
+    "OneCycleLR": lambda optimizer: peer.OneCycleLR(optimizer, [0.1, 0.2], 6000),
+    "CyclicLR": lambda optimizer: peer.CyclicLR(optimizer, 0.1, 0.2, 7, 11, mode="exp_range", gamma=0.999),
+    "equal restarts": lambda optimizer: peer.CosineAnnealingWarmRestarts(optimizer, 7),
+    "growing restarts": lambda optimizer: peer.CosineAnnealingWarmRestarts(optimizer, 3, 2),
+}
+
+
+@pytest.mark.parametrize("name", FAR)
+def test_a_seek_skips_steps_that_no_later_step_reads(name, steps, monkeypatch):
+    scheduler, loop = LRScheduler(FAR[name](make_optimizer(2))), TorchLoop(FAR[name](make_optimizer(2)))
+    called, original = [], type(scheduler.lr_scheduler).get_lr
+    for event in range(5001):
+        loop()
+        if event in (1, 50, 2999, 5000):
+            with monkeypatch.context() as patch:
+                patch.setattr(type(scheduler.lr_scheduler), "get_lr", lambda one: called.append(1) or original(one))
+                scheduler.seek(event)
+                scheduler(None)
+            assert values_of(scheduler.optimizer) == values_of(loop.optimizer)
+            assert momenta_of(scheduler.optimizer) == momenta_of(loop.optimizer)
+            assert visible(scheduler.lr_scheduler) == visible(loop.wrapped)
+    assert len(called) < 10
+    if name != "OneCycleLR":
+        scheduler.seek(2**53)
+        scheduler(None)
+        assert scheduler.lr_scheduler.last_epoch == 2**53
+
+
+def test_a_seek_past_the_end_of_a_one_cycle_fails_as_torchs_loop_does():
+    scheduler = LRScheduler(peer.OneCycleLR(make_optimizer(), 0.1, 40))
+    scheduler.seek(1000)
+    with pytest.raises(ValueError, match="Tried to step 41 times"):
+        scheduler(None)
+
+
+def test_a_seek_calls_a_users_function_at_each_step():
+    called = []
+    wrapped = peer.CyclicLR(make_optimizer(), 0.1, 0.2, 7, scale_fn=lambda cycle: called.append(cycle) or 1.0)
+    scheduler = LRScheduler(wrapped)
+    called.clear()
+    scheduler.seek(30)
+    scheduler(None)
+    assert len(called) == 2 * 30  # for the learning rate, and for the momentum
+
+
 def test_an_overridden_step_is_called(steps):
     class Own(peer.StepLR):
         """A user's class that overrides nothing."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
-from torch.optim.lr_scheduler import ChainedScheduler, CosineAnnealingWarmRestarts, SequentialLR
+from torch.optim.lr_scheduler import ChainedScheduler, CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR, SequentialLR
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
 from lehr.handlers.targets.group_selection import Group
@@ -126,6 +126,36 @@ def _count_with_restarts(scheduler: CosineAnnealingWarmRestarts) -> None:
         scheduler.T_i *= scheduler.T_mult
 
 
+def _skipped(scheduler: Any, steps: int) -> int:
+    """Count steps whose learning rates the next step does not read, and return their number: ``steps``, or 0.
+
+    ``get_lr()`` of these classes reads only the counts. The ``get_lr()`` of others changes the learning rates of the
+    last step, or calls a user's function.
+    """
+    kind = type(scheduler)
+    if kind is CosineAnnealingWarmRestarts:
+        if scheduler.last_epoch < 0 or scheduler.T_cur >= scheduler.T_i:  # after a user's change
+            return 0
+        end = math.floor(scheduler.last_epoch + steps)
+        left = steps % scheduler.T_i if scheduler.T_mult == 1 else steps
+        while left:
+            until_restart = min(left, scheduler.T_i - scheduler.T_cur) - 1
+            scheduler.T_cur += until_restart
+            _count_with_restarts(scheduler)
+            left -= until_restart + 1
+        scheduler.last_epoch = end
+        return steps
+    if kind is OneCycleLR:
+        is_skippable = scheduler.last_epoch + steps < scheduler.total_steps  # the next step may be the last one
+    else:
+        is_skippable = kind is CyclicLR and getattr(scheduler, "_scale_fn_custom", True) is None
+    if not is_skippable:
+        return 0
+    scheduler.last_epoch += steps
+    scheduler._step_count += steps
+    return steps
+
+
 def take_steps(
     scheduler: TorchLRScheduler,
     progress: TorchProgress,
@@ -161,7 +191,9 @@ def take_steps(
         if others is not None:
             others.replace(progress.momenta)
         _write(groups, rates)
-        for _ in range(times):
+        skipped = _skipped(scheduler, times - 1) if by_get_lr and times > 1 else 0
+        progress.position += skipped
+        for _ in range(times - skipped):
             if by_get_lr and step_by_get_lr(scheduler, progress):
                 _write(groups, progress.rates)
                 continue
