@@ -105,7 +105,11 @@ def step_by_get_lr(scheduler: TorchLRScheduler, progress: TorchProgress) -> bool
         raise
     finally:
         if present is not None:
-            _restore_surely(groups, present)
+            try:
+                _write(groups, present)
+            except BaseException:  # an interrupt, such as Ctrl-C
+                _write(groups, present)
+                raise
     if is_chain:
         scheduler._last_lr = rates[:]
     if sequence is not None:
@@ -208,16 +212,12 @@ def take_steps(
         progress.lost = not metric
         raise
     finally:
-        _restore_surely(groups, held, others)
-
-
-def _restore_surely(groups: list[Group], held: list[Any], others: OtherValues | None = None) -> None:
-    """Restore the values of an optimizer from before a step, also if an interrupt such as Ctrl-C arrives meanwhile."""
-    try:
-        _restore(groups, held, others)
-    except BaseException:
-        _restore(groups, held, others)
-        raise
+        try:
+            _restore(groups, held, others)
+        except BaseException:  # an interrupt, such as Ctrl-C
+            progress.lost = not metric
+            _restore(groups, held, others)
+            raise
 
 
 def _restore(groups: list[Group], held: list[Any], others: OtherValues | None) -> None:
