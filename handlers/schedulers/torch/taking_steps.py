@@ -41,7 +41,7 @@ def may_step_by_get_lr(scheduler: TorchLRScheduler, *, is_part: bool = False) ->
     return cls.step is (STEP_WITH_RESTARTS if cls is CosineAnnealingWarmRestarts else STEP)
 
 
-def step_by_get_lr(scheduler: TorchLRScheduler, progress: TorchProgress) -> bool:
+def step_by_get_lr(scheduler: Any, progress: TorchProgress) -> bool:
     """Take one step by ``get_lr()`` and the counts of ``step()``.
 
     The step does not change the learning rates in the optimizer, but writes a momentum to it.
@@ -55,8 +55,8 @@ def step_by_get_lr(scheduler: TorchLRScheduler, progress: TorchProgress) -> bool
         momentum, if a learning rate is a tensor, if a group was added, or if the next scheduler of a ``SequentialLR``
         begins.
     """
-    sequence: Any = None
-    if type(scheduler) is SequentialLR:
+    kind, sequence = type(scheduler), None
+    if kind is SequentialLR:
         sequence, index = scheduler, scheduler.last_epoch + 1
         at = bisect_right(scheduler._milestones, index)
         if at and scheduler._milestones[at - 1] == index:
@@ -65,7 +65,7 @@ def step_by_get_lr(scheduler: TorchLRScheduler, progress: TorchProgress) -> bool
     groups, rates, momenta = scheduler.optimizer.param_groups, progress.rates, progress.momenta
     if len(groups) != len(rates):
         return False
-    is_chain, is_held, at = type(scheduler) is ChainedScheduler, True, 0
+    is_held, at = True, 0
     for group in groups:
         if group["lr"] is not rates[at]:
             is_held = False
@@ -73,12 +73,13 @@ def step_by_get_lr(scheduler: TorchLRScheduler, progress: TorchProgress) -> bool
         if momenta and (group["betas"][0] if "betas" in group else group.get("momentum")) is not momenta[at]:
             return False
         at += 1  # noqa: SIM113 -- enumerate() doubles the time
-    present = rates if is_chain else None  # the learning rates to restore, if the step changes them
+    present, parts = None, (scheduler,)  # ``present``: the learning rates to restore, if the step changes them
+    if kind is ChainedScheduler:
+        present, parts = rates, scheduler._schedulers
     if not is_held:
         if _contains_tensor(rates):
             return False
         present = [group["lr"] for group in groups]
-    parts = scheduler._schedulers if is_chain else (scheduler,)  # type: ignore[attr-defined]
     progress.lost = True
     try:
         if not is_held:
@@ -93,7 +94,7 @@ def step_by_get_lr(scheduler: TorchLRScheduler, progress: TorchProgress) -> bool
             rates = part.get_lr()
             part._get_lr_called_within_step = False
             part._last_lr = rates[:]
-            if is_chain:  # the next scheduler changes the learning rates of this one
+            if kind is ChainedScheduler:  # the next scheduler changes the learning rates of this one
                 _write(groups, rates)
         if momenta:
             momenta = [group["betas"][0] if "betas" in group else group.get("momentum") for group in groups]
@@ -110,7 +111,7 @@ def step_by_get_lr(scheduler: TorchLRScheduler, progress: TorchProgress) -> bool
             except BaseException:  # an interrupt, such as Ctrl-C
                 _write(groups, present)
                 raise
-    if is_chain:
+    if kind is ChainedScheduler:
         scheduler._last_lr = rates[:]
     if sequence is not None:
         sequence.last_epoch, sequence._last_lr = index, scheduler._last_lr
