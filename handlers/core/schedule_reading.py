@@ -271,10 +271,13 @@ def _read_blocks(schedule: Schedule, start: int, num_events: int, groups: int | 
 
 
 def _read_events(schedule: Schedule, start: int, num_events: int, groups: int | None) -> Array:
-    reader, values = EventReader(), []
-    for event in range(start, start + num_events):
-        with reader.one_event():
-            values.append(reader.read(schedule, event))
+    if isinstance(schedule, LiveSchedule):
+        values: list[Value] = [schedule.checked(event) for event in range(start, start + num_events)]
+    else:
+        reader, values = EventReader(), []
+        for event in range(start, start + num_events):
+            with reader.one_event():
+                values.append(reader.read(schedule, event))
     # The number of values of a Python function is known only now.
     groups = groups or next((len(value) if isinstance(value, list) else 1 for value in values), 1)
     table = np.empty((num_events, groups))

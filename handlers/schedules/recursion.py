@@ -146,17 +146,20 @@ class Recursion(Schedule):
                 active.append(at)
                 for table, one in zip((a, c), turn.rule.coefficients(_whole_vectors(steps)), strict=True):
                     table[where, at] = with_group_axis(one[-len(steps) :], bool(shape))
+        if len(active) == len(self.turns):
+            return self._from(chunk, a, c)
         values = self._from(chunk, a[:, active or [0]], c[:, active or [0]])
         # The inactive rules have a = 1 and c = 0 here, so they can only change the sign of a zero.
-        return values if len(active) == len(self.turns) or values.all() else self._from(chunk, a, c)
+        return values if values.all() else self._from(chunk, a, c)
 
     def _from(self, chunk: int, a: Array, c: Array) -> Array:
         """Return the values from a chunk on, for coefficients ``(events, turns)`` or ``(events, turns, G)``."""
         events, turns, *shape = a.shape
         columns = self.groups or 1
         start, flat = self._chunk_starts[chunk].reshape(columns), (-1, columns)
-        values = np.stack(list(map(_applied, start.tolist(), a.reshape(flat).T, c.reshape(flat).T)), axis=1)
-        return values[turns - 1 :: turns].reshape(events, *shape)
+        every = [turns] * columns
+        values = np.stack(list(map(_applied, start.tolist(), a.reshape(flat).T, c.reshape(flat).T, every)), axis=1)
+        return values.reshape(events, *shape)
 
 
 def _steps_at(turn: Turn, events: NDArray[Any], start: int) -> tuple[Any, Array]:
@@ -185,13 +188,14 @@ def _whole_vectors(steps: Array) -> Array:
     return np.concatenate([np.maximum(steps[0] - np.arange(more, 0, -1), 0), steps]) if more else steps
 
 
-def _applied(value: float, a: Array, c: Array) -> Array:
-    """Return the values ``v_k = v_{k-1} * a[k] + c[k]``, where the first ``v_{k-1}`` is ``value``."""
+def _applied(value: float, a: Array, c: Array, every: int) -> Array:
+    """Return every ``every``-th of the values ``v_k = v_{k-1} * a[k] + c[k]``; the first ``v_{k-1}`` is ``value``."""
     if not c.any():
         factors = a.copy()
         factors[0] *= value
         # NumPy rounds as the loop below does, but may give a zero another sign, so the result must not have zeros.
         values = np.multiply.accumulate(factors)
         if values.all():
-            return values
-    return np.array([value := value * factor + term for factor, term in zip(a.tolist(), c.tolist(), strict=True)])
+            return values[every - 1 :: every]
+    each = [value := value * factor + term for factor, term in zip(a.tolist(), c.tolist(), strict=True)]
+    return np.array(each[every - 1 :: every])

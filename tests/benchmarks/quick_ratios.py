@@ -310,6 +310,10 @@ def driven_events() -> Iterator[Row]:
         lambda optimizer: in_torch.SequentialLR(
             optimizer, [in_torch.LinearLR(optimizer), in_torch.CosineAnnealingLR(optimizer, 10**6)], [10]
         ),
+        lambda optimizer: in_torch.CosineAnnealingWarmRestarts(optimizer, 10**4),
+        lambda optimizer: in_torch.ChainedScheduler(
+            [in_torch.LinearLR(optimizer), in_torch.CosineAnnealingLR(optimizer, 10**6)], optimizer
+        ),
     ):
         for groups in SIZES:
             name = type(make(optimizer_of(1))).__name__

@@ -1,7 +1,10 @@
 """Torch's own schedulers, wrapped: param groups that are added or selected, and states that are refused."""
 
+import gc
 import json
 import math
+import random
+import signal
 import warnings
 
 import pytest
@@ -350,3 +353,79 @@ def test_a_group_that_must_not_be_added_is_an_error_before_anything_is_written()
     with pytest.raises(ValueError, match="added is 'refuse'"):
         scheduler(None)
     assert (values_of(scheduler.optimizer), scheduler.event_index) == ([0.05, 1e-3], 2)
+
+
+# Interrupts at any moment, after which a run goes on.
+
+
+def chain_of(optimizer):
+    parts = [
+        peer.CyclicLR(optimizer, 0.1, 0.5, 9),
+        peer.CosineAnnealingWarmRestarts(optimizer, 5),
+        peer.ExponentialLR(optimizer, 0.99),
+    ]
+    return peer.ChainedScheduler(parts, optimizer)
+
+
+def sequence_of(optimizer):
+    parts = [peer.LinearLR(optimizer), peer.OneCycleLR(optimizer, 0.5, 400), peer.ExponentialLR(optimizer, 0.9)]
+    return peer.SequentialLR(optimizer, parts, [20, 200])
+
+
+def interrupted(_signal, _frame):
+    raise KeyboardInterrupt
+
+
+def interrupt_often(make, foreign, interrupts, events=300):
+    """Fire events in a tight loop and interrupt them; if ``foreign``, other code writes and goes back meanwhile."""
+    scheduler, expected = LRScheduler(make(make_optimizer(3))), []
+    for _ in range(events):
+        scheduler(None)
+        expected.append((values_of(scheduler.optimizer), values_of(scheduler.optimizer, "momentum")))
+    draw, done = random.Random(0), 0
+    previous = signal.signal(signal.SIGALRM, interrupted)
+    gc.disable()  # an interrupt in a callback of the garbage collector would be lost
+    try:
+        while done < interrupts:
+            scheduler = LRScheduler(make(make_optimizer(3)))
+            while (at := scheduler.event_index) < events:
+                try:
+                    signal.setitimer(signal.ITIMER_REAL, draw.uniform(1e-5, 3e-4))
+                    for event in range(at, events):
+                        if foreign:
+                            scheduler.optimizer.param_groups[1]["lr"] = 9.0
+                            if event % 3 == 0:
+                                scheduler._steps.value(event // 2)
+                        scheduler(None)
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+                except KeyboardInterrupt:
+                    done += 1
+                    if (at := scheduler.event_index) < events:
+                        scheduler(None)
+                        found = values_of(scheduler.optimizer), values_of(scheduler.optimizer, "momentum")
+                        assert found == expected[at]
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+        gc.enable()
+
+
+INTERRUPTED = {
+    "OneCycleLR": lambda optimizer: peer.OneCycleLR(optimizer, 0.5, 400),
+    "restarts": lambda optimizer: peer.CosineAnnealingWarmRestarts(optimizer, 7, 2),
+    "chain": chain_of,
+    "sequence": sequence_of,
+}
+
+
+@pytest.mark.parametrize("foreign", [False, True])
+@pytest.mark.parametrize("name", INTERRUPTED)
+def test_an_event_after_an_interrupt_has_the_learning_rates_and_momenta_of_torch(name, foreign):
+    interrupt_often(INTERRUPTED[name], foreign, 100)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("foreign", [False, True])
+@pytest.mark.parametrize("name", INTERRUPTED)
+def test_events_after_thousands_of_interrupts_have_the_learning_rates_and_momenta_of_torch(name, foreign):
+    interrupt_often(INTERRUPTED[name], foreign, 3000)

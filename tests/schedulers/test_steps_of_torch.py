@@ -89,13 +89,24 @@ DRAWN = {
         ],
         sorted(draw.sample(range(1, EVENTS), k=2)),
     ),
-    "SequentialLR of schedulers that step otherwise": lambda draw, optimizer: peer.SequentialLR(
+    "SequentialLR with restarts": lambda draw, optimizer: peer.SequentialLR(
         optimizer,
         [peer.ExponentialLR(optimizer, 0.9), peer.CosineAnnealingWarmRestarts(optimizer, draw.randint(1, 9))],
         [draw.randint(1, 10)],
     ),
     "ChainedScheduler": lambda draw, optimizer: peer.ChainedScheduler(
         [peer.ConstantLR(optimizer, 0.1, 3), peer.ExponentialLR(optimizer, draw.uniform(0.5, 1))], optimizer
+    ),
+    "ChainedScheduler with restarts and a momentum": lambda draw, optimizer: peer.ChainedScheduler(
+        [
+            peer.CyclicLR(optimizer, 0.1, draw.uniform(0.2, 1), draw.randint(1, 20)),
+            peer.CosineAnnealingWarmRestarts(optimizer, draw.randint(1, 9), draw.randint(1, 3)),
+            peer.ExponentialLR(optimizer, draw.uniform(0.5, 1)),
+        ],
+        optimizer,
+    ),
+    "ChainedScheduler of a SequentialLR": lambda draw, optimizer: peer.ChainedScheduler(
+        [DRAWN["SequentialLR"](draw, optimizer), peer.ExponentialLR(optimizer, draw.uniform(0.5, 1))], optimizer
     ),
 }
 MAY_BEGIN_LATER = tuple(DRAWN)[:9]
@@ -204,6 +215,7 @@ CHANGES = {
     "PolynomialLR": {"power": 3.0},
     "CosineAnnealingLR": {"eta_min": 0.2, "T_max": 11},
     "CyclicLR": {"total_size": 9.0},
+    "CosineAnnealingWarmRestarts": {"T_i": 30, "last_epoch": -1},
     "LambdaLR": {"base_lrs": [2.0, 3.0, 4.0, 5.0]},
 }
 
@@ -239,10 +251,7 @@ def stepping_after(events, wrapped):
     return scheduler
 
 
-OTHERS = ("CosineAnnealingWarmRestarts", "SequentialLR of schedulers that step otherwise", "ChainedScheduler")
-
-
-@pytest.mark.parametrize("name", [name for name in DRAWN if name not in OTHERS])
+@pytest.mark.parametrize("name", [name for name in DRAWN if name != "ChainedScheduler of a SequentialLR"])
 def test_a_class_of_torchs_own_is_stepped_by_its_get_lr(name, steps):
     wrapped = DRAWN[name](random.Random(0), make_optimizer(2))
     scheduler, milestones = LRScheduler(wrapped), getattr(wrapped, "_milestones", [])
@@ -252,11 +261,69 @@ def test_a_class_of_torchs_own_is_stepped_by_its_get_lr(name, steps):
     for _ in range(20):
         scheduler(None)
     assert len(steps) == sum(2 <= milestone < 22 for milestone in milestones)
-    assert wrapped.last_epoch == 21
+    inner = wrapped._schedulers if isinstance(wrapped, peer.ChainedScheduler) else [wrapped]
+    assert [one.last_epoch for one in inner] == [21] * len(inner)
     steps.clear()
     scheduler.optimizer.param_groups[1]["lr"] = 8.0
     scheduler(None)
-    assert len(steps) == 1
+    scheduler.simulate(5, start=23)
+    scheduler.seek(30)
+    scheduler(None)
+    assert len(steps) == sum((22 <= milestone <= 30) + (23 <= milestone <= 27) for milestone in milestones)
+
+
+@pytest.mark.parametrize("name", ["ExponentialLR", "ChainedScheduler"])
+def test_tensors_are_filled_by_torchs_own_step(name, steps):
+    wrapped = DRAWN[name](random.Random(0), make_optimizer(2, lr=torch.tensor(0.5)))
+    steps.clear()
+    stepping_after(5, wrapped)
+    assert len(steps) == 4 * len(getattr(wrapped, "_schedulers", [wrapped]))
+
+
+FAR = {
+    "OneCycleLR": lambda optimizer: peer.OneCycleLR(optimizer, [0.1, 0.2], 6000),
+    "CyclicLR": lambda optimizer: peer.CyclicLR(optimizer, 0.1, 0.2, 7, 11, mode="exp_range", gamma=0.999),
+    "equal restarts": lambda optimizer: peer.CosineAnnealingWarmRestarts(optimizer, 7),
+    "growing restarts": lambda optimizer: peer.CosineAnnealingWarmRestarts(optimizer, 3, 2),
+}
+
+
+@pytest.mark.parametrize("name", FAR)
+def test_a_seek_skips_steps_that_no_later_step_reads(name, steps, monkeypatch):
+    scheduler, loop = LRScheduler(FAR[name](make_optimizer(2))), TorchLoop(FAR[name](make_optimizer(2)))
+    called, original = [], type(scheduler.lr_scheduler).get_lr
+    for event in range(5001):
+        loop()
+        if event in (1, 50, 2999, 5000):
+            with monkeypatch.context() as patch:
+                patch.setattr(type(scheduler.lr_scheduler), "get_lr", lambda one: called.append(1) or original(one))
+                scheduler.seek(event)
+                scheduler(None)
+            assert values_of(scheduler.optimizer) == values_of(loop.optimizer)
+            assert momenta_of(scheduler.optimizer) == momenta_of(loop.optimizer)
+            assert visible(scheduler.lr_scheduler) == visible(loop.wrapped)
+    assert len(called) < 10
+    if name != "OneCycleLR":
+        scheduler.seek(2**53)
+        scheduler(None)
+        assert scheduler.lr_scheduler.last_epoch == 2**53
+
+
+def test_a_seek_past_the_end_of_a_one_cycle_fails_as_torchs_loop_does():
+    scheduler = LRScheduler(peer.OneCycleLR(make_optimizer(), 0.1, 40))
+    scheduler.seek(1000)
+    with pytest.raises(ValueError, match="Tried to step 41 times"):
+        scheduler(None)
+
+
+def test_a_seek_calls_a_users_function_at_each_step():
+    called = []
+    wrapped = peer.CyclicLR(make_optimizer(), 0.1, 0.2, 7, scale_fn=lambda cycle: called.append(cycle) or 1.0)
+    scheduler = LRScheduler(wrapped)
+    called.clear()
+    scheduler.seek(30)
+    scheduler(None)
+    assert len(called) == 2 * 30  # for the learning rate, and for the momentum
 
 
 def test_an_overridden_step_is_called(steps):
@@ -302,6 +369,26 @@ def test_a_get_lr_that_fails_leaves_the_optimizer_as_it_was():
         scheduler(None)
     assert (values_of(optimizer), values_of(optimizer, "momentum"), scheduler.event_index) == (*before, 4)
     optimizer.param_groups[1]["max_lr"] = peak
+    for event in (4, 5):
+        scheduler(None)
+        assert values_of(optimizer) == list(expected[event])
+
+
+@pytest.mark.parametrize(("part", "attribute"), [(1, "total_size"), (2, "total_iters")])
+def test_a_chain_that_fails_leaves_the_optimizer_as_it_was(part, attribute):
+    def chain():  # its second part writes momenta, too
+        optimizer = make_optimizer(2)
+        parts = [peer.ExponentialLR(optimizer, 0.9), peer.CyclicLR(optimizer, 0.1, 0.3), peer.ConstantLR(optimizer)]
+        return peer.ChainedScheduler(parts, optimizer)
+
+    scheduler, expected = stepping_after(4, chain()), LRScheduler(chain()).simulate(6)
+    optimizer, broken = scheduler.optimizer, scheduler.lr_scheduler._schedulers[part]
+    before = values_of(optimizer), values_of(optimizer, "momentum")
+    value = vars(broken).pop(attribute)
+    with pytest.raises(AttributeError, match=attribute):
+        scheduler(None)
+    assert (values_of(optimizer), values_of(optimizer, "momentum"), scheduler.event_index) == (*before, 4)
+    setattr(broken, attribute, value)
     for event in (4, 5):
         scheduler(None)
         assert values_of(optimizer) == list(expected[event])

@@ -205,10 +205,17 @@ class TorchSteps(StatefulSchedule):
     def _step(self, times: int, *metric: float, went_back: bool = False) -> None:
         """Call ``step()`` the given number of times, and write the momenta."""
         now, before = self._progress, self._progress.momenta
-        take_steps(self.wrapped, now, times, metric, is_nested=self._is_nested, cycles_momentum=self.cycles_momentum)
-        if now.position == self._remembered.next_position:
-            self._remember()
+        take_steps(
+            self.wrapped,
+            now,
+            times,
+            metric,
+            is_nested=self._is_nested,
+            cycles_momentum=self.cycles_momentum,
+            by_get_lr=self._steps_by_get_lr,
+        )
         if self.cycles_momentum:
+            now.lost = not metric  # until the momenta are written
             # Write only a momentum that the step has changed: other code may have written the other momenta.
             pairs = zip(now.momenta, before, strict=True)
             changed = now.momenta if went_back else [None if new is old else new for new, old in pairs]
@@ -217,6 +224,9 @@ class TorchSteps(StatefulSchedule):
             except BaseException:
                 self._write_momenta(changed)
                 raise
+            now.lost = False
+        if now.position == self._remembered.next_position:
+            self._remember()
 
     def _remember(self) -> None:
         """Remember the present state, if it results from events alone."""
@@ -236,6 +246,7 @@ class TorchSteps(StatefulSchedule):
         now = self._progress
         if now.position or now.lost or now.added:
             position, snapshot, rates, momenta = self._remembered.before(index) or State(0, *self._initial)
+            now.lost = True  # until the progress fits the restored attributes
             snapshot.restore()
             self._set(_progress=TorchProgress(all_copied(rates), list(momenta), position, added=now.added))
 
