@@ -205,16 +205,9 @@ class TorchSteps(StatefulSchedule):
     def _step(self, times: int, *metric: float, went_back: bool = False) -> None:
         """Call ``step()`` the given number of times, and write the momenta."""
         now, before = self._progress, self._progress.momenta
-        take_steps(
-            self.wrapped,
-            now,
-            times,
-            metric,
-            is_nested=self._is_nested,
-            cycles_momentum=self.cycles_momentum,
-            by_get_lr=self._steps_by_get_lr,
-        )
-        if self.cycles_momentum:
+        nested, cycles, by_get_lr = self._is_nested, self.cycles_momentum, self._steps_by_get_lr
+        take_steps(self.wrapped, now, times, metric, is_nested=nested, cycles_momentum=cycles, by_get_lr=by_get_lr)
+        if cycles:
             now.lost = not metric  # until the momenta are written
             # Write only a momentum that the step has changed: other code may have written the other momenta.
             pairs = zip(now.momenta, before, strict=True)
