@@ -22,8 +22,8 @@ class DevicePlan:
     kernels, so you can capture it in a CUDA graph or compile it. Each replay of the graph writes the values of the next
     event and counts the event, without any work on the host.
 
-    At event i, counting from 0, the plan writes the same value as the scheduler, bit for bit. After ``num_events``
-    events, the plan writes the last value again. Do not call or attach the scheduler while you use the plan.
+    At event i, counting from 0, the plan writes the same value as the scheduler, bit for bit. From event ``num_events``
+    on, the plan writes the last value again. Do not call or attach the scheduler while you use the plan.
 
     Args:
         scheduler: a scheduler whose parameter is a tensor in each param group, all on one device, as in

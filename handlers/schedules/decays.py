@@ -58,7 +58,7 @@ class ExponentialDecay(GammaDecay):
 
     Args:
         initial_value: value at event 0; a float, or a list of G floats, one for each param group.
-        gamma: the factor by which the value changes in ``decay_events`` events.
+        gamma: the factor that multiplies the value in ``decay_events`` events.
         decay_events: the number of events in which the value is multiplied by ``gamma``, above 0.
         staircase: whether to decay in steps, every ``decay_events`` events. If True, the exponent is
             ``floor(i / decay_events)``.
@@ -100,7 +100,7 @@ class StepDecay(GammaDecay):
 
     Args:
         initial_value: value at event 0; a float, or a list of G floats, one for each param group.
-        gamma: the factor by which the value changes at each step.
+        gamma: the factor that multiplies the value at each step.
         step_size: the number of events from one step to the next, above 0. With 2.5, for example, the steps are at
             events 3, 5, 8, 10, ...
 
@@ -128,7 +128,7 @@ class MultiStepDecay(GammaDecay):
 
     Args:
         initial_value: value before the first milestone; a float, or a list of G floats, one for each param group.
-        gamma: the factor by which the value changes at each milestone.
+        gamma: the factor that multiplies the value at each milestone.
         milestones: the event indices at which ``gamma`` is applied, in rising order. A milestone that is listed twice
             counts twice.
 
