@@ -32,40 +32,40 @@ LR_RULES: dict[str, Callable[[float], float]] = {
     "linear": lambda ratio: ratio,
     "none": lambda ratio: 1.0,
 }
-# Before these events, a batch has been fetched, which may have the former batch size.
+# When one of these events fires, the batch has been fetched already, perhaps with the previous batch size.
 FETCHED = (Events.GET_BATCH_COMPLETED, Events.ITERATION_STARTED, OptimizerEvents.STEP_STARTED)
-UNITS = {"ms": "milliseconds"}  # the unit of a clock, and the name that RunLength has for it
+UNITS = {"ms": "milliseconds"}  # the unit of a clock, and the name of the same unit in RunLength
 
 
 class BatchRamp(ParamGroupScheduler):
-    """Writes the batch size of a data loader, which changes at thresholds, and scales the learning rate and the betas.
+    """Changes the batch size of a data loader at thresholds, and scales the learning rate and the betas to match.
 
-    With the batch size s(i) at event i, the factor ``k = s(i) / s(0)`` and the schedule of the learning rate, the
-    values are::
+    Let s(i) be the batch size at event i, and ``k = s(i) / s(0)``. The values are::
 
         batch size(i) = s(i), which changes at the first event after a threshold was reached
         lr(i)         = schedule(i) * k ** 0.5       for lr_rule="sqrt", for Adam
         lr(i)         = schedule(i) * k              for lr_rule="linear", for SGD
         beta(i)       = 1 - k * (1 - beta)           with scale_betas, for each group's two betas
 
-    By default the scheduler is attached to ``GET_BATCH_STARTED``, before each batch is fetched. The batch, the learning
-    rate and the betas of a step then fit each other. In a plain loop, call :meth:`apply` before the first batch is
-    fetched, and after each step.
+    By default, the scheduler is attached to ``GET_BATCH_STARTED`` and writes before each batch is fetched. The learning
+    rate and the betas of a step therefore fit the size of its batch. In a plain loop, call :meth:`apply` before the
+    first batch is fetched, and after each step.
 
     Args:
         optimizer: a torch optimizer, or any object that has ``param_groups``.
         dataloader: a ``DataLoader`` that was constructed with a ``batch_size``.
-        sizes: pairs of a threshold and the batch size from this threshold on; or a text such as ``"0 tokens: 32, 1M:
-            64, 4M: 128"``. A threshold is a number of events, or an amount with a unit. A threshold without a unit has
-            the unit of the threshold before it. The first threshold is 0.
-        lr: the schedule of the learning rate: a scheduler of ``"lr"``, which you must not attach, or a
-            :class:`Schedule`. None for each group's own learning rate.
-        lr_rule: ``"sqrt"``, ``"linear"``, or None for no rule.
+        sizes: pairs of a threshold and the batch size that begins there, or a text such as
+            ``"0 tokens: 32, 1M: 64, 4M: 128"``. A threshold is a number of events, or an amount with a unit. A
+            threshold without a unit has the unit of the threshold before it. The first threshold is 0.
+        lr: the schedule of the learning rate: a :class:`Schedule`, or a scheduler of ``"lr"`` that you must not attach.
+            If None, each group's present learning rate is its schedule.
+        lr_rule: the formula above for the learning rate: ``"sqrt"`` or ``"linear"``. If None, the factor is 1.
         scale_betas: whether the betas follow the formula above; if False, the betas do not change.
         run: the :class:`~lehr.handlers.RunLength` that converts thresholds to events. Its ``tokens_per_step`` and
-            ``samples_per_step`` belong to the first batch size, and grow with the batch size. With ``counts="tokens"``
-            or ``"samples"``, the thresholds refer to the count of a clock. A percentage refers to the steps of the run,
-            or to its tokens or samples if it has no steps.
+            ``samples_per_step`` are the amounts at the first batch size. They grow with the batch size. With
+            ``counts="tokens"`` or ``"samples"``, a clock counts the tokens or samples that thresholds are compared
+            with. A percentage is a share of the steps of the run. If the run has no number of steps, it is a share of
+            its tokens or samples.
         save_history: whether to record the written values in ``engine.state.param_history``.
 
     Shapes: a column for the batch size; then, for the learning rate and for each beta, one column, or one column per
@@ -77,8 +77,8 @@ class BatchRamp(ParamGroupScheduler):
             before it; ``lr`` schedules another optimizer or parameter; a beta would be below 0.
 
     Source: Malladi et al., "On the SDEs and Scaling Rules for Adaptive Gradient Algorithms", 2022,
-    https://arxiv.org/abs/2205.10287 (the square root and the betas; its rule for eps is left out); Goyal et al.,
-    "Accurate, Large Minibatch SGD", 2017, https://arxiv.org/abs/1706.02677 (linear).
+    https://arxiv.org/abs/2205.10287 (the square root and the betas, without the rule for eps); Goyal et al., "Accurate,
+    Large Minibatch SGD", 2017, https://arxiv.org/abs/1706.02677 (linear).
 
     Example:
         >>> optimizer = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=0.1, betas=(0.9, 0.99))
@@ -129,31 +129,32 @@ class BatchRamp(ParamGroupScheduler):
         name: str | None = None,
         clock: Clock | None = None,
     ) -> RemovableEventHandle:
-        """Write before each batch is fetched; see :meth:`BaseParamScheduler.attach`.
+        """Attach the ramp to an engine, by default before each batch is fetched; see :meth:`BaseParamScheduler.attach`.
 
         Args:
             engine: the engine, usually the trainer.
-            event: the event. At ``EPOCH_STARTED``, thresholds count epochs. The data loader may then have workers and
-                ``drop_last``, if it starts again in each epoch.
-            name: name of the history; None for each ``param_name``.
-            clock: the clock whose amounts ``event_index`` counts, such as a :class:`TokenClock`; None to count events.
+            event: the event at which to write. At ``EPOCH_STARTED``, thresholds count epochs. The data loader may have
+                workers and ``drop_last`` only at this event, and only if each epoch starts the loader again.
+            name: the name of the history. If None, each history has the name of its parameter.
+            clock: the clock whose amounts ``event_index`` counts, such as a :class:`TokenClock`. If None, it counts
+                events.
 
         Raises:
             TypeError: an argument has the wrong type.
             ValueError: the event comes after a batch is fetched; the thresholds and the clock count different units;
-                the data loader prefetches batches or has ``drop_last``, so that it would continue with the old batch
-                size after the learning rate has changed.
+                the data loader prefetches batches or has ``drop_last``, so it would still use the old batch size after
+                the learning rate has changed.
         """
         unit = UNITS.get(word := getattr(clock, "unit", STEPS), word)
         if self.thresholds_count not in (EVENTS, STEPS if unit == EVENTS else unit):
             wanted = "left out" if self.thresholds_count == STEPS else f"one that counts {self.thresholds_count}"
             raise ValueError(
-                f"clock must be {wanted} where the thresholds were converted to {self.thresholds_count}, given "
-                f"{shown(clock)}: give run=RunLength(counts=...) the unit of the clock"
+                f"clock must be {wanted}, since the thresholds were converted to {self.thresholds_count}, given "
+                f"{shown(clock)}: pass run=RunLength(counts=...) with the unit of the clock"
             )
         if any(one in (fetched, fetched.name, fetched.value) for one in each_of(event) for fetched in FETCHED):
             raise ValueError(
-                "event must be GET_BATCH_STARTED, or EPOCH_STARTED, since a batch of the former size has been fetched "
+                "event must be GET_BATCH_STARTED or EPOCH_STARTED, since a batch of the old size has been fetched "
                 f"before the given event, given {shown(event)}"
             )
         loader = self.dataloader
@@ -162,7 +163,7 @@ class BatchRamp(ParamGroupScheduler):
             given = f"{loader.num_workers} and {loader.batch_sampler.drop_last}"  # type: ignore[union-attr]
             raise ValueError(
                 f"dataloader must have num_workers=0 and drop_last=False, so that each batch has the size of its "
-                f"event, given {given}; or attach the ramp to Events.EPOCH_STARTED, with thresholds in epochs"
+                f"event, given {given}: or attach the ramp to Events.EPOCH_STARTED, with thresholds in epochs"
             )
         return super().attach(engine, event, name, clock)
 
@@ -182,11 +183,11 @@ class BatchRamp(ParamGroupScheduler):
 
         Args:
             num_events: the number of events.
-            sizes: pairs of a threshold and the batch size from this threshold on, or a text; see the class.
-            optimizer: the optimizer. Needed only if the values depend on its groups: if ``lr`` is None or a scheduler,
-                or with ``scale_betas``.
-            lr: the schedule of the learning rate; None for each group's own learning rate.
-            lr_rule: ``"sqrt"``, ``"linear"``, or None for no rule.
+            sizes: pairs of a threshold and the batch size that begins there, or a text; see the class.
+            optimizer: the optimizer. It is needed only if ``lr`` is None or a scheduler, or if ``scale_betas`` is True,
+                because the values then depend on its groups.
+            lr: the schedule of the learning rate. If None, each group's present learning rate is its schedule.
+            lr_rule: the formula above for the learning rate: ``"sqrt"`` or ``"linear"``. If None, the factor is 1.
             scale_betas: whether the betas follow the formula of the class.
             run: the :class:`~lehr.handlers.RunLength` that converts thresholds to events.
 
@@ -208,12 +209,13 @@ class BatchRamp(ParamGroupScheduler):
 
 
 class _ScaledBeta(ParamScheduler):
-    """Writes a beta of each param group, scaled from the group's own beta."""
+    """Scales each param group's own beta to the batch size, and writes it."""
 
     def __init__(self, optimizer: HasParamGroups, name: str, ratios: list[float], milestones: list[int]) -> None:
         target = ParamGroups(optimizer, name, None)
         values = read_base_values(target, None)
-        # In a trained optimizer, the betas may be scaled already: a state that is loaded later has the original betas.
+        # The betas of a trained optimizer may be scaled already, so they are not checked. The state to be loaded has
+        # the original betas.
         if not has_trained(target) and max(ratios) * (1 - min(values)) > 1:
             raise ValueError(
                 "scale_betas must be False if a batch size is more than 1 / (1 - beta) times the first batch size, "
@@ -239,6 +241,6 @@ def _lr_times(optimizer: HasParamGroups, lr: Any, factors: Schedule) -> ParamSch
         raise TypeError(f"lr must be a scheduler of the learning rate, a Schedule or None, given {shown(lr)}")
     own = lr.as_param_scheduler() if isinstance(lr, ParamGroupScheduler) else lr
     if own.optimizer is not optimizer or own.param_name != "lr":
-        raise ValueError(f"lr must be a scheduler of 'lr' of the same optimizer, given {shown(lr)}")
+        raise ValueError(f"lr must be a scheduler of 'lr' for the same optimizer, given {shown(lr)}")
     ratio = ParamScheduler(optimizer, "lr", param_group_index=own.param_group_index, schedule=factors)
     return ChainedScheduler([own, ratio], initial_value=1.0)

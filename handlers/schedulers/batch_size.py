@@ -21,7 +21,7 @@ from lehr.handlers.targets.batch_size import BatchSize
 
 @dataclass(frozen=True)
 class BatchSizes(Schedule):
-    """The values of a schedule, rounded to whole batch sizes.
+    """Rounds the values of a schedule to whole batch sizes.
 
     Args:
         schedule: a schedule with values of at least 0.5.
@@ -58,7 +58,7 @@ class BatchSizes(Schedule):
 
 @dataclass(frozen=True, repr=False)
 class BatchSizeFunction(FunctionSchedule):
-    """A schedule that calls a Python function, which returns batch sizes: whole numbers of at least 1.
+    """A schedule that calls a Python function, which must return whole numbers of at least 1.
 
     Raises:
         ValueError: the function returns another value.
@@ -71,15 +71,15 @@ class BatchSizeFunction(FunctionSchedule):
     def value(self, index: int) -> float:
         """Return the batch size that the function returns, after a check."""
         size = self.function(index)
-        if type(size) is int and 1 <= size <= arguments.MAX_EVENT_INDEX:  # skips the slow check below
+        if type(size) is int and 1 <= size <= arguments.MAX_EVENT_INDEX:  # to skip the slow check below
             return float(size)
         try:
             return float(arguments.whole_number(self.named(index), size, at_least=1))
-        except TypeError as error:  # also for a wrong type, ignite raises a ValueError
+        except TypeError as error:  # ignite raises a ValueError for a wrong type, too
             raise ValueError(str(error)) from error
 
     def named(self, index: int) -> str:
-        """Return the name of the batch size in an error."""
+        """Name the batch size at an event for an error text."""
         return f"the batch size, {super().named(index)},"
 
 
@@ -88,12 +88,13 @@ class BatchSizeScheduler(BaseParamScheduler):
 
     At event i, counting from 0, the batch size becomes ``scheduler_fn(i)``. By default the scheduler attaches to the
     start of each epoch. If the batch size changes in the middle of an epoch, the data loader may continue with the old
-    size: with ``drop_last``, until the epoch ends; with workers, for the batches that the workers have prefetched.
-    ignite fixes the number of iterations per epoch when the run starts, so pass ``epoch_length`` to ``Engine.run``.
+    size. With ``drop_last``, it does so until the epoch ends. With workers, it does so for the batches that the workers
+    have prefetched. ignite fixes the number of iterations per epoch when the run starts, so pass ``epoch_length`` to
+    ``Engine.run``.
 
     Args:
         dataloader: a ``DataLoader`` that was constructed with a ``batch_size``, so that it has a batch sampler.
-        scheduler_fn: a function that takes the event index, an int, and returns the batch size, an int; or a
+        scheduler_fn: a function that takes the event index and returns the batch size, both ints; or a
             :class:`Schedule`, whose values are rounded.
         save_history: whether to record the written values in ``engine.state.param_history``, under ``"batch_size"``.
         run: the length of the run, which durations such as ``"10%"`` need; see :class:`RunLength`. Keyword only.
@@ -163,8 +164,8 @@ class BatchSizeScheduler(BaseParamScheduler):
         Args:
             engine: the engine, usually the trainer.
             event: an event of the engine, with any filter.
-            name: name of the history; None for ``"batch_size"``.
-            clock: the clock whose amounts the event index counts; None to count events.
+            name: the name of the history. If None, it is ``"batch_size"``.
+            clock: the clock whose amounts the event index counts. If None, it counts events.
 
         Raises:
             TypeError, ValueError: see :meth:`BaseParamScheduler.attach`.
@@ -178,7 +179,7 @@ class BatchSizeScheduler(BaseParamScheduler):
         super()._adjust(adjustment)
         is_whole = adjustment.handover is None and adjustment.cooldown is None
         if not is_whole and self._schedule is not None:
-            self._follow(BatchSizes(self._schedule))  # values between two batch sizes must be rounded
+            self._follow(BatchSizes(self._schedule))  # a handover or a cooldown gives fractions
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
         if state["value"] is not None:

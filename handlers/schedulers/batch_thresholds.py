@@ -1,4 +1,4 @@
-"""Reads the thresholds of a batch-size ramp, which may have any unit, and converts them to event indices."""
+"""Reads the thresholds at which a batch size changes, in any unit, and converts them to event indices."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -16,10 +16,10 @@ EXAMPLE = "'0 tokens: 32, 1M: 64, 4M: 128' or [(0, 32), (1000, 64)]"
 
 
 class Threshold(NamedTuple):
-    """An amount of events, tokens or another unit, and the batch size from this amount on.
+    """An amount of events, tokens or another unit, and the batch size that begins there.
 
     Args:
-        name: the name of the threshold in the texts of errors.
+        name: the name of the threshold in error messages.
         amount: the exact amount.
         unit: the unit of the amount, as in :class:`~lehr.handlers.schedules.duration_texts.Quantity`.
         size: the batch size.
@@ -32,13 +32,13 @@ class Threshold(NamedTuple):
 
 
 class EventThresholds(NamedTuple):
-    """The thresholds as event indices.
+    """Thresholds that were converted to event indices.
 
     Args:
         milestones: the event index at which each size after the first one begins.
-        sizes: the batch sizes, one more than there are milestones.
-        counts: the unit that the event index counts. ``"events"`` means that the thresholds have no units, so that
-            every clock is allowed.
+        sizes: the batch sizes: one more than the milestones.
+        counts: the unit that the event index counts. If the thresholds have no units, it is ``"events"``, and every
+            clock is allowed.
     """
 
     milestones: list[int]
@@ -47,7 +47,7 @@ class EventThresholds(NamedTuple):
 
 
 def as_thresholds(sizes: object) -> list[Threshold]:
-    """Return the thresholds in a text or in a list of pairs.
+    """Read the thresholds from a text or from a list of pairs.
 
     A threshold without a unit has the unit of the threshold before it. The first threshold counts events by default.
 
@@ -80,12 +80,12 @@ def as_thresholds(sizes: object) -> list[Threshold]:
 
 
 def in_events(thresholds: Sequence[Threshold], run: RunLength | None) -> EventThresholds:
-    """Return the events at which the sizes begin. A size begins at the first event after its threshold was reached.
+    """Return the event at which each size begins: the first event after its threshold was reached.
 
-    If the event index counts steps, a threshold in tokens or samples takes the size of each step into account: the
-    ``tokens_per_step`` and ``samples_per_step`` of ``run`` are the amounts for the first size, and grow with the size.
-    A percentage refers to the steps of the run, or to its tokens or samples if its steps are unknown. An epoch has the
-    ``epoch_length`` of ``run``.
+    If the event index counts steps, a threshold in tokens or samples takes the size of each step into account. The
+    ``tokens_per_step`` and ``samples_per_step`` of ``run`` are the amounts at the first size, and they grow with the
+    size. A percentage is a share of the steps of the run. If the number of steps is unknown, it is a share of the
+    tokens or samples. The length of an epoch is the ``epoch_length`` of ``run``.
 
     Raises:
         ValueError: a threshold cannot be converted, or does not begin after the threshold before it.
@@ -130,7 +130,7 @@ def _pairs_of_text(text: str) -> list[tuple[str, Any]]:
 
 
 def _in_own_total(one: Threshold, run: RunLength) -> tuple[str, Fraction]:
-    """Return the unit and the amount of a threshold; a percentage becomes tokens or samples if steps are unknown."""
+    """Return a threshold's unit and amount. If the steps are unknown, convert a percentage to tokens or samples."""
     totals = ((TOKENS, run.total_tokens), (SAMPLES, run.total_samples))
     has_steps = run.total_steps is not None or (run.max_epochs is not None and run.epoch_length is not None)
     if one.unit == PERCENT and not has_steps:
@@ -141,7 +141,7 @@ def _in_own_total(one: Threshold, run: RunLength) -> tuple[str, Fraction]:
 
 
 def _rate_of_sample(unit: str, first: int, run: RunLength) -> Fraction | None:
-    """Return the number of tokens or samples in a step, for each sample of the batch size; None if it is unknown."""
+    """Return how many tokens or samples a step has for each sample of the batch size, or None if this is unknown."""
     given = run.tokens_per_step if unit == TOKENS else run.samples_per_step
     if given is not None:
         return Fraction(given) / first

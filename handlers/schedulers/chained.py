@@ -23,14 +23,15 @@ class ChainedScheduler(ParamScheduler):
 
         value(i) = initial_value * f_0(i) * f_1(i) * ...
 
-    The factors multiply the initial value, never the present value. This scheduler reads the schedule of each given
-    scheduler from event 0. The given schedulers are not called, and their ``event_index`` does not change. To pass a
-    metric to a given scheduler, call its ``observe``.
+    The factors multiply the initial value, never the present value. This scheduler reads the schedules of the given
+    schedulers, from event 0 on. It does not call the given schedulers, so their ``event_index`` does not change. To
+    pass a metric to a given scheduler, call its ``observe``.
 
     Args:
         schedulers: one or more schedulers with the same optimizer, param name and param group index.
-        initial_value: the common initial value, not 0; a number, or a list with one per param group. None means each
-            group's present value. A decay without an initial value of its own also starts from this initial value.
+        initial_value: the initial value of all schedulers, not 0; a number, or a list with one per param group. None
+            means each group's present value. A given decay that has no initial value starts from this initial value,
+            too.
         save_history: whether to record the written values in ``engine.state.param_history``. The ``save_history`` of
             the given schedulers has no effect.
 
@@ -39,9 +40,9 @@ class ChainedScheduler(ParamScheduler):
         ValueError: ``schedulers`` is empty; the schedulers differ in optimizer, param name or groups; an initial value
             is 0.
 
-    Deviations from torch 2.13's ChainedScheduler: a scheduler that computes absolute values, such as
-    ``CosineAnnealingWarmRestarts``, is a factor like the other schedulers. In torch, such a scheduler overwrites the
-    values of earlier schedulers in the list.
+    Deviations from torch 2.13's ChainedScheduler: here, a scheduler that computes absolute values, such as
+    ``CosineAnnealingWarmRestarts``, is a factor like the others. In torch, a scheduler that computes absolute values
+    overwrites the values of the schedulers before it in the list.
 
     Example:
         >>> import torch
@@ -75,12 +76,12 @@ class ChainedScheduler(ParamScheduler):
 
     @classmethod
     def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:
-        # The given schedulers have an optimizer, to which constructing and simulating write nothing.
+        # The given schedulers bring their optimizer. A constructor and a simulation write nothing to it.
         return cls(**scheduler_kwargs)
 
 
 def _product(initial_value: Number | None, schedules: list[Schedule], base: Number) -> Schedule:
-    """Return the initial value times the factor of each schedule; an initial value of None means the base values."""
+    """Multiply the initial value, or the base values if it is None, by the factor of each schedule."""
     initial = base if initial_value is None else initial_value
     with np.errstate(all="ignore"):
         scale = np.asarray(initial, dtype=np.float64) ** (1 - len(schedules))

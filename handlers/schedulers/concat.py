@@ -30,13 +30,14 @@ class ConcatScheduler(ParamScheduler):
 
         value = schedules[k](i - t_k)    for the last k with t_k <= i
 
-    This scheduler reads the schedule of each given scheduler from event 0. The given schedulers are not called, and
-    their ``event_index`` does not change.
+    This scheduler reads the schedules of the given schedulers, from event 0 on. It does not call the given schedulers,
+    so their ``event_index`` does not change.
 
     Args:
         schedulers: two or more schedulers with the same optimizer, param name and param group index. A
             :class:`ParamGroupScheduler` must have exactly one scheduler for each group of the optimizer.
-        durations: the number of events of each scheduler except the last, at least 0; 0 skips the scheduler.
+        durations: the number of events for each scheduler except the last, at least 0. A scheduler with 0 events is
+            skipped.
         save_history: whether to record the written values in ``engine.state.param_history``. The ``save_history`` of
             the given schedulers has no effect.
         run: the length of the run, which durations such as ``"10%"`` need; see :class:`RunLength`. Keyword only.
@@ -48,7 +49,7 @@ class ConcatScheduler(ParamScheduler):
 
     Deviations from ignite 0.5.5: schedulers with different ``param_group_index`` raise an error; the ``save_history``
     of the given schedulers has no effect, and their ``event_index`` does not change; a duration of 0 skips any
-    scheduler, but in ignite only the first scheduler.
+    scheduler, whereas in ignite it skips only the first scheduler.
 
     Example:
         >>> import torch
@@ -94,22 +95,22 @@ class ConcatScheduler(ParamScheduler):
         *,
         run: RunLength | None = None,
     ) -> list[list[float]]:
-        """Return the values that the param groups would have after each of the first events; write nothing.
+        """Return the values that the param groups would have after each of the first events, without writing them.
 
         Args:
             num_events: the number of events.
             schedulers: two or more schedulers.
             durations: the number of events of each scheduler except the last.
-            param_names: the parameters to return; None for the scheduled parameter. For any other parameter, the rows
-                contain its present value in the optimizer, or the value that a torch scheduler writes, such as the
-                momentum.
+            param_names: the names of the parameters whose values to return. If None, the values of the scheduled
+                parameter are returned. For another parameter, the rows contain its present value in the optimizer, or
+                the value that a wrapped torch scheduler writes to it, such as a momentum.
             save_history: has no effect.
             run: as in the constructor.
 
         Shapes: a list of ``num_events`` rows. Each row has the event index and a value, or a value for each group.
 
         Returns:
-            ``[[0, value_0, ..., value_G-1], ...]``: one value for each of the G groups, then G values of the next name.
+            ``[[0, value_0, ..., value_G-1], ...]``: the G values of the first name, then those of the next name.
 
         Raises:
             TypeError: ``param_names`` is not a list or tuple; see also the constructor and :meth:`simulate`.
@@ -154,7 +155,7 @@ def _concatenation(durations: Sequence[int], schedules: list[Schedule], base: Nu
 
 
 def _has_tensors(scheduler: ParamScheduler) -> bool:
-    """Return whether a hyper-parameter is a tensor, which several parameters or groups may share."""
+    """Return whether any hyper-parameter is a tensor. Several parameters or groups may share a tensor."""
     values = (value for group in scheduler.optimizer_param_groups for value in group.values())
     return any(map(is_tensor, values))
 

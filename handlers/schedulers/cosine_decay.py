@@ -12,7 +12,7 @@ from .decay_scheduler import DecayScheduler, Options, run_of
 
 
 class CosineDecayScheduler(DecayScheduler):
-    """Writes half a cosine wave from ``start_value`` to ``end_value``, then a constant value.
+    """Writes half a cosine wave from ``start_value`` to ``end_value``, then stays at ``end_value``.
 
     ``value(i) = start_value + (end_value - start_value) * (1 - cos(pi * min(i / duration, 1))) / 2``
 
@@ -81,8 +81,8 @@ class CosineRestartScheduler(DecayScheduler):
         T_0: the number of events in the first cycle; it must be more than 0.
         T_mult: the ratio of one cycle's length to the previous cycle's length, at least 1.
         periods: a list with the number of events of each cycle, instead of ``T_0`` and ``T_mult``.
-        restart_weights: the ratio of one cycle's start value to the previous cycle's start value; with ``periods``, a
-            list with a factor of ``start_value`` for each cycle.
+        restart_weights: the ratio of one cycle's start value to the previous cycle's start value. With ``periods``, it
+            is a list with one factor per cycle, by which ``start_value`` is multiplied.
         end_value: value at the end of a cycle; a number, or a list with one per param group.
         start_value: value at event 0; a number, or a list with one per param group. None means each group's present
             value.
@@ -90,8 +90,8 @@ class CosineRestartScheduler(DecayScheduler):
             and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
-        TypeError, ValueError: see :class:`DecayScheduler`. Also if neither or both of ``T_0`` and ``periods`` are
-            given.
+        TypeError, ValueError: see :class:`DecayScheduler`. Also if both ``T_0`` and ``periods`` are given, or neither
+            of them.
 
     Source: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017,
     https://arxiv.org/abs/1608.03983.

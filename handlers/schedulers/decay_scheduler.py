@@ -1,4 +1,4 @@
-"""``DecayScheduler``, the base of all decay schedulers, with the options that they share."""
+"""``DecayScheduler``, the base of all decay schedulers, and the options that all decay schedulers have."""
 
 import difflib
 from collections.abc import Callable
@@ -34,25 +34,25 @@ class DecayScheduler(ParamScheduler):
 
     ``value(i) = schedule(i)``, or with ``relative``, ``value(i) = base * schedule(i)`` in each group.
 
-    A param group's present value is its value when you construct the scheduler. An initial value of None means the
-    group's present value. Before the window begins, each group has its present value. A group that you add later has no
-    present value. A config does not contain present values: a scheduler that is made from a config reads the groups
-    again.
+    A param group's present value is its value when you construct the scheduler. If the initial value is None, each
+    group starts from its present value. Before the window begins, each group keeps its present value. A group that you
+    add later has no present value. A config does not contain present values. A scheduler that is made from a config
+    reads the values of the groups again.
 
     Args:
         optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
         schedule_type: a class or function that takes ``values`` and returns the schedule.
         options: the keyword arguments of every decay:
-            ``relative``: whether the given values are multiples of each group's present value; default False.
+            ``relative``: whether the given values are factors of each group's present value; default False.
             ``begin``: the first event of the schedule, default 0; each group keeps its present value until then.
-            ``end``: the event from which the value stays constant; None for no end. ``interval``: the number of events
-            between two changes of the value, default 1. ``epoch_length``: the number of events in an epoch; durations,
-            ``begin``, ``end`` and ``interval`` are then in epochs, and a decay factor applies to an epoch. None means
-            that all of these are in events. ``run``: the length of the run, which durations such as ``"10%"``,
-            ``"3 epochs"`` or ``"2B tokens"`` need; see :class:`RunLength`. ``save_history``, ``param_group_index``: see
-            :class:`ParamScheduler`.
-        own: the name of the argument for which None means each group's present value.
+            ``end``: the event from which the value stays constant. If None, the schedule has no end. ``interval``: the
+            number of events from one change of the value to the next, default 1. ``epoch_length``: the number of events
+            in an epoch. If it is given, durations, ``begin``, ``end`` and ``interval`` are in epochs, and a decay
+            factor applies to an epoch. If it is None, all of these are in events. ``run``: the length of the run, which
+            durations such as ``"10%"``, ``"3 epochs"`` or ``"2B tokens"`` need; see :class:`RunLength`.
+            ``save_history``, ``param_group_index``: see :class:`ParamScheduler`.
+        own: the name of the argument that may be None, which means each group's present value.
         values: the arguments of the schedule, by name.
 
     Raises:
@@ -87,7 +87,7 @@ class DecayScheduler(ParamScheduler):
 
     @classmethod
     def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> "tuple[Any, Array]":
-        """Simulate with the given optimizer, if there is one, since its groups have the present values."""
+        """Simulate with the given optimizer, if one is given, because its groups have the present values."""
         if scheduler_kwargs.get("optimizer") is None:
             return super()._simulated(num_events, scheduler_kwargs)
         scheduler = cls(**scheduler_kwargs)
@@ -101,7 +101,7 @@ def _schedule_and_base(
     own: str | None,
     values: dict[str, Any],
 ) -> tuple[Schedule, BaseValues | None]:
-    """Return the schedule, and the base values of the groups; None if the schedule does not depend on base values."""
+    """Return the schedule, and the base values of the groups if the schedule depends on them."""
     relative = arguments.flag("relative", options.get("relative", False))
     starts_from_base = own is not None and values[own] is None
     if own is not None and not starts_from_base and not isinstance(target.optimizer, PlaceholderOptimizer):
@@ -128,7 +128,7 @@ def _schedule_of(
     window: dict[str, Any],
     base: Number,
 ) -> Schedule:
-    """Return the schedule for the given base values; they replace the argument with the name ``own``."""
+    """Make the schedule, with the base values as the argument that ``own`` names."""
     given = values if own is None else {**values, own: 1.0 if relative else base}
     schedule = schedule_type(**given)
     if relative:
@@ -139,7 +139,7 @@ def _schedule_of(
 
 
 def _window(options: Options) -> dict[str, Any]:
-    """Return the arguments of the window, in events."""
+    """Convert the arguments of the window to events."""
     window: dict[str, Any] = {name: options[name] for name in ("begin", "end", "interval") if name in options}
     for name, value in window.items():
         if value is not None or name != "end":
@@ -148,7 +148,7 @@ def _window(options: Options) -> dict[str, Any]:
 
 
 def run_of(options: Options) -> RunLength | None:
-    """Return the length of the run, with which texts such as ``"10%"`` are converted to events."""
+    """Return the length of the run, which converts texts such as ``"10%"`` to events."""
     run, length = checked_run(options.get("run")), options.get("epoch_length")
     return run if length is None else with_epoch_length(run, arguments.whole_number("epoch_length", length, at_least=1))
 

@@ -1,4 +1,4 @@
-"""Schedulers of constant values, and of decays: linear, polynomial, by a factor, or as a power of time."""
+"""Schedulers that write constants, or that decay linearly, as a polynomial, by a factor, or as a power of time."""
 
 from collections.abc import Sequence
 from typing import Unpack
@@ -22,7 +22,7 @@ from .decay_scheduler import DecayScheduler, Options
 
 
 class ConstantScheduler(DecayScheduler):
-    """Writes the same value at every event; with ``begin``, at every event from ``begin`` on.
+    """Writes the same value at every event, or with ``begin``, at every event from ``begin`` on.
 
     ``value(i) = value``
 
@@ -51,9 +51,8 @@ class PiecewiseConstantScheduler(DecayScheduler):
     Args:
         optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
-        constants: the values, whose number is one more than the number of milestones. A value is a number, or a list
-            with one per param group.
-        milestones: increasing event indices; the next value begins at each milestone.
+        constants: the values: one more than the milestones. A value is a number, or a list with one per param group.
+        milestones: event indices, in increasing order. The next value begins at each milestone.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
             and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
@@ -78,7 +77,7 @@ class PiecewiseConstantScheduler(DecayScheduler):
 
 
 class LinearScheduler(DecayScheduler):
-    """Writes a straight line from ``start_value`` at event 0 to ``end_value`` at event ``duration``, then a constant.
+    """Writes a straight line from ``start_value`` to ``end_value``, then stays at ``end_value``.
 
     ``value(i) = start_value + (end_value - start_value) * min(i / duration, 1)``
 
@@ -114,7 +113,7 @@ class LinearScheduler(DecayScheduler):
 
 
 class PolynomialScheduler(DecayScheduler):
-    """Decays a value with a power of the remaining time.
+    """Decays a value as a power of the remaining time.
 
     ``value(i) = end_value + (start_value - end_value) * (1 - min(i / duration, 1)) ** power``. With ``cycle``,
     ``duration`` becomes ``duration * max(ceil(i / duration), 1)``, as in Keras.
@@ -125,7 +124,8 @@ class PolynomialScheduler(DecayScheduler):
         duration: the number of events until ``end_value``, at least 0.
         end_value: value at event ``duration``; a number, or a list with one per param group.
         power: the exponent, at least 0; 1 gives a straight line.
-        cycle: whether the value rises again after ``duration``, by the rule above; if False, it stays at ``end_value``.
+        cycle: whether the value rises again after ``duration``, by the formula above. If False, it stays at
+            ``end_value``.
         start_value: value at event 0; a number, or a list with one per param group. None means each group's present
             value.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
@@ -251,8 +251,8 @@ class ExponentialScheduler(DecayScheduler):
         param_name: name of the parameter to write.
         gamma: the factor per ``decay_events`` events.
         decay_events: the number of events in which the value decays by ``gamma``; it must be more than 0. If
-            ``epoch_length`` is given, ``decay_events`` is a number of epochs, so the default 1 makes ``gamma`` the
-            factor per epoch.
+            ``epoch_length`` is given, ``decay_events`` counts epochs, so with the default 1, ``gamma`` is the factor
+            per epoch.
         staircase: whether to decay in steps, with one step every ``decay_events`` events.
         initial_value: value at event 0; a number, or a list with one per param group. None means each group's present
             value.
@@ -298,8 +298,8 @@ class InverseSquareRootScheduler(DecayScheduler):
     Args:
         optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
-        timescale: the number of events until the value is the initial value times ``1 / sqrt(2)``; it must be more than
-            0.
+        timescale: the number of events in which the value falls to ``1 / sqrt(2)`` of the initial value; it must be
+            more than 0.
         initial_value: value at event 0; a number, or a list with one per param group. None means each group's present
             value.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``

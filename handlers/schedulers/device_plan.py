@@ -1,4 +1,4 @@
-"""``DevicePlan``: a schedule as a tensor on the device, for training steps in a CUDA graph or ``torch.compile``."""
+"""``DevicePlan``: the values of a schedule in a tensor on the device, for CUDA graphs and ``torch.compile``."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,21 +16,21 @@ from lehr.handlers.targets.param_groups import ParamGroups
 
 
 class DevicePlan:
-    """All values of a scheduler as one tensor on the device, and a tensor that counts events.
+    """Holds all values of a scheduler in one tensor on the device, and counts events in another tensor.
 
-    A scheduler fills tensors from the host, without synchronisation, but with a call and a kernel for each step.
-    :meth:`write` runs only kernels, so you can capture :meth:`write` in a CUDA graph or compile it. Each replay of the
-    graph then writes the values of its event and counts the event, without any work on the host.
+    A scheduler writes to tensors from the host, with a Python call and a kernel at each step. :meth:`write` runs only
+    kernels, so you can capture it in a CUDA graph or compile it. Each replay of the graph writes the values of the next
+    event and counts the event, without any work on the host.
 
-    At event i, counting from 0, the plan writes the same value as the scheduler, bit for bit. At each later event, the
-    plan writes the last value again. Do not call or attach the scheduler while you use the plan.
+    At event i, counting from 0, the plan writes the same value as the scheduler, bit for bit. From event ``num_events``
+    on, the plan writes the last value again. Do not call or attach the scheduler while you use the plan.
 
     Args:
         scheduler: a scheduler whose parameter is a tensor in each param group, all on one device, as in
             ``torch.optim.AdamW(params, lr=torch.tensor(0.1, device="cuda"), capturable=True)``. The plan starts at the
             ``event_index`` of the scheduler.
         num_events: the number of events in the plan, at least 1. Each value takes 8 bytes for float64 or 4 bytes for
-            float32. An event has one value, or one value per param group if the groups have different values.
+            float32. An event has one value, or one per param group if the schedule has different values for the groups.
 
     Raises:
         TypeError: ``scheduler`` is not a :class:`ParamScheduler`, or ``num_events`` is not a number.
@@ -80,14 +80,14 @@ class DevicePlan:
         target = target_of(scheduler)
         assert isinstance(target, ParamGroups)
         self._target = target
-        # The number is stored here, so that compiled code need not read it from the schedule.
+        # Compiled code reads this attribute, so that it need not read the schedule.
         self._has_own_values = scheduler.schedule.groups is not None
         tensors = self._target.tensors(own_values=self._has_own_values)
         devices = sorted({str(tensor.device) for tensor in tensors})
         if len(devices) > 1:
             raise ValueError(f"{scheduler.param_name!r} must be on one device in all param groups, given {devices}")
         dtypes = {tensor.dtype for tensor in tensors}
-        # Round once, to the dtype of the groups' tensors, as the scheduler does when it writes.
+        # Values are rounded once, to the dtype of the tensors in the groups, as when the scheduler writes.
         self._dtype = dtypes.pop() if len(dtypes) == 1 else torch.float64
         self._device = tensors[0].device
         self.scheduler, self.num_events = scheduler, num_events
@@ -99,20 +99,20 @@ class DevicePlan:
         values = read_values(self.scheduler.schedule, 0, self.num_events, None)
         warn_in_table(self.scheduler, values)
         columns = torch.from_numpy(values)
-        return columns.to(self._dtype).to(self._device)  # convert first: some devices lack float64
+        return columns.to(self._dtype).to(self._device)  # the dtype first, because some devices lack float64
 
     @torch.no_grad()
     def write(self) -> None:
-        """Write the values of the next event, and count the event; on a GPU, this only launches kernels.
+        """Write the values of the next event, and count the event. On a GPU, this method only launches kernels.
 
-        A captured graph writes to the present tensors. ``optimizer.load_state_dict`` replaces these tensors, so capture
-        the graph again after you call it, as the optimizer itself requires.
+        A captured graph writes to the tensors that the optimizer had at the capture. ``optimizer.load_state_dict``
+        replaces these tensors, so capture the graph again after you call ``optimizer.load_state_dict``.
 
         Raises:
-            ValueError: the value in a param group is now a number, a tensor of another dtype or device, or a tensor
-                that another group shares; or there are more groups than values. Nothing is written.
+            ValueError: a param group now has a number, a tensor of another dtype or device, or a tensor that another
+                group shares; or there are more groups than values. If this error is raised, nothing is written.
         """
-        # Indexing with a tensor may make the host wait for its value; index_select never does.
+        # Indexing with a tensor may make the host wait for the device. index_select never waits.
         at = self._count.clamp(max=self.num_events - 1)
         row: list[Any] = list(self.values.index_select(0, at)[0].unbind())
         target = self._target
@@ -134,11 +134,11 @@ class DevicePlan:
 
     @property
     def event_index(self) -> int:
-        """The index of the next event, which is the number of events so far. Reading the index waits for the device."""
+        """The index of the next event: the number of events so far. To read it, the host waits for the device."""
         return int(self._count.item())
 
     def seek(self, event_index: int) -> None:
-        """Go to an event: the next :meth:`write` writes its values.
+        """Go to an event, so that the next :meth:`write` writes its values.
 
         Args:
             event_index: the index of the next event, at least 0.
@@ -150,21 +150,21 @@ class DevicePlan:
         self._count.fill_(arguments.whole_number("event_index", event_index, at_least=0))
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state of the scheduler at the plan's event index; the plan and the scheduler can both load it."""
+        """Return the scheduler's state at the plan's event index, for the plan or the scheduler to load."""
         self.scheduler.seek(self.event_index)
         return self.scheduler.state_dict()
 
     def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: ResumePolicy | None = None) -> None:
         """Load the state of a plan or a scheduler; see :meth:`BaseParamScheduler.load_state_dict`.
 
-        The method computes the values again and fills the same tensor, so captured graphs stay valid.
+        The plan computes its values again and writes them to the same tensor, so captured graphs stay valid.
 
         Args:
             state_dict: the state that :meth:`state_dict` of a plan or a scheduler returned.
             resume_policy: as in :meth:`BaseParamScheduler.load_state_dict`.
 
         Raises:
-            TypeError, ValueError: the scheduler cannot load the state; nothing is loaded.
+            TypeError, ValueError: the scheduler cannot load the state. If this error is raised, nothing is loaded.
         """
         before = self.state_dict()
         self.scheduler.load_state_dict(state_dict, resume_policy)

@@ -23,7 +23,7 @@ Factor = Callable[[int], float]
 def scaled_schedule(
     make_schedule: Callable[[Any], Schedule], initial_value: Number, factor_fn: Factor | Sequence[Factor]
 ) -> Schedule:
-    """Return the schedule of an initial value times ``make_schedule(factor_fn)``.
+    """Multiply an initial value by the schedule ``make_schedule(factor_fn)``.
 
     ``factor_fn`` is a function, or a list with a function for each param group.
     """
@@ -97,10 +97,10 @@ class LambdaScheduler(DecayScheduler):
 
 
 class MultiplicativeScheduler(DecayScheduler):
-    """Multiplies an initial value by the factors of all events so far.
+    """Multiplies an initial value by the factors of all events up to the present one.
 
     ``value(i) = initial_value * factor_fn(1) * ... * factor_fn(i)``. The state contains the product, so a resumed run
-    calls the function once per event. Seeking to event i takes up to i calls.
+    calls the function only once per event. To seek to event i, up to i calls are needed.
 
     Args:
         optimizer: a torch optimizer, or any object that has ``param_groups``.

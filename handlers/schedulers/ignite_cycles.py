@@ -1,4 +1,4 @@
-"""ignite's cyclical schedulers, for linear cycles and cosine annealing, and their base class."""
+"""The cyclical schedulers of ignite: linear cycles, cosine annealing and their base class."""
 
 from collections.abc import Callable
 from functools import partial, wraps
@@ -14,17 +14,17 @@ from lehr.handlers.targets.target import Value
 
 
 class CyclicalScheduler(ParamScheduler):
-    """The base of cyclical schedulers, which go from ``start_value`` towards ``end_value`` in each cycle.
+    """The base class of schedulers that go from ``start_value`` towards ``end_value`` in each cycle.
 
-    At position j of a cycle of c events, with the start value and the end value of this cycle, the value is::
+    At position j of a cycle with c events, a start value and an end value, the value is::
 
         value = start_value + (end_value - start_value) * curve(j / c)
 
-    A subclass sets ``schedule_type``, a :class:`~lehr.handlers.schedules.Cyclical` that takes the same arguments and
-    defines the curve of a cycle. A subclass may instead override ``get_param``, as in ignite. Only inside
-    ``get_param``, the attributes describe the present cycle, as in ignite: ``event_index`` counts from the start of the
-    cycle, and ``start_value``, ``end_value``, ``cycle_size``, ``warmup_duration`` and ``cycle`` belong to the cycle.
-    Outside of ``get_param``, ``event_index`` counts all events.
+    A subclass sets ``schedule_type`` to a subclass of :class:`~lehr.handlers.schedules.Cyclical` that takes the same
+    arguments and defines the curve of a cycle. Or a subclass overrides ``get_param``, as in ignite. Inside
+    ``get_param``, the attributes describe the present cycle: ``event_index`` counts from the start of the cycle, and
+    ``start_value``, ``end_value``, ``cycle_size``, ``warmup_duration`` and ``cycle`` are those of the cycle. Outside of
+    ``get_param``, ``event_index`` counts all events.
 
     Args:
         optimizer: a torch optimizer, or any object that has ``param_groups``.
@@ -84,7 +84,7 @@ class CyclicalScheduler(ParamScheduler):
             raise TypeError(f"{type(self).__name__} must set schedule_type or override get_param")
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Let an overridden ``get_param`` see the attributes of the present cycle, as in ignite."""
+        """Make the attributes describe the present cycle inside an overridden ``get_param``, as in ignite."""
         super().__init_subclass__(**kwargs)
         if "get_param" in vars(cls):
             cls.get_param = _in_present_cycle(cls.get_param)  # type: ignore[assignment, method-assign]
@@ -95,7 +95,7 @@ def _in_present_cycle(get_param: Callable[[Any], Value]) -> Callable[[Any], Valu
     def in_its_cycle(self: CyclicalScheduler) -> Value:
         schedule = self._schedule
         if not isinstance(schedule, Cyclical):
-            return get_param(self)  # a call through super(): the attributes describe the cycle already
+            return get_param(self)  # called through super(), so the attributes describe the cycle already
         index = self.event_index
         cycle = schedule.cycle_at(index)
         if cycle.position > cycle.cycle_size:
@@ -109,9 +109,9 @@ def _in_present_cycle(get_param: Callable[[Any], Value]) -> Callable[[Any], Valu
 
 
 class LinearCyclicalScheduler(CyclicalScheduler):
-    """Writes linear cycles from ``start_value`` to ``end_value`` and back; with ``monotonic``, without the way back.
+    """Writes straight lines from ``start_value`` to ``end_value`` and, unless ``monotonic``, back to ``start_value``.
 
-    At position j of a cycle of c events, the value is::
+    At position j of a cycle with c events, the value is::
 
         value = start_value + (end_value - start_value) * (1 - |2j / c - 1|)
         value = start_value + (end_value - start_value) * j / c                 if monotonic
@@ -126,8 +126,8 @@ class LinearCyclicalScheduler(CyclicalScheduler):
             whole events.
         start_value_mult: the ratio of one cycle's start value to the previous cycle's start value.
         end_value_mult: the ratio of one cycle's end value to the previous cycle's end value.
-        warmup_duration: the number of events from the end value of a cycle to the start value of the next cycle; only
-            if ``monotonic``.
+        warmup_duration: the number of events from the end value of a cycle to the start value of the next cycle. It
+            must be 0 unless ``monotonic`` is True.
         save_history: whether to record the written values in ``engine.state.param_history``.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
         monotonic: whether each cycle goes one way only. The next cycle then starts with a jump, or with a warm-up.
@@ -141,8 +141,8 @@ class LinearCyclicalScheduler(CyclicalScheduler):
         ValueError: an argument is out of range; the parameter or the param group does not exist; ``warmup_duration`` is
             given, but ``monotonic`` is False.
 
-    Deviations from ignite 0.5.5: ``event_index`` counts all events; ``cycle_mult`` below 1 raises an error, since it
-    leads to cycles without events.
+    Deviations from ignite 0.5.5: ``event_index`` counts all events; a ``cycle_mult`` below 1 raises an error, since
+    cycles would shrink to 0 events.
 
     Source: Smith, "Cyclical Learning Rates for Training Neural Networks", 2017, https://arxiv.org/abs/1506.01186 (the
     triangular cycle).
@@ -191,7 +191,7 @@ class LinearCyclicalScheduler(CyclicalScheduler):
 class CosineAnnealingScheduler(CyclicalScheduler):
     """Writes half a cosine wave from ``start_value`` to ``end_value`` in each cycle.
 
-    At position j of a cycle of c events, the value is::
+    At position j of a cycle with c events, the value is::
 
         value = start_value + (end_value - start_value) * (1 - cos(pi * j / c)) / 2
 
@@ -216,8 +216,8 @@ class CosineAnnealingScheduler(CyclicalScheduler):
         TypeError: an argument has the wrong type.
         ValueError: an argument is out of range; the parameter or the param group does not exist.
 
-    Deviations from ignite 0.5.5: ``event_index`` counts all events; ``cycle_mult`` below 1 raises an error, since it
-    leads to cycles without events.
+    Deviations from ignite 0.5.5: ``event_index`` counts all events; a ``cycle_mult`` below 1 raises an error, since
+    cycles would shrink to 0 events.
 
     Source: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017,
     https://arxiv.org/abs/1608.03983.

@@ -1,4 +1,4 @@
-"""``MetricScheduler``, which passes a metric to a schedule and writes its values."""
+"""``MetricScheduler``, which passes a metric to a schedule and writes the values of the schedule."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 class MetricScheduler(MetricDrivenScheduler):
     """Writes a schedule that depends on a metric.
 
-    At each event it reads the metric from ``engine.state.metrics``, passes it to the schedule and writes the value. The
-    metric may be missing at the first event.
+    At each event, the scheduler reads the metric from ``engine.state.metrics``, passes the metric to the schedule and
+    writes the schedule's value. The metric may be missing at the first event.
 
-    If the event comes at the end of an epoch, such as ``EPOCH_COMPLETED`` or the ``COMPLETED`` of an evaluator, the
-    first epoch trains with the value that the optimizer has, even if the schedule begins with a warm-up. To prevent
-    this, attach the scheduler to ``Events.EPOCH_STARTED(once=1)`` of the trainer, too. The scheduler then writes its
-    first value before the first epoch. After the first epoch it writes the second value, with the metric of the epoch,
-    as torch and timm do.
+    At an event at the end of an epoch, such as ``EPOCH_COMPLETED`` or the ``COMPLETED`` of an evaluator, the scheduler
+    writes its first value only after the first epoch. The first epoch then trains with the value that the optimizer
+    has, even if the schedule begins with a warm-up. To write the first value before the first epoch, attach the
+    scheduler to ``Events.EPOCH_STARTED(once=1)`` of the trainer, too. After the first epoch, the scheduler then writes
+    the second value, which depends on the metric of this epoch, as in torch and timm.
 
     Args:
         optimizer: a torch optimizer, or any object that has ``param_groups``.
@@ -34,12 +34,12 @@ class MetricScheduler(MetricDrivenScheduler):
             :class:`~lehr.handlers.schedules.Greedy`.
         save_history: whether to record the written values in ``engine.state.param_history``.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
-        every: the number of events between two metrics. If events are iterations and each epoch has a metric, give the
-            number of iterations per epoch.
+        every: the number of events from one metric to the next. If events are iterations and each epoch has one metric,
+            give the number of iterations per epoch.
         reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
-            metric of rank 0) or ``"none"`` (each rank uses its own metric). A checkpoint between the metric and the
-            next event saves the metric of one rank. If you resume from such a checkpoint, use a metric that is equal on
-            all ranks, as ignite's metrics are.
+            metric of rank 0) or ``"none"`` (each rank uses its own metric). A checkpoint that is saved between the
+            metric and the next event contains the metric of one rank only. To resume from this checkpoint, use a metric
+            that is equal on all ranks, as ignite's metrics are.
         relative: whether the values of the schedule are factors of each group's base value; see
             :class:`ParamScheduler`. Keyword only.
         run: the length of the run, which durations such as ``"10%"`` need; see :class:`RunLength`. Keyword only.
@@ -102,7 +102,7 @@ class MetricScheduler(MetricDrivenScheduler):
     def _schedule_state(self) -> list[Any]:
         states = []
         for take, _ in self._undo:
-            states.append(take())  # a comprehension takes twice as long for one part
+            states.append(take())  # for one state, a comprehension takes twice as long
         return states
 
     def _restore_schedule(self, state: list[Any]) -> None:
@@ -123,7 +123,7 @@ class MetricScheduler(MetricDrivenScheduler):
 
 
 def driven_parts(schedule: Schedule | None) -> list[Any]:
-    """Return the parts of a schedule that depend on a metric."""
+    """Return those schedules inside a schedule that depend on a metric."""
     return [
         part
         for part in stateful_parts(schedule)
@@ -132,9 +132,10 @@ def driven_parts(schedule: Schedule | None) -> list[Any]:
 
 
 def _undo_of(part: Any) -> tuple[Callable[[], Any], Callable[[Any], None]]:
-    """Return the functions that take the state of a part of a schedule, and restore it.
+    """Return a function that copies the state of a stateful schedule, and a function that restores the state.
 
-    ``remembered`` is faster than ``state_dict``, but lacks what a subclass adds to the state.
+    ``remembered`` is faster than ``state_dict``, but lacks the items that the ``state_dict`` of a subclass may add to
+    the state.
     """
     for cls in type(part).__mro__:
         if "remembered" in vars(cls):

@@ -12,31 +12,32 @@ from lehr.handlers.targets.param_groups import HasParamGroups
 
 
 class OneCycleScheduler(ParamScheduler):
-    """Writes one cycle: up to ``max_value``, then down far below the initial value; or the inverse, for momentum.
+    """Writes a cycle up to ``max_value`` and down far below the initial value, or an inverse cycle for momentum.
 
     With N = ``total_steps``, p = ``pct_start``, initial = max_value / div_factor and final = initial /
-    final_div_factor, half cosine waves or straight lines connect these points (event: value)::
+    final_div_factor, half cosine waves or straight lines connect these points, given as event: value::
 
         two phases:    0: initial,  pN - 1: max_value,  N - 1: final
         three phases:  0: initial,  pN - 1: max_value,  2pN - 2: initial,  N - 1: final
-        inverse:       max_value instead of initial and final, base_value instead of max_value
+        inverse:       as above, with max_value in place of initial and final, and base_value in place of max_value
 
     Args:
         optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
         max_value: the highest value; a number, or a list with one per param group.
         total_steps: N, the number of events in the cycle, at least 1.
-        epochs: the number of epochs. ``N = epochs * steps_per_epoch`` if you give both instead of ``total_steps``.
+        epochs: the number of epochs. If you give ``epochs`` and ``steps_per_epoch`` instead of ``total_steps``, N is
+            ``epochs * steps_per_epoch``.
         steps_per_epoch: the number of events in an epoch.
         pct_start: p in [0, 1], the fraction of the cycle before the peak.
         anneal_strategy: ``"cos"`` or ``"linear"``.
         div_factor: ``max_value / initial``, a number more than 0.
         final_div_factor: ``initial / final``, a number more than 0.
         three_phase: whether to return to the initial value before the descent to the final value.
-        base_value: the lowest value of an inverse cycle; a number, or a list with one per param group. Give it only
-            with ``inverse``.
-        inverse: whether to go from high to low and back, as for momentum and betas[0]. ``div_factor`` and
-            ``final_div_factor`` then have no effect.
+        base_value: the lowest value of an inverse cycle; a number, or a list with one per param group. It must be None
+            unless ``inverse`` is True.
+        inverse: whether to go from high to low and back, as for momentum and betas[0]. If True, ``div_factor`` and
+            ``final_div_factor`` have no effect.
         save_history: whether to record the written values in ``engine.state.param_history``.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
         relative: whether ``max_value`` and ``base_value`` are factors of each group's base value; see
@@ -45,12 +46,12 @@ class OneCycleScheduler(ParamScheduler):
 
     Raises:
         TypeError: an argument has the wrong type.
-        ValueError: an argument is out of range; the number of steps is missing, or given twice; ``base_value`` is given
-            without ``inverse``; the number of values is not the number of param groups.
+        ValueError: an argument is out of range; the number of steps is missing, or given in both ways; ``base_value``
+            is given without ``inverse``; the number of values is not the number of param groups.
 
-    Deviations from torch 2.13's OneCycleLR: from event N - 1 on the value is constant; torch extrapolates and then
-    raises an error. With pN = 1 the cycle starts at the peak; in torch, it causes a division by zero. If the number of
-    steps is given twice, this class raises an error.
+    Deviations from torch 2.13's OneCycleLR: from event N - 1 on, the value is constant, but torch extrapolates and
+    later raises an error. If pN = 1, the cycle starts at the peak, but torch divides by zero. If both ``total_steps``
+    and ``epochs`` are given, this class raises an error.
 
     Source: Smith and Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning
     Rates", 2018, https://arxiv.org/abs/1708.07120.

@@ -1,4 +1,4 @@
-"""``PhaseScheduler``, whose next phase begins when a call, an event or a metric asks for it."""
+"""``PhaseScheduler``, which begins the next phase when a call, an event or a metric asks for it."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 class PhaseScheduler(PhasedScheduler):
-    """Writes phases one after another; you decide during training when the next phase begins.
+    """Writes the values of one phase after another. You decide during training when the next phase begins.
 
-    - By a call: call ``scheduler.next_phase()``, and the next event is the first event of the next phase.
+    - By a call: after ``scheduler.next_phase()``, the next event is the first event of the next phase.
     - By an event: ``trainer.add_event_handler(Events.EPOCH_COMPLETED(once=8), scheduler.next_phase)``.
     - By a metric: with ``flat=Plateau(patience=3)``, attach :meth:`observe` to the event at which the metric is ready:
       ``evaluator.add_event_handler(Events.COMPLETED, scheduler.observe)``. When the metric has stopped improving, the
       next phase begins.
 
-    Inside another scheduler, such as a :class:`ConcatScheduler`, the next phase begins with the next event of that
-    scheduler.
+    If you put this scheduler into another scheduler, such as a :class:`ConcatScheduler`, the next phase begins at the
+    next event of the other scheduler.
 
     For the formula see :class:`~lehr.handlers.schedules.Phases`. The state contains the events at which the phases
     began.
@@ -36,16 +36,18 @@ class PhaseScheduler(PhasedScheduler):
         phases: two or more schedules, one for each phase.
         save_history: whether to record the written values in ``engine.state.param_history``.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
-        relative: whether the values of each phase after the first are factors of the last value of the phase before.
-        end: the event at which the last phase ends, however late the phase begins; None if the last phase has its own
-            length.
-        starts: the events at which the second phase, the third phase and so on begin without a call.
-        flat: a :class:`~lehr.handlers.schedules.Plateau`, the rule by which a metric starts the next phase.
+        relative: whether the values of a phase are factors of the last value of the phase before it. This does not
+            concern the first phase.
+        end: the event at which the last phase ends, however late this phase begins. If None, the last phase keeps its
+            own length.
+        starts: the events at which the second phase, the third phase and so on begin by themselves.
+        flat: a :class:`~lehr.handlers.schedules.Plateau`. Its rule decides when a metric has stopped improving, which
+            begins the next phase.
         metric_name: name of the metric in the ``state.metrics`` of the engine that :meth:`observe` is attached to.
         reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
             metric of rank 0) or ``"none"`` (each rank uses its own).
-        relative_to_base: whether the values are factors of each group's base value, as with ``relative`` of every other
-            scheduler; see :class:`ParamScheduler`.
+        relative_to_base: whether the values are factors of each group's base value, which other schedulers call
+            ``relative``; see :class:`ParamScheduler`.
         run: the length of the run, which durations such as ``"10%"`` need; see :class:`RunLength`.
 
     Raises:
@@ -113,11 +115,11 @@ class PhaseScheduler(PhasedScheduler):
         return self._phases.phase
 
     def next_phase(self, engine: "Engine | None" = None) -> None:
-        """Let the next phase begin with the next event.
+        """Begin the next phase at the next event.
 
         Args:
-            engine: the engine that fires the event; None if you call the method yourself. If a resumed run starts the
-                same epoch a second time, the call has no effect.
+            engine: the engine that fires the event, or None if you call the method yourself. If the engine is in a
+                resumed run that starts the same epoch a second time, the call has no effect.
 
         Raises:
             ValueError: there is no next phase.
@@ -129,7 +131,7 @@ class PhaseScheduler(PhasedScheduler):
             self._phases.begin_next()
 
     def observe(self, engine: "Engine") -> None:
-        """Read the metric of an engine, usually an evaluator; begin the next phase if the metric has stopped improving.
+        """Read the metric of an engine, and begin the next phase if the metric has stopped improving.
 
         Args:
             engine: the engine that has the metric.

@@ -10,7 +10,7 @@ from lehr.handlers.targets.param_groups import HasParamGroups
 
 
 class PiecewiseLinear(ParamScheduler):
-    """Writes straight lines between the values at given events; constant before the first and after the last event.
+    """Writes straight lines between given points, and constants before the first point and after the last point.
 
     At event i, between the milestones m_k <= i <= m_{k+1} with the values v_k and v_{k+1}, the value is::
 

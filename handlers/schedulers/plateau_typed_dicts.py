@@ -1,4 +1,4 @@
-"""The types of the keyword arguments of the schedulers that reduce on a plateau, for type checkers."""
+"""The keyword arguments of the schedulers that reduce a value on a plateau, as types for type checkers."""
 
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class PlateauRule(TypedDict, total=False):
-    """The arguments that both schedulers have under the same names."""
+    """The arguments that have the same names in both plateau schedulers."""
 
     mode: str
     factor: float

@@ -29,18 +29,19 @@ if TYPE_CHECKING:
 class ReduceOnPlateauScheduler(MetricDrivenScheduler):
     """Multiplies a parameter by a factor when a metric has not improved for more than ``patience`` events.
 
-    Attach it to the event at which the metric is ready: ``scheduler.attach(evaluator, Events.COMPLETED)``. At each
-    event it reads the metric from ``engine.state.metrics``, and writes the parameter if its value changes. After
-    ``patience`` events in a row without an improvement, the next event without an improvement reduces the present value
-    of each param group, as torch's ``ReduceLROnPlateau`` does. :class:`~lehr.handlers.schedules.Plateau` defines an
-    improvement::
+    Attach the scheduler to the event at which the metric is ready: ``scheduler.attach(evaluator, Events.COMPLETED)``.
+    At each event, the scheduler reads the metric from ``engine.state.metrics``, and writes the parameter if its value
+    changes. After ``patience`` events in a row without an improvement, one more event without an improvement reduces
+    the present value of each param group, as in torch's ``ReduceLROnPlateau``.
+    :class:`~lehr.handlers.schedules.Plateau` defines what an improvement is. A reduction is::
 
         value = max(value * factor, min_value)    if this is less than the present value by more than eps
 
-    To use it after a warm-up, put it into a :class:`ConcatScheduler`. To use it as a factor of a decay, put its
-    ``schedule`` into a :class:`~lehr.handlers.schedules.Product`. In both cases, attach the result to the trainer, and
-    :meth:`observe` to the evaluator. The scheduler then reduces a value of its own, which starts at ``initial_value``,
-    instead of the present value.
+    To reduce a value after a warm-up, put this scheduler into a :class:`ConcatScheduler`. To reduce the values of a
+    decay, put the ``schedule`` of this scheduler into a :class:`~lehr.handlers.schedules.Product`. In both cases,
+    attach the ConcatScheduler, or the scheduler of the product, to the trainer, and attach :meth:`observe` to the
+    evaluator. This scheduler then reduces a value of its own, which starts at ``initial_value``, instead of the present
+    value.
 
     Args:
         optimizer: a torch optimizer, or any object that has ``param_groups``.
@@ -48,27 +49,27 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         metric_name: name of the metric in the ``state.metrics`` of the engine that fires the event.
         mode: ``"min"`` if a smaller metric is better, or ``"max"`` if a larger metric is better.
         factor: the factor of each reduction, at least 0 and less than 1.
-        patience: the number of events in a row that may have no improvement before a reduction.
-        threshold: the smallest improvement that counts.
+        patience: the number of events in a row without an improvement that cause no reduction yet.
+        threshold: how much better than the best metric a metric must be to count as an improvement.
         threshold_mode: ``"rel"`` if ``threshold`` is a fraction of the best metric, or ``"abs"`` if it is a difference.
-        cooldown: after a reduction, the metrics of this number of events do not count.
+        cooldown: the number of events after a reduction whose metrics cannot cause another reduction.
         min_value: the lower bound of the value; a number, or a list with one per param group.
         eps: a reduction by ``eps`` or less is skipped.
         save_history: whether to record the written values in ``param_history``.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
-        trainer: the engine whose state records the values; None for the engine that fires the event. ``trainer`` and
-            the arguments below are keyword-only.
+        trainer: the engine whose state records the values. If None, the engine that fires the event records them.
+            ``trainer`` and the arguments below are keyword-only.
         initial_value: the first value; a number, or a list with one per param group. None means each group's present
             value.
-        nan_policy: the effect of a NaN metric: ``"worse"`` counts the metric as no improvement, as in torch;
-            ``"ignore"`` does not count the metric; ``"raise"`` raises an error.
-        missing_policy: the effect of a missing metric: ``"raise"`` raises an error; ``"ignore"`` keeps the value.
+        nan_policy: the effect of a NaN metric. With ``"worse"``, NaN counts as no improvement, as in torch. With
+            ``"ignore"``, the event does not count. With ``"raise"``, NaN raises an error.
+        missing_policy: the effect of a missing metric: ``"raise"`` raises an error, and ``"ignore"`` keeps the value.
         reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
             metric of rank 0) or ``"none"`` (each rank uses its own metric, if all are equal). All ranks must reach the
             event. If one rank has no metric, the metric counts as missing on all ranks.
         relative: whether ``initial_value`` and ``min_value`` are factors of each group's base value; see
             :class:`ParamScheduler`.
-        begin: the index of the first metric that counts, from 0; for example 5 after a warm-up of 5 epochs.
+        begin: the index of the first metric that counts, starting from 0; for example 5 after a warm-up of 5 epochs.
 
     Raises:
         TypeError: an argument has the wrong type; at an event, the metric is not a number.
@@ -131,7 +132,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         self.trainer = trainer
         self.missing_policy = arguments.one_of("missing_policy", missing_policy, ("raise", "ignore"))
         super().__init__(optimizer, param_name, save_history, param_group_index, schedule=self._plateau)
-        self._written: list[float] | None = None  # the plateau's values at the last event with a metric
+        self._written: list[float] | None = None  # the values at the last event with a metric
         self._target.refuse_groups_to_come(type(self).__name__)
         self._admits = initial_value is None and self._target.selection.added in (None, "own")
         self._goes_on_from_groups = initial_value is None and not isinstance(optimizer, PlaceholderOptimizer)
@@ -144,8 +145,9 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         """Observe the metric of this event, write and record the value, and count the event.
 
         Args:
-            engine: the engine that has the metric; None in a plain loop, where you call ``scheduler.observe(metric)``.
-            name: name of the history; None for ``param_name``.
+            engine: the engine that has the metric, or None in a plain loop, where you call
+                ``scheduler.observe(metric)`` first.
+            name: the name of the history. If None, it is ``param_name``.
             amount: the amount that the event adds to ``event_index``; see :class:`BaseParamScheduler`.
         """
         if self._goes_on_from_groups and engine is not None and not self._repeats:
@@ -156,7 +158,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         self._goes_on_from_groups = True
 
     def _admit_groups(self) -> bool:
-        """Let a new param group continue from its own value, reduced as often as the other groups.
+        """Let a new param group start from its own value, reduced as much as the values of the other groups so far.
 
         Return whether there is a new group.
         """
@@ -172,7 +174,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
     def _give_metric(self, engine: "Engine") -> bool:
         self.observe(engine)
         before, self._written = self._written, self._plateau.present_values
-        # Without a reduction, the param groups have the values that the event before wrote, and checked.
+        # Without a reduction, the param groups still have the values that the last event checked and wrote.
         writes_other = self._schedule is not self._plateau or self._asks_get_param
         return before is not self._written or writes_other or self._save_history
 
@@ -181,13 +183,13 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
 
     def _restore_schedule(self, state: Any) -> None:
         self._plateau.put_back(state)
-        self._goes_on_from_groups, self._written = False, None  # the groups may have the next value already
+        self._goes_on_from_groups, self._written = False, None  # the groups may have the next value
 
     def _recording_engine(self, engine: "Engine") -> "Engine":
         return engine if self.trainer is None else self.trainer
 
     def observe(self, engine: "Engine | float") -> None:
-        """Observe a metric without writing a value, in a plain loop or for a plateau inside another scheduler.
+        """Observe a metric without writing a value, in a plain loop or if another scheduler contains this one.
 
         Args:
             engine: the engine that has the metric, or the metric itself.
@@ -205,10 +207,10 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
             self._plateau.observe(metric)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the progress as plain data: see :class:`BaseParamScheduler`.
+        """Return the progress as plain data; see :class:`BaseParamScheduler`.
 
-        The state contains the present values of the param groups only if this scheduler has written a value itself:
-        otherwise, another scheduler that contains this scheduler may have written the values.
+        The state contains the present values of the param groups only if this scheduler has written a value itself. If
+        not, another scheduler that contains this scheduler may have written the present values.
         """
         state = super().state_dict()
         if self._goes_on_from_groups and self._event_index > 0:
@@ -225,7 +227,8 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
             resume_policy: as in :meth:`BaseParamScheduler.load_state_dict`.
 
         Raises:
-            TypeError, ValueError: see :meth:`BaseParamScheduler.load_state_dict`; nothing is loaded then.
+            TypeError, ValueError: see :meth:`BaseParamScheduler.load_state_dict`. If this error is raised, nothing is
+                loaded.
         """
         begins_with_groups = self._plateau.initial_value is None
         super().load_state_dict(state_dict, resume_policy)
@@ -237,8 +240,8 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
 
         Args:
             num_events: the number of events.
-            start: has no effect, since the values depend only on the metrics.
-            metric_values: the metric of each event; None if there are no metrics.
+            start: the first event; it has no effect, since the values depend only on the metrics.
+            metric_values: the metric of each event, or None if there are no metrics.
 
         Shapes: the array is ``(num_events, groups)``.
 
@@ -294,7 +297,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
 
         Args:
             num_events: the number of events, at least 0.
-            ax: the axes to draw into; None for the current axes of pyplot.
+            ax: the axes to draw into. If None, the current axes of pyplot are used.
             metric_values: the metric of each event.
             scheduler_kwargs: as in :meth:`simulate_values`.
 
@@ -315,15 +318,15 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
     """Multiplies the learning rate by a factor when a metric has not improved for more than ``patience`` events.
 
     This is :class:`ReduceOnPlateauScheduler` for ``"lr"``, with the arguments of ignite's class of the same name and of
-    torch's ``ReduceLROnPlateau``. Attach it to the event at which the metric is ready:
-    ``evaluator.add_event_handler(Events.COMPLETED, scheduler)``. A reduction::
+    torch's ``ReduceLROnPlateau``. Attach the scheduler to the event at which the metric is ready:
+    ``evaluator.add_event_handler(Events.COMPLETED, scheduler)``. A reduction is::
 
         lr = max(lr * factor, min_lr)    if this is less than the present lr by more than eps
 
     Args:
         optimizer: a torch optimizer, or any object that has ``param_groups``.
         metric_name: name of the metric in the ``state.metrics`` of the engine that fires the event.
-        trainer: the engine whose state records the values; None for the engine that fires the event.
+        trainer: the engine whose state records the values. If None, the engine that fires the event records them.
         save_history: whether to record the written values in ``param_history``.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
         scheduler_kwargs: ``mode``, ``factor``, ``patience``, ``threshold``, ``threshold_mode``, ``cooldown``,
@@ -335,7 +338,7 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
         ValueError: an argument is out of range; at an event, the metric is missing.
 
     Deviations from ignite 0.5.5: ``min_lr`` has an effect; without ``trainer``, the engine that fires the event records
-    the values, but ignite records nothing; the state is plain data.
+    the values, whereas ignite records nothing; the state is plain data.
 
     Example:
         >>> ReduceLROnPlateauScheduler.simulate_values(
@@ -355,10 +358,10 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
     ) -> None:
         options: dict[str, Any] = {**scheduler_kwargs}
         if options.pop("verbose", False):
-            warnings.warn("verbose=True has no effect: pass save_history=True to record the values", stacklevel=2)
+            warnings.warn("verbose=True has no effect; to record the values, pass save_history=True", stacklevel=2)
         if "min_value" in options:
             given = arguments.shown(options["min_value"])
-            raise TypeError(f"min_value must be left out: the lower bound is called min_lr here, given {given}")
+            raise TypeError(f"min_value must be left out, since min_lr is the lower bound of this class, given {given}")
         min_value = arguments.number_or_numbers("min_lr", options.pop("min_lr", 0.0))
         if param_group_index is not None and isinstance(min_value, Sequence):
             raise TypeError(
@@ -419,7 +422,7 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
 
         Args:
             num_events: the number of events, at least 0.
-            ax: the axes to draw into; None for the current axes of pyplot.
+            ax: the axes to draw into. If None, the current axes of pyplot are used.
             metric_values: the metric of each event.
             init_lr: the first learning rate; a number, or a list with one per param group.
             scheduler_kwargs: as in :meth:`simulate_values`.

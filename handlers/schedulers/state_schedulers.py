@@ -1,6 +1,6 @@
 """ignite's five schedulers that write a number to an attribute of an engine's state.
 
-Each scheduler has its arguments as attributes, so that a subclass that overrides ``get_param`` can read them.
+Each scheduler keeps its arguments as attributes, so that an overridden ``get_param`` can read them.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,26 +31,26 @@ class FunctionFromOne(FunctionSchedule):
     """
 
     def value(self, index: int) -> Any:
-        """Return the value of the function at event ``index + 1``."""
+        """Call the function with ``index + 1`` and return its value."""
         return self.function(index + 1)
 
     def checked(self, index: int) -> float | list[float]:
-        """Return the value as a number: True becomes 1, and False becomes 0."""
+        """Return the value as a number. A bool becomes 1 or 0."""
         value = self.value(index)
         return arguments.value_at(index, float(value) if isinstance(value, bool) else value, self.named)
 
 
 class LambdaStateScheduler(StateParamScheduler):
-    """Writes the value of a function of the event index to an attribute of ``engine.state``.
+    """Calls a function of the event index, and writes its value to an attribute of ``engine.state``.
 
-    At event i, counting from 0, it writes ``lambda_obj(i + 1)``: the first event has ``lambda_obj(1)``, as in ignite.
-    The attribute has the type that the function returns: int, bool or float.
+    Event i, counting from 0, writes ``lambda_obj(i + 1)``. As in ignite, the first event writes ``lambda_obj(1)``. The
+    attribute has the type that the function returns: int, bool or float.
 
     Args:
         lambda_obj: a function that takes the event index, an int, and returns a number.
         param_name: name of the attribute; also the name of its history.
         save_history: whether to record the written values in ``engine.state.param_history``.
-        create_new: whether the attribute must be new; see :class:`StateParamScheduler`.
+        create_new: whether the attribute must not exist yet; see :class:`StateParamScheduler`.
 
     Raises:
         ValueError: ``lambda_obj`` is not callable.
@@ -75,7 +75,7 @@ class LambdaStateScheduler(StateParamScheduler):
 class PiecewiseLinearStateScheduler(StateParamScheduler):
     """Writes straight lines between given points to an attribute of ``engine.state``.
 
-    Event i, counting from 0, writes ``f(i + 1)``: the first event has ``f(1)``, as in ignite. Between the milestones
+    Event i, counting from 0, writes ``f(i + 1)``. As in ignite, the first event writes ``f(1)``. Between the milestones
     m_k <= j <= m_{k+1} with the values v_k and v_{k+1}, the function f is::
 
         f(j) = v_k + (v_{k+1} - v_k) * (j - m_k) / (m_{k+1} - m_k)
@@ -84,7 +84,7 @@ class PiecewiseLinearStateScheduler(StateParamScheduler):
         milestones_values: one or more pairs ``(event index, value)``. The event indices are ints and must increase.
         param_name: name of the attribute; also the name of its history.
         save_history: whether to record the written values in ``engine.state.param_history``.
-        create_new: whether the attribute must be new; see :class:`StateParamScheduler`.
+        create_new: whether the attribute must not exist yet; see :class:`StateParamScheduler`.
         run: the length of the run, which durations such as ``"10%"`` need; see :class:`RunLength`. Keyword only.
 
     Raises:
@@ -117,15 +117,15 @@ class PiecewiseLinearStateScheduler(StateParamScheduler):
 class ExpStateScheduler(StateParamScheduler):
     """Decays an attribute of ``engine.state`` by the factor ``gamma`` at every event.
 
-    Event i, counting from 0, writes ``initial_value * gamma ** (i + 1)``: the first event multiplies by ``gamma``, as
-    in ignite. The value is an int if ``initial_value`` and ``gamma`` are ints.
+    Event i, counting from 0, writes ``initial_value * gamma ** (i + 1)``. As in ignite, the first event already
+    multiplies by ``gamma``. The value is an int if ``initial_value`` and ``gamma`` are ints.
 
     Args:
         initial_value: the value before the first event.
         gamma: the factor of each event.
         param_name: name of the attribute; also the name of its history.
         save_history: whether to record the written values in ``engine.state.param_history``.
-        create_new: whether the attribute must be new; see :class:`StateParamScheduler`.
+        create_new: whether the attribute must not exist yet; see :class:`StateParamScheduler`.
 
     Raises:
         TypeError, ValueError: an argument has the wrong type or is not finite.
@@ -147,8 +147,8 @@ class ExpStateScheduler(StateParamScheduler):
 class StepStateScheduler(StateParamScheduler):
     """Decays an attribute of ``engine.state`` by the factor ``gamma`` every ``step_size`` events.
 
-    Event i, counting from 0, writes ``initial_value * gamma ** floor((i + 1) / step_size)``: the formula counts events
-    from 1, as in ignite. The value is an int if ``initial_value`` and ``gamma`` are ints.
+    Event i, counting from 0, writes ``initial_value * gamma ** floor((i + 1) / step_size)``. As in ignite, the formula
+    counts events from 1. The value is an int if ``initial_value`` and ``gamma`` are ints.
 
     Args:
         initial_value: the value before the first step.
@@ -156,7 +156,7 @@ class StepStateScheduler(StateParamScheduler):
         step_size: the number of events between two steps, at least 1.
         param_name: name of the attribute; also the name of its history.
         save_history: whether to record the written values in ``engine.state.param_history``.
-        create_new: whether the attribute must be new; see :class:`StateParamScheduler`.
+        create_new: whether the attribute must not exist yet; see :class:`StateParamScheduler`.
         run: the length of the run, which durations such as ``"10%"`` need; see :class:`RunLength`. Keyword only.
 
     Raises:
@@ -189,8 +189,8 @@ class StepStateScheduler(StateParamScheduler):
 class MultiStepStateScheduler(StateParamScheduler):
     """Decays an attribute of ``engine.state`` by the factor ``gamma`` at given events.
 
-    Event i, counting from 0, writes ``initial_value * gamma ** (number of milestones that are <= i + 1)``: the formula
-    counts events from 1, as in ignite. The value is an int if ``initial_value`` and ``gamma`` are ints.
+    Event i, counting from 0, writes ``initial_value * gamma ** (number of milestones that are <= i + 1)``. As in
+    ignite, the formula counts events from 1. The value is an int if ``initial_value`` and ``gamma`` are ints.
 
     Args:
         initial_value: the value before the first milestone.
@@ -198,14 +198,14 @@ class MultiStepStateScheduler(StateParamScheduler):
         milestones: event indices at which the factor applies, in rising order; a repeated milestone counts twice.
         param_name: name of the attribute; also the name of its history.
         save_history: whether to record the written values in ``engine.state.param_history``.
-        create_new: whether the attribute must be new; see :class:`StateParamScheduler`.
+        create_new: whether the attribute must not exist yet; see :class:`StateParamScheduler`.
         run: the length of the run, which durations such as ``"10%"`` need; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError, ValueError: an argument has the wrong type, is not finite or is out of range; the milestones
             decrease.
 
-    Deviations from ignite 0.5.5: milestones that decrease raise an error; ignite silently skips some of them.
+    Deviations from ignite 0.5.5: milestones that decrease raise an error, whereas ignite silently skips some of them.
 
     Example:
         >>> MultiStepStateScheduler.simulate_values(4, param_name="p", initial_value=8.0, gamma=0.5, milestones=[1, 3])

@@ -1,4 +1,4 @@
-"""The description of a torch scheduler as data: its class and arguments."""
+"""Describes a torch scheduler by the name of its class and its arguments."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class TorchDescription:
-    """The class and the arguments of a torch scheduler, from which the scheduler can be constructed.
+    """The class and the arguments from which a torch scheduler can be constructed.
 
     Args:
         name: the name of the class in ``torch.optim.lr_scheduler``.
-        arguments: the arguments by name; empty for a ``ChainedScheduler`` or ``SequentialLR``.
-        inner: the descriptions of the schedulers inside the scheduler.
+        arguments: the arguments by name. A ``ChainedScheduler`` or a ``SequentialLR`` has none.
+        inner: the descriptions of the schedulers inside a ``ChainedScheduler`` or a ``SequentialLR``.
         milestones: the milestones of a ``SequentialLR``.
     """
 

@@ -10,11 +10,11 @@ from lehr.handlers.targets.param_groups import HasParamGroups
 
 
 class CyclicScheduler(ParamScheduler):
-    """Cycles from ``base_value`` up to ``max_value`` and down again; the height may change from cycle to cycle.
+    """Cycles from ``base_value`` up to ``max_value`` and down again. The height may change from cycle to cycle.
 
-    With u = ``step_size_up`` and d = ``step_size_down``, event i is in cycle ``k = 1 + floor(i / (u + d))`` at position
-    ``j = i mod (u + d)``. The height is ``j / u`` on the way up and ``(u + d - j) / d`` on the way down. The value at
-    event i is::
+    Let u be ``step_size_up`` and d be ``step_size_down``. Event i is in cycle ``k = 1 + floor(i / (u + d))``, at
+    position ``j = i mod (u + d)``. The height is ``j / u`` on the way up and ``(u + d - j) / d`` on the way down. The
+    value at event i is::
 
         value = base_value + (max_value - base_value) * height * scale
         value = max_value - (max_value - base_value) * height * scale      if inverse
@@ -26,11 +26,13 @@ class CyclicScheduler(ParamScheduler):
         optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
         base_value: the lower bound; a number, or a list with one per param group.
-        max_value: the upper bound of the first cycle, like ``base_value``.
+        max_value: the upper bound of the first cycle; a number, or a list with one per param group.
         step_size_up: the number of events from the lower to the upper bound, at least 1, such as 2000 or 2.5.
-        step_size_down: the number of events from the upper to the lower bound, at least 1; None for ``step_size_up``.
-        mode: ``"triangular"``, ``"triangular2"`` or ``"exp_range"``; ignored if ``scale_fn`` is given.
-        gamma: the base of the exponential function of ``"exp_range"``; it must be more than 0.
+        step_size_down: the number of events from the upper to the lower bound, at least 1. If None, it is
+            ``step_size_up``.
+        mode: how the height changes: ``"triangular"``, ``"triangular2"`` or ``"exp_range"``. If ``scale_fn`` is given,
+            ``mode`` has no effect.
+        gamma: the factor per event for ``"exp_range"``; it must be more than 0.
         scale_fn: a function of k or i that replaces ``mode``. The scheduler calls it at the event, never in advance.
         scale_mode: the argument of ``scale_fn``: ``"cycle"`` for k, or ``"iterations"`` for i.
         inverse: whether to start at ``max_value`` and go down first, as for momentum and betas[0].
@@ -44,9 +46,9 @@ class CyclicScheduler(ParamScheduler):
         TypeError: an argument has the wrong type.
         ValueError: an argument is out of range; the number of values is not the number of param groups.
 
-    Deviations from torch 2.13's CyclicLR: this scheduler writes only ``param_name``; to cycle the momentum as well,
-    attach a second scheduler with ``inverse=True``. A step size below 1 raises an error; in torch, the value jumps
-    between the bounds. The values are equal to torch's.
+    Deviations from torch 2.13's CyclicLR: this scheduler writes only ``param_name``. To cycle the momentum as well,
+    attach a second scheduler with ``inverse=True``. A step size below 1 raises an error, whereas in torch, the value
+    jumps between the bounds. The values equal torch's.
 
     Source: Smith, "Cyclical Learning Rates for Training Neural Networks", 2017,
     https://arxiv.org/abs/1506.01186.

@@ -29,27 +29,27 @@ def create_lr_scheduler_with_warmup(
 ) -> ConcatScheduler:
     """Put a linear warm-up of the learning rate before a scheduler.
 
-    With d = ``warmup_duration``, the value at event i < d is, in each param group::
+    Let d be ``warmup_duration``. At event i < d, the value in each param group is::
 
         value = warmup_start_value + (warmup_end_value - warmup_start_value) * i / (d - 1)
 
-    At event d, the given scheduler begins with its event 0. If the scheduler's first value equals the end value of the
-    warm-up in all groups, the scheduler begins at event d - 1 instead, so that no value comes twice.
+    At event d, the given scheduler begins with its event 0. But if its first value equals the end value of the warm-up
+    in all groups, the scheduler begins at event d - 1, so that this value does not come twice.
 
     Args:
-        lr_scheduler: the scheduler after the warm-up: a scheduler of ``"lr"``, or one of ``torch.optim.lr_scheduler``.
+        lr_scheduler: the scheduler after the warm-up. It is a lehr scheduler of ``"lr"``, or a torch scheduler.
         warmup_start_value: learning rate of the first event; a number, or a list with one per param group.
-        warmup_duration: the number of events of the warm-up, including the event with the end value; at least 2.
+        warmup_duration: the number of events in the warm-up, at least 2. The last of them has the end value.
         warmup_end_value: learning rate at the end of the warm-up; a number, or a list with one per param group. None
             means each group's present value.
         save_history: whether to record the written values in ``engine.state.param_history``.
-        output_simulated_values: a list such as ``[None] * 100``. The function replaces the items of the list by the
-            same number of rows of ``ConcatScheduler.simulate_values``.
+        output_simulated_values: a list such as ``[None] * 100``. The function replaces its items with as many rows of
+            ``ConcatScheduler.simulate_values``.
         run: the length of the run, needed if ``warmup_duration`` is a text such as ``"10%"``; see :class:`RunLength`.
             Keyword only.
 
     Returns:
-        A :class:`ConcatScheduler`; attach it to ``Events.ITERATION_STARTED``.
+        A :class:`ConcatScheduler`, which you attach to ``Events.ITERATION_STARTED``.
 
     Raises:
         TypeError: ``lr_scheduler`` is not a scheduler; ``warmup_duration`` is not an int; ``output_simulated_values``
@@ -58,8 +58,8 @@ def create_lr_scheduler_with_warmup(
             not the number of param groups.
 
     Deviations from ignite 0.5.5: all groups of an optimizer warm up in the same number of events. A torch scheduler
-    starts from its own values; in ignite, the end value of the warm-up changes the rest of training. If the scheduler
-    writes one param group, only this group warms up.
+    starts from its own values, whereas in ignite, the end value of the warm-up changes its values. If the given
+    scheduler writes one param group, only this group warms up.
 
     Source: Goyal et al., "Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour", 2017,
     https://arxiv.org/abs/1706.02677 (the gradual warm-up).

@@ -12,9 +12,9 @@ from .decay_scheduler import DecayScheduler, Options
 class WarmupStableDecayScheduler(DecayScheduler):
     """Writes a warm-up from ``start_value`` to ``peak_value``, a stable phase, and a decay to ``end_value``.
 
-    The warm-up has w events, the stable phase s events, and the decay d events. f is the curve of ``warmup_type``, and
-    g is the curve of ``decay_type``; :class:`~lehr.handlers.schedules.WarmupStableDecay` lists the curves. The values
-    are::
+    The warm-up has w events, the stable phase has s events, and the decay has d events. The curve f belongs to
+    ``warmup_type``, and the curve g belongs to ``decay_type``. :class:`~lehr.handlers.schedules.WarmupStableDecay`
+    lists the curves. The values are::
 
         value(i) = start_value + (peak_value - start_value) * (1 - f(1 - i / w))     for i < w
         value(i) = peak_value                                                        for w <= i < w + s
@@ -25,17 +25,17 @@ class WarmupStableDecayScheduler(DecayScheduler):
         optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
         num_warmup_events: the number of events of the warm-up, at least 0.
-        num_stable_events: the number of events between warm-up and decay, at least 0.
+        num_stable_events: the number of events between the warm-up and the decay, at least 0.
         num_decay_events: the number of events of the decay, at least 0.
         peak_value: value of the stable phase; a number, or a list with one per param group. None means each group's
             present value.
         start_value: value at event 0; a number, or a list with one per param group.
         end_value: value at the end of the decay; a number, or a list with one per param group.
-        warmup_type: ``"linear"``, ``"cosine"``, ``"1-sqrt"``, ``"quadratic"``, ``"log"``, ``"power"`` or
-            ``"exponential"``.
+        warmup_type: the curve of the warm-up: ``"linear"``, ``"cosine"``, ``"1-sqrt"``, ``"quadratic"``, ``"log"``,
+            ``"power"`` or ``"exponential"``.
         decay_type: the curve of the decay, with the same names as ``warmup_type``.
         power: the exponent of a ``"power"`` curve; it must be more than 0.
-        ratio: the end of an ``"exponential"`` curve divided by its start; it must be between 0 and 1, without 0 and 1.
+        ratio: the end of an ``"exponential"`` curve divided by its start. It must be more than 0 and less than 1.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
             and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 

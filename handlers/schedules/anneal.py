@@ -25,11 +25,11 @@ class Anneal(Schedule):
     Args:
         start_value: value at event 0; a float, or a list of G floats, one for each param group.
         end_value: value at event ``duration``; a float, or a list of G floats.
-        duration: the number of events from the start value to the end value, at least 0, not necessarily whole; with 0,
+        duration: the number of events from the start value to the end value, at least 0. It need not be whole. With 0,
             event 0 has the end value.
         curve: the curve from the start value to the end value.
-        beyond: the values after ``duration``: ``"hold"`` keeps the end value; ``"mirror"`` goes back to the start
-            value, then to the end value again, and so on for ever; ``"stretch"`` goes back a part of the way to the
+        beyond: the values after ``duration``: ``"hold"`` keeps the end value. ``"mirror"`` goes back to the start
+            value, then to the end value again, and so on for ever. ``"stretch"`` jumps back part of the way to the
             start value, and reaches the end value again after ``duration`` more events.
 
     Shapes: the result is ``(n,)``, or ``(n, G)`` if a value is a list.
@@ -60,7 +60,7 @@ class Anneal(Schedule):
 
     @property
     def length(self) -> float:
-        """The number of events until the end value, which is ``duration``."""
+        """The number of events until the end value: ``duration``."""
         return self.duration
 
     def values(self, indices: Array) -> Array:
@@ -68,7 +68,8 @@ class Anneal(Schedule):
         if self.duration == 0:
             progress = np.ones_like(indices)
         elif self.beyond == "mirror":
-            # The remainder of event indices is exact. The remainder of the progress is inexact for large indices.
+            # Take the remainder of the event indices, which is exact. The remainder of the progress would be inexact
+            # for large indices.
             progress = 1 - np.abs(indices % (2 * self.duration) / self.duration - 1)
         elif self.beyond == "stretch":
             progress = indices / (self.duration * np.maximum(np.ceil(indices / self.duration), 1))
@@ -78,6 +79,6 @@ class Anneal(Schedule):
 
 
 def between(start_value: Number, end_value: Number, fraction: Array) -> Array:
-    """Return blends of two values, or of two lists of G values, as an array ``(n,)`` or ``(n, G)``."""
+    """Blend two values to an array ``(n,)``, or two lists of G values to an array ``(n, G)``."""
     start, end = np.asarray(start_value, dtype=np.float64), np.asarray(end_value, dtype=np.float64)
     return blend(start, end, fraction[:, None] if start.ndim or end.ndim else fraction)

@@ -17,13 +17,13 @@ from lehr.shortened_text import shortened as shortened
 
 Number = float | Sequence[float]
 
-# The usual types come first, because ``isinstance`` is slow for an abstract class such as ``Real``.
+# The usual types come first, because ``isinstance`` is slow for abstract classes such as ``Real``.
 REAL, INTEGRAL = (float, int, Real), (int, Integral)
 
-# The types of most arguments. The code compares them first, because ``isinstance`` is slow for an abstract class.
+# The types of most arguments. They are compared before ``isinstance`` is called, which is slow for abstract classes.
 PLAIN = {float, int, bool, str, type(None)}
 
-# Event indices are float64 in formulas. Up to this number, float64 represents each whole number exactly.
+# Formulas compute event indices in float64, which represents each whole number up to this one exactly.
 MAX_EVENT_INDEX = 2**53
 
 
@@ -34,7 +34,7 @@ DICT_REPRS: tuple[Any, ...] = (dict.__repr__, OrderedDict.__repr__)
 
 
 def shown(value: object, length: int = MAX_SHOWN) -> str:
-    """Return the repr of a value for an error text, cut to ``length`` characters. The rest of the value is not read.
+    """Return the repr of a value for an error text, cut to ``length`` characters. No more of the value is read.
 
     >>> shown("lr"), len(shown([0] * 10_000)), shown(10**5000)
     ("'lr'", 200, 'an int that is too large to be shown')
@@ -78,7 +78,7 @@ def _repr_of(value: Any, length: int, depth: int) -> str:
 
 
 def _joined(items: Iterable[tuple[Any, ...]], length: int, depth: int, alone: bool = False) -> str:
-    """Return items, or keys and values, as one text. Stop when the text has ``length`` characters."""
+    """Join items, or keys and values, to one text. Stop when the text has ``length`` characters."""
     if not depth:
         return "..."
     text = ""
@@ -93,8 +93,7 @@ def _joined(items: Iterable[tuple[Any, ...]], length: int, depth: int, alone: bo
 def within_limits(name: str, value: Any, *, depth: int = 50, values: int = 1_000_000) -> None:
     """Check that lists and mappings are nested at most ``depth`` deep and have at most ``values`` values in all.
 
-    A list that is contained in other lists several times counts several times, so a few lists may have millions of
-    values.
+    A list that other lists contain several times is counted several times, so a few lists may have millions of values.
 
     >>> loop = []
     >>> loop.append(loop)
@@ -103,7 +102,7 @@ def within_limits(name: str, value: Any, *, depth: int = 50, values: int = 1_000
     ...
     ValueError: config must be nested at most 50 deep, given more
     """
-    level, count = {id(value): (value, 1)}, 0  # each list of one level, with the number of times that it is contained
+    level, count = {id(value): (value, 1)}, 0  # for each list of this level: the list, and how often it is contained
     for _ in range(depth):
         inner: dict[int, tuple[Any, int]] = {}
         for one, times in level.values():
@@ -179,7 +178,7 @@ def duration(name: str, value: object, *, at_least: float | None = None, above: 
 
 
 def number_or_numbers(name: str, value: object) -> float | tuple[float, ...]:
-    """Return one finite float for all param groups, or a tuple with one float for each param group.
+    """Return one finite float for all param groups, or a tuple with a finite float for each param group.
 
     >>> number_or_numbers("max_value", [0.1, 1])
     (0.1, 1.0)
@@ -197,24 +196,24 @@ def number_or_numbers(name: str, value: object) -> float | tuple[float, ...]:
 
 
 def value_at(index: int, value: object, named: Callable[[int], str]) -> float | list[float]:
-    """Return the value that a user's code returned at an event, as a finite float or a list of finite floats.
+    """Check a value that a user's code returned at an event, and return it as a finite float or a list of them.
 
     Args:
         index: the event index.
         value: the value.
-        named: a function that returns the name of the value for an error text. It is called only for an error.
+        named: a function that returns the name of the value for an error text, and is called only if there is an error.
     """
     if type(value) is float and math.isfinite(value):
         return value
-    # The sum is finite only if each float is finite, and is faster than a check of each float. The sum of finite
-    # floats may be infinite, so ``number_or_numbers`` checks each float if the sum is not finite.
+    # If the sum is finite, each float is finite. To add the floats is faster than to check each of them. Because finite
+    # floats may have an infinite sum, ``number_or_numbers`` checks each float if the sum is not finite.
     if type(value) is not list or set(map(type, value)) != {float} or not math.isfinite(sum(value)):
         value = number_or_numbers(named(index), value)
     return list(value) if isinstance(value, tuple) else value
 
 
 def whole_number(name: str, value: object, *, at_least: int) -> int:
-    """Return ``value`` as an int of at least ``at_least``. A whole float such as 100.0 is accepted.
+    """Return ``value`` as an int of at least ``at_least``. The value may be a whole float such as 100.0.
 
     >>> whole_number("cycle_size", 2.5, at_least=2)
     Traceback (most recent call last):
@@ -245,7 +244,7 @@ def listed(name: str, values: object) -> list[Any]:
 
 
 def list_of(name: str, values: object, check: Callable[[str, Any], Any], at_least: int = 0) -> tuple[Any, ...]:
-    """Return a tuple of ``check(name, item)`` for each item of a list or tuple of at least ``at_least`` items.
+    """Check each item of a list or tuple with ``check(name, item)``, and return the checked items as a tuple.
 
     >>> list_of("weights", [1, "a"], number)
     Traceback (most recent call last):
@@ -272,7 +271,7 @@ def instance(name: str, value: Any, wanted: type | UnionType, rule: str) -> Any:
 
 
 def rising(name: str, values: object) -> tuple[int, ...]:
-    """Return whole numbers of at least 0 as a tuple. Each number must be at least the number before.
+    """Return whole numbers of at least 0 as a tuple. No number may be less than the number before it.
 
     >>> rising("milestones", [30, 60, 45])
     Traceback (most recent call last):
@@ -334,15 +333,15 @@ def function(name: str, value: Any, rule: str) -> Any:
 
 
 def state_of(name: str, state_dict: Any, keys: Iterable[str]) -> Mapping[str, Any]:
-    """Return a saved state, which must be a mapping with exactly the keys ``keys``.
+    """Return a saved state. It must be a mapping with exactly the given keys.
 
     >>> state_of("a plateau", {"best": 0.5}, ["best", "values"])
     Traceback (most recent call last):
     ...
-    ValueError: the state of a plateau must have ['best', 'values'], given {'best': 0.5}
+    ValueError: the state of a plateau must have the keys ['best', 'values'], given {'best': 0.5}
     """
     if not isinstance(state_dict, Mapping) or set(state_dict) != set(keys):
-        raise ValueError(f"the state of {name} must have {sorted(keys)}, given {shown(state_dict)}")
+        raise ValueError(f"the state of {name} must have the keys {sorted(keys)}, given {shown(state_dict)}")
     return state_dict
 
 
@@ -350,7 +349,7 @@ NOT_FINITE = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 
 
 def saved_float(value: float | None) -> float | str | None:
-    """Return a float in a form that JSON can hold: infinity and NaN become a text.
+    """Return a float in a form that JSON can hold. Infinity and NaN become a text.
 
     >>> saved_float(0.5), saved_float(math.inf)
     (0.5, 'inf')
@@ -359,7 +358,7 @@ def saved_float(value: float | None) -> float | str | None:
 
 
 def loaded_float(saved: Any) -> Any:
-    """Return the float that :func:`saved_float` saved. Return any other object unchanged.
+    """Convert a float that :func:`saved_float` saved back to a float. Return any other object unchanged.
 
     >>> loaded_float("inf"), loaded_float(0.5)
     (inf, 0.5)
@@ -368,7 +367,7 @@ def loaded_float(saved: Any) -> Any:
 
 
 def groups_of(*values: Any) -> int | None:
-    """Return the length of the first tuple among ``values``, which has one value per param group; or None."""
+    """Return the length of the first tuple among ``values``, or None. A tuple has one value per param group."""
     for value in values:
         if type(value) is tuple:
             return len(value)
@@ -376,7 +375,7 @@ def groups_of(*values: Any) -> int | None:
 
 
 def same_groups(counts: Mapping[str, int | None]) -> None:
-    """Check that arguments have values for the same number of param groups. A count of None is ignored."""
+    """Check that arguments have values for the same number of param groups. Ignore arguments with a count of None."""
     given = {name: count for name, count in counts.items() if count is not None}
     if len(set(given.values())) > 1:
         shown_counts = " and ".join(f"{name} with {count}" for name, count in given.items())

@@ -1,4 +1,4 @@
-"""A placeholder for a schedule with durations such as ``"10%"``, until the length of the run is known."""
+"""``InUnits``, which stands for a schedule with durations such as ``"10%"`` until the length of the run is known."""
 
 import inspect
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ from .run_length import RunLength
 
 @dataclass(frozen=True, repr=False)
 class InUnits(Schedule):
-    """The arguments of a schedule with durations such as ``"10%"``, until the length of the run is known.
+    """Keeps the arguments of a schedule with durations such as ``"10%"`` until the length of the run is known.
 
     If you pass a text as a duration to the constructor of a schedule, the constructor returns an instance of this
-    class. It also does so if you pass a schedule with such a text. An instance has no values; :meth:`in_run` returns
-    the schedule, which has values.
+    class. It also does so if you pass another instance of this class as an argument. An instance has no values. Its
+    method :meth:`in_run` returns the schedule, which has values.
 
     Args:
         schedule_type: the class of the schedule.
@@ -40,7 +40,7 @@ class InUnits(Schedule):
     given: Mapping[str, Any] = field(hash=False)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Construct an instance, without the search for texts in the constructors of other schedules."""
+        """Construct an instance. Unlike other schedules, do not search the arguments for texts."""
         return object.__new__(cls)
 
     def __post_init__(self) -> None:
@@ -72,12 +72,12 @@ class InUnits(Schedule):
         return f"{self.schedule_type.__name__}({given})"
 
     def _texts(self) -> list[tuple[str, str]]:
-        """Return the names and texts of the durations of this schedule that are texts."""
+        """Return the name and the text of each duration of this schedule that is a text."""
         names = [name for name in durations_of(self.schedule_type) if name in self.given]
         return [pair for name in names for pair in texts_of(name, self.given[name])]
 
     def texts_inside(self) -> Any:
-        """Yield the names and texts of the durations of this schedule, then those of the schedules in its arguments."""
+        """Yield the name and text of each duration that is a text, here and in the schedules in the arguments."""
         yield from self._texts()
         for value in self.given.values():
             for one in value if isinstance(value, list | tuple) else [value]:
@@ -86,7 +86,7 @@ class InUnits(Schedule):
 
 
 def placeholder_for(cls: type[Schedule], args: tuple[Any, ...], kwargs: dict[str, Any]) -> InUnits | None:
-    """Return the arguments of a schedule as :class:`InUnits` if a duration in them is a text; otherwise None."""
+    """Return the arguments of a schedule as :class:`InUnits` if one of them is a duration as a text, or else None."""
     names, durations = _known(cls)
     for name, value in (*zip(names, args, strict=False), *kwargs.items()):
         if type(value) in NUMBERS:
@@ -94,14 +94,14 @@ def placeholder_for(cls: type[Schedule], args: tuple[Any, ...], kwargs: dict[str
         if _is_in_units(value) or (name in durations and has_text(value)):
             try:
                 return InUnits(cls, dict(inspect.signature(cls).bind(*args, **kwargs).arguments))
-            except TypeError:  # an argument is missing or unknown; the constructor of the class raises the error
+            except TypeError:  # for a missing or unknown argument, the constructor raises the error
                 return None
     return None
 
 
 @lru_cache(maxsize=256)
 def _known(cls: type) -> tuple[list[str], Mapping[str, str]]:
-    """Return the names of all arguments of a schedule, and the names of the durations with their units."""
+    """Return the names of all arguments of a schedule class, and its durations with their units."""
     return list(inspect.signature(cls).parameters), durations_of(cls)
 
 

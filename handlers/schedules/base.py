@@ -18,18 +18,18 @@ from .run_length import RunLength
 
 Array = NDArray[np.float64]
 Value = float | list[float]
-NO_SCHEDULES = {*fields.PLAIN, tuple}  # types of most items of a list
+NO_SCHEDULES = {*fields.PLAIN, tuple}  # the types of most items in lists
 
 
-# Attributes of schedules that were renamed in 0.2: {former name: new name}.
+# Attributes of schedules that were renamed in version 0.2: {former name: new name}.
 FORMER_NAMES = {"ahead": "is_pure", "from_parts": "value_from_parts"}
 
 
 class TakesTexts:
     """A base class whose constructor returns :class:`.InUnits` if a duration is a text such as ``"10%"``.
 
-    ``__new__`` stands in this class, because a ``__new__`` in :class:`Schedule` would hide the fields in the signature
-    of each schedule.
+    This class defines ``__new__``, because a ``__new__`` of :class:`Schedule` would hide the fields in the signature of
+    each schedule.
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -48,11 +48,11 @@ class Schedule(TakesTexts, ABC):
 
     A schedule refers to no optimizer and no engine, and does not count its calls. You may pass any indices in any
     order, and the value at an index is always the same. A subclass is a frozen dataclass whose fields are plain data.
-    It implements one method: :meth:`values` computes the formula.
+    It implements one method, :meth:`values`, which computes the formula.
 
     Shapes: if ``i`` is an int, ``schedule(i)`` is a float. If ``indices`` is an array ``(n,)``, ``schedule(indices)``
-    is a float64 array ``(n,)``. A schedule with one value for each of G param groups adds an axis: the shapes are
-    ``(G,)`` and ``(n, G)``.
+    is a float64 array ``(n,)``. If a schedule has a value for each of G param groups, the shapes are ``(G,)`` and
+    ``(n, G)``.
 
     Example:
         >>> @dataclass(frozen=True)
@@ -76,10 +76,10 @@ class Schedule(TakesTexts, ABC):
         fields.check(self)
 
     def in_run(self, run: RunLength | None) -> "Schedule":
-        """Return the schedule with durations such as ``"10%"`` converted to events of a run.
+        """Return the schedule, with durations such as ``"10%"`` converted to events of a run.
 
-        If all durations are numbers, return this schedule itself. A scheduler calls this method with its argument
-        ``run``.
+        If all durations are numbers, this method returns the same schedule. A scheduler calls this method with its own
+        argument ``run``.
 
         Raises:
             ValueError: ``run`` is None, or cannot convert a text.
@@ -93,7 +93,7 @@ class Schedule(TakesTexts, ABC):
         return self
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Accept a subclass that defines an attribute under its former name, and warn about the name."""
+        """Warn if a subclass defines an attribute under its former name, and define the new name for it."""
         super().__init_subclass__(**kwargs)
         own = [base for base in cls.__mro__ if base is cls or not issubclass(base, Schedule)]
         for old, new in FORMER_NAMES.items():
@@ -111,26 +111,26 @@ class Schedule(TakesTexts, ABC):
         return self.is_pure
 
     def from_parts(self, index: int, read: "Callable[[Schedule, int], Value]") -> "Value | None":
-        """Call :meth:`value_from_parts`, which had this name before 0.2."""
+        """Call :meth:`value_from_parts`, which had this name before version 0.2."""
         warnings.warn(_renamed(type(self).__name__, "from_parts", "value_from_parts"), DeprecationWarning, stacklevel=2)
         return self.value_from_parts(index, read)
 
     # Whether the value at an event depends on the values at all earlier events. If True, the event index cannot count
-    # tokens.
+    # tokens, because a count of tokens skips numbers.
     goes_event_by_event: ClassVar[bool] = False
 
     @abstractmethod
     def values(self, indices: Array) -> Array:
-        """Return the values at event indices: whole numbers >= 0 in a float64 array ``(n,)``, in any order."""
+        """Return the values at a float64 array ``(n,)`` of event indices: whole numbers >= 0, in any order."""
 
     @property
     def groups(self) -> int | None:
-        """The number of param groups for which the schedule has values; None if all groups have the same value."""
+        """The number of param groups for which the schedule has values, or None if all groups have the same value."""
         return fields.groups_of(self)
 
     @property
     def length(self) -> float | None:
-        """The number of events until the schedule or its first cycle ends; None if the schedule has no end."""
+        """The number of events until the schedule or its first cycle ends, or None if the schedule has no end."""
         return None
 
     @property
@@ -141,12 +141,12 @@ class Schedule(TakesTexts, ABC):
             value = getattr(self, name)
             if type(value) not in fields.PLAIN:
                 found += value if isinstance(value, tuple) else (value,)
-        # The type is compared first, because ``isinstance`` is slow and a list of values or pairs may be long.
+        # The types are compared first, because ``isinstance`` is slow, and a list of values or pairs may be long.
         return tuple([item for item in found if type(item) not in NO_SCHEDULES and isinstance(item, Schedule)])
 
     @property
     def is_pure(self) -> bool:
-        """Whether the values depend only on the event index, so that they may be computed before their events.
+        """Whether the values depend only on the event index, so that they can be computed in advance.
 
         A :class:`.LiveSchedule` is not pure.
         """
@@ -154,14 +154,14 @@ class Schedule(TakesTexts, ABC):
         return not parts or all(part.is_pure for part in parts)
 
     def value_from_parts(self, index: int, read: "Callable[[Schedule, int], Value]") -> "Value | None":
-        """Return the value at one event, computed from the values of the parts.
+        """Compute the value at one event from the values of the schedules that this schedule contains.
 
-        If a schedule contains a :class:`.LiveSchedule`, this method computes its values, one event at a time. Return
-        None if only :meth:`values` can compute the value.
+        This method is called, one event at a time, if the schedule contains a :class:`.LiveSchedule`. It returns None
+        if only :meth:`values` can compute the value.
 
         Args:
             index: the event index.
-            read: a function that returns the value of a part at an event index of this part.
+            read: a function that takes a contained schedule and an event index, and returns the value.
         """
         return None
 
@@ -188,42 +188,42 @@ class Schedule(TakesTexts, ABC):
                 f"given {arguments.shown(index)}"
             )
         with np.errstate(all="ignore"):
-            # A single index also becomes an array, because NumPy rounds x ** y differently for scalars and for arrays.
+            # A single index becomes an array, too, because NumPy rounds x ** y differently for scalars and for arrays.
             values = np.asarray(self.values(np.atleast_1d(indices)), dtype=np.float64)
         if indices.ndim:
             return values
         return float(values[0]) if values.ndim == 1 else values[0]
 
     def __repr__(self) -> str:
-        """Return the constructor call, in which functions are shown by their names."""
+        """Return the constructor call. It shows functions by their names."""
         return text_of(self.description())
 
     def description(self) -> Description:
-        """Describe the schedule as plain data, the same in every process."""
+        """Describe the schedule as plain data. The description is the same in every process."""
         return fields_of(self)
 
     def _set(self, **values: object) -> None:
-        """Set fields of the frozen dataclass; for ``__post_init__`` only."""
+        """Set fields of the frozen dataclass. Call this only in ``__post_init__``."""
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
 
-# ``checked_schedule(name, value)`` returns ``value`` if it is a schedule; otherwise it raises an error about ``name``.
+# ``checked_schedule(name, value)`` returns ``value`` if it is a schedule, or else raises an error about ``name``.
 checked_schedule = partial(arguments.instance, wanted=Schedule, rule="a Schedule")
 
 
 def schedule_field() -> Any:
-    """Return a field for a schedule."""
+    """Declare a dataclass field for a schedule."""
     return fields.argument(checked_schedule, groups=attrgetter("groups"))
 
 
 def schedules_field(at_least: int = 1, groups: fields.Groups | None = None) -> Any:
-    """Return a field for a list of schedules, which becomes a tuple."""
+    """Declare a dataclass field for a list of schedules. The list becomes a tuple."""
     return fields.list_of(checked_schedule, at_least=at_least, groups=groups)
 
 
 def common_groups(parts: Iterable[Any]) -> int | None:
-    """Return the number of param groups for which schedules or rules have values; None if all groups share one value.
+    """Return for how many param groups schedules or rules have values, or None if all groups share one value.
 
     Raises:
         ValueError: the schedules have values for different numbers of groups.
@@ -235,14 +235,14 @@ def common_groups(parts: Iterable[Any]) -> int | None:
 
 
 def with_group_axis(values: NDArray[Any], wanted: bool) -> NDArray[Any]:
-    """Return values ``(n,)`` as an array ``(n, 1)`` if ``wanted``; return values ``(n, G)`` unchanged."""
+    """If ``wanted``, return values ``(n,)`` as an array ``(n, 1)``. Return values ``(n, G)`` unchanged."""
     return values[:, None] if wanted and values.ndim == 1 else values
 
 
 @description_of.register
 def _(schedule: Schedule, outer: tuple[int, ...] = ()) -> Description:
     description = schedule.description()
-    # Before 0.2, ``description()`` returned a text. In schedules of users, it may still return a text.
+    # Before version 0.2, ``description()`` returned a text. In schedules of users, it may still return a text.
     return {"repr": description} if isinstance(description, str) else description
 
 

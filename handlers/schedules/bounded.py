@@ -15,8 +15,8 @@ class Bounded(Wrapper):
 
     Args:
         schedule: the other schedule.
-        at_least: the lower bound; None for no bound.
-        at_most: the upper bound, at least the lower bound; None for no bound.
+        at_least: the lower bound. If None, there is no lower bound.
+        at_most: the upper bound, at least ``at_least``. If None, there is no upper bound.
 
     Shapes: the result has the shape of ``schedule``.
 
@@ -39,6 +39,5 @@ class Bounded(Wrapper):
             raise ValueError(f"at_most must be at least at_least={self.at_least}, given {self.at_most}")
 
     def _changed(self, values: Array, indices: Array) -> Array:
-        """Return the values, limited by the bounds."""
         low = -np.inf if self.at_least is None else self.at_least
         return np.asarray(np.clip(values, low, np.inf if self.at_most is None else self.at_most))

@@ -1,4 +1,4 @@
-"""Rules for :class:`.Recursion`, by which a scheduler changes the value that another scheduler has written."""
+"""Rules for :class:`.Recursion`, by which one scheduler changes the value that another scheduler wrote before it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -11,16 +11,16 @@ from .arguments import Number
 from .base import Array, Schedule, checked_schedule, schedule_field, with_group_axis
 from .decays import GammaDecay
 
-TINY = 1e-290  # a factor below this number may have lost digits by underflow
+TINY = 1e-290  # below this number, a factor may have lost digits by underflow
 
 
 def _now_and_before(schedule: Schedule, steps: Array) -> tuple[Array, Array]:
-    """Return the values of a schedule at ``steps``, and the values one step before.
+    """Return the values of a schedule at ``steps``, and its values at the step before each of them.
 
-    One call of ``schedule.values`` computes both. If a rule contains a recursion, a second call would double the work
-    at each level of nesting.
+    One call of ``schedule.values`` computes both arrays. If a rule contains a recursion, a second call would double the
+    work at each level of nesting.
     """
-    if (steps[1:] - steps[:-1] == 1).all():  # the usual case: only ``steps[0] - 1`` must be added
+    if (steps[1:] - steps[:-1] == 1).all():  # usually, only ``steps[0] - 1`` is missing
         before = np.maximum(steps[0] - np.arange(64.0, 0, -1), 0)  # 64 steps before: see read_block
         values = schedule.values(np.concatenate([before, steps]))
         return values[64:], values[63:-1]
@@ -29,7 +29,7 @@ def _now_and_before(schedule: Schedule, steps: Array) -> tuple[Array, Array]:
 
 
 class Rule(ABC):
-    """The base class of rules. At its step k, a rule replaces a value v by ``v * a(k) + c(k)``."""
+    """The base class of rules. At step k, a rule replaces a value v with ``v * a(k) + c(k)``."""
 
     def __post_init__(self) -> None:
         """Check the arguments."""
@@ -37,7 +37,7 @@ class Rule(ABC):
 
     @property
     def groups(self) -> int | None:
-        """The number of param groups for which the rule has values; None if all groups have the same value."""
+        """The number of param groups for which the rule has values, or None if all groups have the same value."""
         return fields.groups_of(self)
 
     @abstractmethod
@@ -70,8 +70,8 @@ class Scaling(Rule):
     def coefficients(self, steps: Array) -> tuple[Array, Array]:
         """Return the arrays a and c of the class docstring at the steps.
 
-        If ``factors(k - 1)`` is 0, the quotient is undefined. For a ``GammaDecay``, ``a`` is then computed from
-        ``gamma``. For any other schedule, ``a`` is then 1 if ``factors(k)`` is 0, and otherwise 0.
+        If ``factors(k - 1)`` is 0, the quotient is undefined. In this case, ``a`` is computed from ``gamma`` for a
+        ``GammaDecay``. For any other schedule, ``a`` is 1 if ``factors(k)`` is 0, and 0 if it is not.
         """
         now, before = _now_and_before(self.factors, steps)
         before = np.where(steps.reshape(-1, *[1] * (now.ndim - 1)) == 0, 1.0, before)
@@ -88,16 +88,16 @@ class Scaling(Rule):
 class Approach(Rule):
     """A rule that moves the value towards an end value.
 
-    The rule has ``a = weights(k) / weights(k - 1)`` and ``c = end_value * (1 - a)``. If ``weights(k - 1)`` is 0, the
-    rule has ``a = 1`` and ``c = (base_value - end_value) * weights(k)``. If no other rule changes the value, the value
-    is ``end_value + (v_0 - end_value) * weights(k)``, where ``v_0`` is the initial value.
+    In general, ``a = weights(k) / weights(k - 1)`` and ``c = end_value * (1 - a)``. If ``weights(k - 1)`` is 0, then
+    ``a = 1`` and ``c = (base_value - end_value) * weights(k)``. If no other rule changes the value, the value is
+    ``end_value + (v_0 - end_value) * weights(k)``, where ``v_0`` is the initial value.
 
     Args:
         weights: a schedule of weights from 1 to 0.
         end_value: the end value; a float, or a list of G floats, one for each param group.
-        base_value: the value that the weight 1 gives if the weights rise again from 0; a float, or a list of G floats.
-        restarts: the steps at which the value is set to one of ``restart_values``.
-        restart_values: a value for each of ``restarts``; each value is a float, or a list of G floats.
+        base_value: the value at the weight 1 after the weights have risen again from 0; a float, or a list of G floats.
+        restarts: the steps at which the rule sets the value to one of ``restart_values``.
+        restart_values: a value for each step in ``restarts``. Each value is a float, or a list of G floats.
 
     Shapes: a and c are ``(n,)``, or ``(n, G)`` if a value is a list.
 
@@ -122,7 +122,7 @@ class Approach(Rule):
     )
 
     def __post_init__(self) -> None:
-        """Check the arguments, and convert the lists to tuples."""
+        """Check the arguments and convert the lists to tuples."""
         super().__post_init__()
         if len(self.restarts) != len(self.restart_values):
             raise ValueError(
@@ -147,13 +147,14 @@ class Approach(Rule):
 
 @dataclass(frozen=True)
 class Assignment(Rule):
-    """A rule that replaces the value by the value of a schedule: ``a = 0`` and ``c = schedule(k)``.
+    """A rule that replaces the value with the value of a schedule: ``a = 0`` and ``c = schedule(k)``.
 
     At step 0, the rule can multiply the value by ``first_factor`` instead: ``a = first_factor`` and ``c = 0``.
 
     Args:
         schedule: the schedule of the new values.
-        first_factor: the factor of the value at step 0; None to replace the value at step 0 by ``schedule(0)``.
+        first_factor: the factor by which the rule multiplies the value at step 0. If None, ``schedule(0)`` replaces the
+            value.
 
     Shapes: a and c are ``(n,)``, or ``(n, G)`` if ``schedule`` has values for G groups.
 

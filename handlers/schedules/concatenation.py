@@ -1,4 +1,4 @@
-"""The schedule :class:`Concatenation`, which follows several schedules one after another."""
+"""The schedule :class:`Concatenation`, which puts several schedules one after another."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
@@ -16,23 +16,23 @@ from .duration_annotations import ListedEvents
 
 @dataclass(frozen=True)
 class Concatenation(Schedule):
-    """Several schedules one after another, each of which begins with its event 0. The last schedule has no end.
+    """Puts several schedules one after another. Each begins with its event 0, and the last has no end.
 
-    The durations are d_0, d_1, ..., so schedule k begins at event ``t_k = d_0 + ... + d_{k-1}``, and the value is::
+    With the durations d_0, d_1, ..., schedule k begins at event ``t_k = d_0 + ... + d_{k-1}``. The value is::
 
         value(i) = schedules[k](i - t_k)    for the last k with t_k <= i
 
     Args:
-        schedules: two or more schedules. Some may have one value for all groups, and others one value for each of G
-            groups.
-        durations: the number of events of each schedule except the last, at least 0; a schedule of 0 events is skipped.
+        schedules: two or more schedules. Each has one value for all groups, or one value for each of G groups.
+        durations: the number of events of each schedule except the last, at least 0. A schedule with 0 events is
+            skipped.
 
     Shapes: the result is ``(n,)``, or ``(n, G)`` if one of the schedules has values for G groups.
 
     Raises:
         TypeError: a duration is not a number.
-        ValueError: a duration is negative or not whole; the number of durations is not the number of schedules minus 1;
-            the schedules have values for different numbers of groups.
+        ValueError: a duration is negative or not whole; there is not exactly one duration less than there are
+            schedules; the schedules have values for different numbers of groups.
 
     Example:
         >>> from lehr.handlers.schedules import LinearCyclical, CosineAnnealing
@@ -56,8 +56,8 @@ class Concatenation(Schedule):
                 "durations must have one item fewer than schedules, which must have at least two items, "
                 f"given {len(self.schedules)} schedules and durations {arguments.shown(list(self.durations))}"
             )
-        # These attributes can be stored because pure schedules do not change. To compute the attributes again for each
-        # block of events would be slow, above all in nested concatenations.
+        # These attributes are stored, because it would be slow to compute them for each block of events, above all in
+        # nested concatenations. They stay valid, because pure schedules do not change.
         self._set(
             _starts=tuple(accumulate(self.durations, initial=0)),
             _is_pure=all(schedule.is_pure for schedule in self.schedules),
@@ -66,7 +66,7 @@ class Concatenation(Schedule):
 
     @property
     def groups(self) -> int | None:
-        """The number of groups for which the schedules have values; None if all groups have the same value."""
+        """The number of groups for which the schedules have values, or None if all groups have the same value."""
         return self._groups if self._is_pure else common_groups(self.schedules)
 
     @property
@@ -76,7 +76,7 @@ class Concatenation(Schedule):
 
     @property
     def length(self) -> float | None:
-        """The sum of all durations, plus the length of the last schedule; None if the last schedule has no end."""
+        """The sum of all durations and the length of the last schedule, or None if the last schedule has no end."""
         last = self.schedules[-1].length
         return None if last is None else sum(self.durations) + last
 
@@ -86,7 +86,7 @@ class Concatenation(Schedule):
         return read(self.schedules[active], index - self._starts[active])
 
     def values(self, indices: Array) -> Array:
-        """Return the values by the formula of the class docstring. Only the active schedules are evaluated."""
+        """Return the values by the formula of the class docstring. Schedules that are not active are not evaluated."""
         first, last = (
             bisect_right(self._starts, float(bound)) - 1
             for bound in (indices.min(initial=np.inf), indices.max(initial=0.0))
@@ -103,7 +103,7 @@ class Concatenation(Schedule):
         return values
 
     def _in_force(self, indices: Array, first: int, last: int) -> list[tuple[int, Any]]:
-        """Return pairs: the index of a schedule, and the positions in ``indices`` of the events of this schedule."""
+        """Return the index of each active schedule, with the positions of its events in ``indices``."""
         order = np.argsort(indices, kind="stable")
         ends = np.searchsorted(indices, self._starts[first + 1 : last + 1], sorter=order)
         return [(number, events) for number, events in enumerate(np.split(order, ends), first) if len(events)]

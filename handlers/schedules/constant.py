@@ -1,4 +1,4 @@
-"""Schedules of constant values: one value at all events, or several values one after another."""
+"""Schedules that have one constant value at all events, or several constants one after another."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,9 +51,9 @@ class PiecewiseConstant(Schedule):
     """Several constant values one after another: ``value(i) = constants[number of milestones that are <= i]``.
 
     Args:
-        constants: the values, one more than the milestones; each value is a float, or a list of G floats, one for each
+        constants: the values: one more than the milestones. Each value is a float, or a list of G floats, one for each
             param group.
-        milestones: the event indices at which the next value begins, in rising order.
+        milestones: event indices in rising order. The next value begins at each milestone.
 
     Shapes: the result is ``(n,)``, or ``(n, G)`` if a value is a list.
 

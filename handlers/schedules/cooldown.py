@@ -1,4 +1,4 @@
-"""``Cooldown``: a schedule that ends another schedule early, with a last decay."""
+"""``Cooldown``, which ends another schedule early with a decay."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from .wrapper import Wrapper
 
 @dataclass(frozen=True)
 class Cooldown(Wrapper):
-    """A schedule that moves from the values of another schedule to an end value, along a curve.
+    """A schedule that moves along a curve from the values of another schedule to an end value.
 
     The progress at event i is ``p = min(max(i - begin, 0) / duration, 1)``, and the value is::
 
@@ -54,7 +54,6 @@ class Cooldown(Wrapper):
         return self.begin + self.duration
 
     def _changed(self, values: Array, indices: Array) -> Array:
-        """Return the values by the formula of the class docstring."""
         end = np.asarray(self.end_value, dtype=np.float64)
         fraction = self.curve(np.clip((indices - self.begin) / self.duration, 0, 1))
         values = with_group_axis(values, end.ndim == 1)

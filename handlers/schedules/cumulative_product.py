@@ -14,13 +14,14 @@ MOST_REMEMBERED = 512
 
 @dataclass
 class Remembered:
-    """The products at events 0, ``every``, ``2 * every`` and so on, for a schedule that goes back to an earlier event.
+    """Remembers the products at events 0, ``every``, ``2 * every`` and so on, so that a schedule can go back.
 
     Args:
-        products: the products.
-        every: the number of events from one product to the next. It doubles when there are too many products.
-        next_event: the event whose product is added next; -1 if no product is added, because the present product was
-            loaded from a saved state and may be the product of another function.
+        products: the products that are remembered.
+        every: the number of events from one remembered product to the next. It doubles when there are more than 512
+            products.
+        next_event: the event whose product is added next. If it is -1, no product is added, because the present product
+            comes from a saved state and may be the product of another function.
     """
 
     products: list[float]
@@ -48,9 +49,9 @@ class CumulativeProduct(StatefulSchedule):
     The value at event i is ``function(1) * ... * function(i)``, and 1 at event 0.
 
     The schedule calls the function once for each event, when the event comes, and never for event 0. It stores and
-    saves the product, so the next event needs one call of the function. A seek to a later event needs one call for each
-    event since the last value. The schedule also remembers up to 512 products at equal distances. So a seek to an
-    earlier event needs at most as many calls as there are events from one of these products to the next.
+    saves the product, so the next event needs one call of the function. To seek to a later event, the schedule calls
+    the function once for each event in between. To seek to an earlier event, the schedule starts from one of up to 512
+    products, which it remembers at equal distances.
 
     Args:
         function: a function ``int -> float`` that returns the factor of an event index.
@@ -68,7 +69,7 @@ class CumulativeProduct(StatefulSchedule):
     """
 
     function: Callable[[int], float] = fields.function("a function of the event index")
-    changed_by_reading = ()  # reading the same event again does not change the state
+    changed_by_reading = ()  # to read the same event again does not change the state
     goes_event_by_event = True
     _product: dict[str, Any] = field(init=False, repr=False, compare=False)
     _remembered: "Remembered" = field(init=False, repr=False, compare=False)
@@ -79,7 +80,7 @@ class CumulativeProduct(StatefulSchedule):
         self._set(_product={"event_index": 0, "product": 1.0}, _remembered=Remembered([1.0]))
 
     def value(self, index: int) -> float:
-        """Multiply the last product, or a remembered product before an earlier event, by the factors that follow.
+        """Multiply the last product, or for an earlier event a remembered product, by the factors up to the event.
 
         Raises:
             TypeError: a factor is not a number.
@@ -109,18 +110,19 @@ class CumulativeProduct(StatefulSchedule):
         return arguments.number(f"the value of {text_of(description_of(self.function))} at event {event}", factor)
 
     def _reader(self) -> Callable[[int], float | list[float]]:
-        """Return :meth:`value`, which checks each product itself."""
+        """Return ``value``, since it checks each product itself."""
         return self.value
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the last event, and the product at this event."""
+        """Return the last event and its product."""
         return dict(self._product)
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continue from a saved state.
 
         Raises:
-            TypeError, ValueError: ``state_dict`` is not the state of a cumulative product. Nothing is loaded then.
+            TypeError, ValueError: ``state_dict`` is not the state of a cumulative product. If this error is raised,
+                nothing is loaded.
         """
         state = arguments.state_of("a product", state_dict, self._product)
         event_index = arguments.whole_number("event_index", state["event_index"], at_least=0)

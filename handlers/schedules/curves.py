@@ -1,4 +1,4 @@
-"""Curves, such as :class:`Cosine`: functions from progress to the fraction of the way between two values."""
+"""Curves such as :class:`Cosine`. A curve turns progress into a fraction of the way from one value to another."""
 
 import dataclasses
 from abc import ABC, abstractmethod
@@ -31,11 +31,11 @@ CURVES: dict[str, Callable[[Array], Array]] = {"cos": cosine, "linear": linear}
 
 
 def blend(start: float | Array, end: float | Array, fraction: Array) -> Array:
-    """Return ``start + (end - start) * fraction``, for a fraction in [0, 1].
+    """Return ``start + (end - start) * fraction`` for fractions in [0, 1], exactly at both ends.
 
     A fraction of 0 gives exactly ``start``, and a fraction of 1 gives exactly ``end``. If ``start`` and ``end`` are
-    equal, each fraction gives exactly this value. With a fraction of 1, the formula itself would give ``end`` with a
-    rounding error, which would change most digits of a small ``end``.
+    equal, each fraction gives exactly this value. The formula itself would give ``end`` with a rounding error, which
+    can be larger than a small ``end``.
 
     >>> blend(0.1, 1e-20, np.array([0.0, 0.5, 1.0])).tolist()
     [0.1, 0.05, 1e-20]
@@ -47,7 +47,7 @@ def blend(start: float | Array, end: float | Array, fraction: Array) -> Array:
 
 
 def rounded_if_near(numbers: float | Array) -> Array:
-    """Return the numbers, but round each number that differs from a whole number only by a rounding error.
+    """Round each number that differs from a whole number only by a rounding error.
 
     >>> rounded_if_near(np.array([2.9999999999999996, 2.5, 3.0])).tolist()
     [3.0, 2.5, 3.0]
@@ -58,10 +58,10 @@ def rounded_if_near(numbers: float | Array) -> Array:
 
 @dataclass(frozen=True)
 class Curve(ABC):
-    """A function from progress in [0, 1] to the fraction in [0, 1] of the way from one value to another.
+    """A function that turns progress into a fraction of the way from one value to another, both in [0, 1].
 
-    A subclass is a frozen dataclass whose fields are plain data. It implements one method: ``__call__`` computes the
-    formula.
+    A subclass is a frozen dataclass whose fields are plain data. It implements one method, ``__call__``, which computes
+    the formula.
 
     Shapes: ``curve(p)`` has the shape of the array ``p``.
 
@@ -87,7 +87,7 @@ class Curve(ABC):
 
 
 def curve_field(default: Any = fields.REQUIRED) -> Any:
-    """Return a field for a curve."""
+    """Declare a dataclass field for a curve."""
     return fields.instance(Curve, "a Curve such as Cosine()", default)
 
 
@@ -125,7 +125,7 @@ class Cosine(Curve):
 
 @dataclass(frozen=True)
 class Power(Curve):
-    """A power of the progress: ``f(p) = p ** power``. A power below 1 is fast at first.
+    """A power of the progress: ``f(p) = p ** power``. With a power below 1, the curve is fast at first.
 
     A decay with ``power=0.5`` is known as "1-sqrt".
 
@@ -155,7 +155,7 @@ class Power(Curve):
 
 @dataclass(frozen=True)
 class Polynomial(Curve):
-    """A polynomial: ``f(p) = 1 - (1 - p) ** power``. With a power above 1, it is flat at its end.
+    """A polynomial: ``f(p) = 1 - (1 - p) ** power``. With a power above 1, the curve is flat at its end.
 
     Args:
         power: the exponent, at least 0.
@@ -183,10 +183,10 @@ class Polynomial(Curve):
 
 @dataclass(frozen=True)
 class Exponential(Curve):
-    """An exponential that reaches its end value: ``f(p) = (1 - ratio ** p) / (1 - ratio)``.
+    """An exponential that reaches 1 at its end: ``f(p) = (1 - ratio ** p) / (1 - ratio)``.
 
     Args:
-        ratio: the value of the exponential at the end, in (0, 1). A smaller ratio is faster at first.
+        ratio: the value of ``ratio ** p`` at the end, in (0, 1). With a smaller ratio, the curve is faster at first.
 
     Shapes: the result has the shape of ``p``.
 
@@ -214,7 +214,7 @@ class Logarithmic(Curve):
     step ``i`` is ``i / (n - 1)``.
 
     Args:
-        base: the base of the logarithm, above 1. A larger base is faster at first.
+        base: the base of the logarithm, above 1. With a larger base, the curve is faster at first.
 
     Shapes: the result has the shape of ``p``.
 
@@ -236,7 +236,7 @@ class Logarithmic(Curve):
 
 @dataclass(frozen=True)
 class Stairs(Curve):
-    """Stairs of equal height: ``f(p) = floor(p * count) / count``.
+    """A staircase with equal steps: ``f(p) = floor(p * count) / count``.
 
     Args:
         count: the number of stairs, at least 1. The last stair begins at ``p = 1``.
@@ -263,7 +263,7 @@ class Stairs(Curve):
 class Tanh(Curve):
     """A part of the hyperbolic tangent: ``f(p) = (1 + tanh(lower * (1 - p) + upper * p)) / 2``.
 
-    The curve begins slightly above 0 and ends slightly below 1: with the defaults, it goes from 8e-7 to 0.9975.
+    The curve begins slightly above 0 and ends slightly below 1. With the defaults, it goes from 8e-7 to 0.9975.
 
     Args:
         lower: the argument of tanh at the beginning.
@@ -362,7 +362,7 @@ class KDecay(Curve):
 class Reversed(Curve):
     """A curve that reverses another curve: ``f(p) = 1 - curve(1 - p)``.
 
-    A warm-up along the reversed curve mirrors a decay along the other curve.
+    A warm-up along the reversed curve looks like a mirrored decay along the other curve.
 
     Args:
         curve: the other curve.

@@ -15,7 +15,7 @@ from .duration_annotations import Duration, ListedEvents
 
 @dataclass(frozen=True)
 class Decay(Schedule):
-    """An initial value times a factor, which a subclass defines: ``value(i) = initial_value * factor(i)``.
+    """The base class of decays, which define a factor: ``value(i) = initial_value * factor(i)``.
 
     Args:
         initial_value: a float, or a list of G floats, one for each param group.
@@ -30,7 +30,7 @@ class Decay(Schedule):
 
     @abstractmethod
     def factor(self, indices: Array) -> Array:
-        """Return the factors ``(n,)`` of the initial value at event indices ``(n,)``."""
+        """Return the factors ``(n,)`` for event indices ``(n,)``. The initial value is multiplied by them."""
 
     def values(self, indices: Array) -> Array:
         """Return the values by the formula of the class docstring."""
@@ -45,10 +45,10 @@ class GammaDecay(Decay):
 
     @abstractmethod
     def times(self, indices: Array) -> Array:
-        """Return the number of times that ``gamma`` has been applied up to each event."""
+        """Return how many times ``gamma`` has been applied up to each event."""
 
     def factor(self, indices: Array) -> Array:
-        """Return ``gamma``, raised to the number of times that it has been applied."""
+        """Return ``gamma ** times(i)`` for each event."""
         return np.asarray(self.gamma ** self.times(indices))
 
 
@@ -58,9 +58,9 @@ class ExponentialDecay(GammaDecay):
 
     Args:
         initial_value: value at event 0; a float, or a list of G floats, one for each param group.
-        gamma: the factor of the value in ``decay_events`` events.
+        gamma: the factor that multiplies the value in ``decay_events`` events.
         decay_events: the number of events in which the value is multiplied by ``gamma``, above 0.
-        staircase: whether to decay in steps, every ``decay_events`` events; the exponent is then
+        staircase: whether to decay in steps, every ``decay_events`` events. If True, the exponent is
             ``floor(i / decay_events)``.
 
     Shapes: the result is ``(n,)``, or ``(n, G)`` if ``initial_value`` is a list.
@@ -100,7 +100,7 @@ class StepDecay(GammaDecay):
 
     Args:
         initial_value: value at event 0; a float, or a list of G floats, one for each param group.
-        gamma: the factor of the value at each step.
+        gamma: the factor that multiplies the value at each step.
         step_size: the number of events from one step to the next, above 0. With 2.5, for example, the steps are at
             events 3, 5, 8, 10, ...
 
@@ -118,17 +118,17 @@ class StepDecay(GammaDecay):
     step_size: Duration = fields.duration(above=0)
 
     def times(self, indices: Array) -> Array:
-        """Return the number of steps at each event."""
+        """Return the number of steps up to each event."""
         return indices // self.step_size
 
 
 @dataclass(frozen=True)
 class MultiStepDecay(GammaDecay):
-    """A decay by a factor at given events: ``value(i) = initial_value * gamma ** (milestones that are <= i)``.
+    """A decay by a factor at given events: ``value(i) = initial_value * gamma ** (number of milestones <= i)``.
 
     Args:
         initial_value: value before the first milestone; a float, or a list of G floats, one for each param group.
-        gamma: the factor of the value at each milestone.
+        gamma: the factor that multiplies the value at each milestone.
         milestones: the event indices at which ``gamma`` is applied, in rising order. A milestone that is listed twice
             counts twice.
 
@@ -164,7 +164,8 @@ class PowerDecay(Decay):
 
     Args:
         initial_value: value at event 0; a float, or a list of G floats, one for each param group.
-        timescale: a number of events, above 0; at this event, the value is ``initial_value * 2 ** -power``.
+        timescale: a number of events, above 0. After this number of events, the value is
+            ``initial_value * 2 ** -power``.
         power: the exponent, at least 0. With a larger exponent, the value falls faster.
 
     Shapes: the result is ``(n,)``, or ``(n, G)`` if ``initial_value`` is a list.
@@ -197,7 +198,8 @@ class InverseTimeDecay(Decay):
         decay_rate: the speed of the decay, at least 0.
         decay_events: the number of events to which ``decay_rate`` refers, above 0.
         exponent: the power of time, at least 0.
-        staircase: whether to decay in steps; ``floor(i ** exponent / decay_events)`` then replaces the quotient.
+        staircase: whether to decay in steps. If True, ``floor(i ** exponent / decay_events)`` replaces
+            ``i ** exponent / decay_events``.
 
     Shapes: the result is ``(n,)``, or ``(n, G)`` if ``initial_value`` is a list.
 
@@ -216,7 +218,7 @@ class InverseTimeDecay(Decay):
 
     @classmethod
     def in_events(cls, given: dict[str, Any], epoch_length: int) -> dict[str, Any]:
-        """Return the arguments with ``decay_events`` converted from epochs to events.
+        """Return the arguments, with ``decay_events`` converted from epochs to events.
 
         In the formula, ``decay_events`` divides ``i ** exponent``, so it is multiplied by ``epoch_length ** exponent``.
 

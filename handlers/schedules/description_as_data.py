@@ -1,4 +1,4 @@
-"""Descriptions of schedules as plain data, which saved states contain to recognise the same schedule later."""
+"""Descriptions of schedules as plain data. A saved state contains one to recognise the same schedule later."""
 
 import math
 import re
@@ -14,7 +14,7 @@ from .legacy_text import ADDRESS, read_text, same_name, same_text
 
 # A value that JSON can hold: a dict, list, str, number, bool or None.
 Description = Any
-# The dataclasses that were described so far, by name, in which ``same_schedule`` looks up the defaults of fields.
+# The dataclasses that were described so far, by name. ``same_schedule`` looks up the defaults of fields in them.
 CLASSES: WeakValueDictionary[str, type] = WeakValueDictionary()
 RECURSIVE, MAX_DEPTH = {"repr": "..."}, 110
 PLAIN = {bool, int, str, type(None)}  # values of these types describe themselves
@@ -24,10 +24,10 @@ PLAIN = {bool, int, str, type(None)}  # values of these types describe themselve
 def description_of(value: Any, outer: tuple[int, ...] = ()) -> Description:
     """Describe a schedule, or a value in one of its fields, as plain data.
 
-    A schedule, a curve or another dataclass becomes a dict: ``type`` is the name of its class, and the other keys are
-    the fields with ``compare=True``. An object without its own ``__repr__`` becomes a dict with only ``type``. Other
-    values become ``{"function": name}``, ``{"dict": {...}}``, ``{"set": [...]}`` or ``{"repr": text}``. The names do
-    not contain modules, so that code can move to another file.
+    A schedule, a curve or another dataclass becomes a dict. Its key ``type`` has the name of the class, and its other
+    keys are the fields with ``compare=True``. An object without its own ``__repr__`` becomes a dict with only ``type``.
+    Other values become ``{"function": name}``, ``{"dict": {...}}``, ``{"set": [...]}`` or ``{"repr": text}``. The names
+    do not contain modules, so that code can move to another file.
 
     Args:
         value: the schedule or the value.
@@ -44,7 +44,7 @@ def description_of(value: Any, outer: tuple[int, ...] = ()) -> Description:
     if value is None or isinstance(value, bool):
         return value
     for plain in (float, int, str):
-        if isinstance(value, plain):  # True for subclasses such as np.float64, too
+        if isinstance(value, plain):  # also for subclasses such as np.float64
             described = plain(value)
             is_finite = not isinstance(described, float) or math.isfinite(described)
             return described if is_finite else {"repr": repr(described)}  # JSON has no infinity
@@ -67,7 +67,7 @@ def description_of(value: Any, outer: tuple[int, ...] = ()) -> Description:
     name = getattr(value, "__qualname__", None) or getattr(value, "__name__", None)
     if callable(value) and isinstance(name, str):
         return {"function": name}
-    # Only the class of an object is named, because its attributes may be large, change, or refer to the scheduler.
+    # Describe the object by its class alone, because its attributes may be large, change, or refer to the scheduler.
     if repr(value) == object.__repr__(value):
         return {"type": type(value).__qualname__}
     return {"repr": re.sub(ADDRESS, "", repr(value))}
@@ -83,14 +83,13 @@ def fields_of(value: Any, outer: tuple[int, ...] = ()) -> dict[str, Description]
 
 
 def _described(value: Any, outer: tuple[int, ...]) -> Description:
-    """Return ``description_of(value, outer)``, which takes longer: most values are plain numbers."""
+    """Return ``description_of(value, outer)``, but faster for plain numbers, which most values are."""
     is_plain = type(value) in PLAIN or (type(value) is float and math.isfinite(value))
     return value if is_plain else description_of(value, outer)
 
 
 @lru_cache(maxsize=512)
 def _compared_fields(class_: Any) -> list[tuple[str, str]]:
-    """Return the key and the name of each field of a dataclass with ``compare=True``."""
     return [(_key(field), field.name) for field in fields(class_) if field.compare]
 
 
@@ -99,7 +98,7 @@ def _key(field: Field[Any]) -> str:
 
 
 def text_of(description: Description) -> str:
-    """Return a description as a short text, for reprs, warnings and errors.
+    """Turn a description into a short text for reprs, warnings and errors.
 
     Example:
         >>> from lehr.handlers.schedules import Anneal, FunctionSchedule
@@ -131,12 +130,13 @@ def text_of(description: Description) -> str:
 def same_schedule(saved: Description, own: Description) -> bool:
     """Return whether a saved description describes the present schedule.
 
-    If ``saved`` does not have a field of ``own``, a later version added the field, which must then have its default.
-    Numbers are compared by value, and functions and classes by name. For an object that is not a dataclass, such as a
-    torch scheduler, only the attributes in both descriptions are compared, because attributes differ between versions.
+    If ``saved`` lacks a field that ``own`` has, a later version has added the field, so it must have its default.
+    Numbers are compared by value. Functions and classes are compared by name. For an object that is not a dataclass,
+    such as a torch scheduler, only the attributes in both descriptions are compared, because attributes differ between
+    versions.
 
     Args:
-        saved: a saved description, or the text that versions before 0.2 saved instead.
+        saved: a saved description, or the text that lehr saved before version 0.2.
         own: the description of the present schedule, from :func:`description_of`, or its text.
 
     Example:
@@ -189,7 +189,7 @@ def _same_field(key: str, saved: dict[str, Description], own: dict[str, Descript
 
 
 def _read(description: Description) -> Description:
-    """Return a description in which a text of a call or a name is replaced by the description of this call or name."""
+    """If a description is the text of a call or a name, return the description of this call or name instead."""
     match description:
         case {"type": "TorchSteps", "configuration": str(text)} | {"repr": str(text)}:
             read = read_text(text)

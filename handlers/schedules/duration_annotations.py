@@ -1,7 +1,7 @@
-"""Types of schedule fields that are durations: you may set them to a text such as ``"10%"``, and read them as numbers.
+"""Types of schedule fields that are durations. You may pass a text such as ``"10%"`` for a duration, but read a number.
 
-A type checker sees a descriptor, which has one type for the argument and another type for the value. At run time, the
-annotation of a field is the type of the value.
+Type checkers see a descriptor, which has one type for the argument and another type for the value. At run time, the
+annotation of a field is the type of its value.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Given = TypeVar("Given", contravariant=True)
 
     class InEvents(Generic[Value, Given]):
-        """A duration that is set as one type and read as another type."""
+        """A duration that has one type when it is set, and another type when it is read."""
 
         def __get__(self, instance: object, owner: Any) -> Value: ...
         def __set__(self, instance: object, value: Given) -> None: ...

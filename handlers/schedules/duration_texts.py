@@ -12,7 +12,7 @@ EVENTS, PERCENT, STEPS, EPOCHS = "events", "percent", "steps", "epochs"
 TOKENS, SAMPLES, MILLISECONDS = "tokens", "samples", "milliseconds"
 MULTIPLIERS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9, "T": 10**12}
 _MINUTE, _HOUR, _DAY = 60_000, 3_600_000, 86_400_000
-# For each word in lower case and in the singular: the unit of an amount, and the factor that converts to this unit.
+# For each word, in lower case and in the singular: a unit, and the factor that converts an amount to this unit.
 WORDS: dict[str, tuple[str, int]] = {
     "%": (PERCENT, 1),
     "percent": (PERCENT, 1),
@@ -35,7 +35,7 @@ WORDS: dict[str, tuple[str, int]] = {
     "day": (MILLISECONDS, _DAY),
 }
 EXAMPLES = "'10%', '3 epochs', '500 steps', '2B tokens', '1.5M samples' or '30 min'"
-# No letter may follow a multiplier, because the T of "2 Tokens" is not a multiplier.
+# No letter may follow a multiplier, so that the T of "2 Tokens" is not read as a multiplier.
 TEXT = re.compile(
     r"\s*(?P<number>[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9]{1,2})?|\.[0-9][0-9_]*)"
     r"\s*(?P<multiplier>[kKMBGT](?![A-Za-z]))?\s*(?P<unit>%|[A-Za-z]+)?\s*"
@@ -44,7 +44,7 @@ MAX_LENGTH = 60  # the largest number of characters in a text
 
 
 class Quantity(NamedTuple):
-    """An amount with its unit.
+    """An amount with a unit.
 
     Args:
         amount: the exact amount, at least 0.
@@ -72,20 +72,20 @@ def has_unit(value: object) -> bool:
 
 
 def quantity(name: str, text: object, unit: str | None = None) -> Quantity:
-    """Return the amount and the unit of a text such as ``"10%"``.
+    """Read the amount and the unit from a text such as ``"10%"``.
 
     A text begins with a number of at least 0, which may contain underscores. A multiplier may follow: ``k``, ``M``,
     ``B``, ``G`` or ``T``. The unit is ``%``, ``events``, ``steps``, ``iterations``, ``epochs``, ``tokens``,
-    ``samples``, ``ms``, ``s``, ``min``, ``h`` or ``days``. Spaces and the plural make no difference.
+    ``samples``, ``ms``, ``s``, ``min``, ``h`` or ``days``. Spaces are ignored, and each unit may be singular or plural.
 
     Args:
         name: the name of the argument, for errors.
         text: the text.
-        unit: the unit of a text without a unit; None to raise an error for such a text.
+        unit: the unit of a text that has none. If None, a text without a unit raises an error.
 
     Raises:
         TypeError: ``text`` is not a string.
-        ValueError: ``text`` does not have this form.
+        ValueError: ``text`` is not a number with a known unit.
 
     >>> quantity("duration", "1.5M samples")
     Quantity(amount=Fraction(1500000, 1), unit='samples', text='1.5M samples')
@@ -115,11 +115,11 @@ def quantity(name: str, text: object, unit: str | None = None) -> Quantity:
 
 
 def milliseconds(name: str, text: object) -> int:
-    """Return a time such as ``"8 h"`` in whole milliseconds.
+    """Convert a time such as ``"8 h"`` to whole milliseconds.
 
     Raises:
         TypeError: ``text`` is not a string.
-        ValueError: ``text`` is not a time, or is a time above 0 that would be rounded to 0 milliseconds.
+        ValueError: ``text`` is not a time, or is a time above 0 that rounds to 0 milliseconds.
 
     >>> milliseconds("budget", "1.5 min")
     90000
@@ -140,7 +140,7 @@ def nearest(amount: Fraction) -> int:
 
 
 def positive(name: str, amount: Fraction, whole: int, given: str, unit: str = EVENTS) -> int:
-    """Return the rounded amount ``whole``; raise an error if a positive amount was rounded to 0 or is too large.
+    """Return the rounded amount ``whole``. Raise an error if it is too large, or if a positive amount was rounded to 0.
 
     >>> positive("duration", Fraction(1, 5), 0, "'1%'")
     Traceback (most recent call last):
@@ -170,7 +170,7 @@ def _unit_of(name: str, text: str, word: str) -> tuple[str, int]:
 
 
 def shown_part(part: Fraction, whole: Fraction, unit: str) -> str:
-    """Return a text that shows a part of a whole with its unit.
+    """Show a part of a whole, with its unit, as text.
 
     >>> shown_part(Fraction(9 * 10**8), Fraction(12 * 10**8), "tokens")
     '0.9 of 1.2B tokens'
@@ -182,7 +182,7 @@ def shown_part(part: Fraction, whole: Fraction, unit: str) -> str:
 
 
 def shown_amount(amount: float, unit: str) -> str:
-    """Return a text that shows an amount with its unit.
+    """Show an amount, with its unit, as text.
 
     >>> shown_amount(1.2e9, "tokens")
     '1.2B tokens'
@@ -192,7 +192,7 @@ def shown_amount(amount: float, unit: str) -> str:
 
 
 def size_of(amount: float, unit: str) -> tuple[float, str]:
-    """Return the number by which an amount must be divided to be shown, and the unit of the quotient.
+    """Return the number by which to divide an amount to show it, and the unit of the quotient.
 
     >>> size_of(1.2e9, "tokens"), size_of(3, "epochs"), size_of(7_200_000, "milliseconds")
     ((1000000000, 'B tokens'), (1, ' epochs'), (3600000, ' h'))

@@ -1,4 +1,4 @@
-"""The conversion of a schedule's arguments to events, from numbers of epochs or from texts such as ``"10%"``."""
+"""Converts the arguments of a schedule to events, from numbers of epochs or from texts such as ``"10%"``."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -22,19 +22,19 @@ def in_events(
     run: RunLength | None = None,
     begin: float | str = 0,
 ) -> dict[str, Any]:
-    """Return the arguments of a schedule, with durations converted to events from epochs or texts like ``"10%"``.
+    """Convert the durations in the arguments of a schedule from epochs, or from texts such as ``"10%"``, to events.
 
-    With ``epoch_length``, a number of epochs is multiplied by ``epoch_length``. A factor that is applied at each event
-    becomes its ``epoch_length``-th root. Texts are converted by the length of the run. The phases of a schedule are
-    converted together, so that percentages that add up to 100% fill the run; see :class:`RunLength`.
+    If ``epoch_length`` is given, numbers of epochs are multiplied by it, and the ``epoch_length``-th root replaces each
+    factor that is applied once per event. The length of the run converts texts. The phases of a schedule are converted
+    together, so that percentages with a sum of 100% fill the run exactly; see :class:`RunLength`.
 
     Args:
         schedule_type: the class of the schedule.
-        given: the arguments of the schedule by name; None stays None.
-        epoch_length: the number of events in an epoch, at least 1, if the numbers in ``given`` are epochs; None if they
-            are events.
-        run: the length of the run; None is an error if an argument is a text.
-        begin: the duration before the first phase: a number of events, or a text such as ``"10%"``.
+        given: the arguments of the schedule by name. An argument that is None stays None.
+        epoch_length: the number of events in an epoch, at least 1, if the durations in ``given`` are epochs. If it is
+            None, they are events.
+        run: the length of the run. It is required if an argument is a text.
+        begin: how long the run lasts before the first phase: a number of events, or a text such as ``"10%"``.
 
     Raises:
         TypeError, ValueError: ``epoch_length`` is not a whole number of at least 1; a duration is not a whole number of
@@ -48,7 +48,7 @@ def in_events(
         >>> in_events(MultiStepDecay, {"milestones": ["30%", 80]}, run=RunLength(total_steps=100))
         {'milestones': [30, 80]}
     """
-    if epoch_length is None and NUMBERS.issuperset(map(type, given.values())):  # the usual case, which is fast to check
+    if epoch_length is None and NUMBERS.issuperset(map(type, given.values())):  # the usual case, checked fast
         return dict(given)
     converted = dict(given)
     if epoch_length is not None:
@@ -59,20 +59,20 @@ def in_events(
 
 
 def has_text(value: Any) -> bool:
-    """Return whether a duration is a text, or a list of durations or of pairs contains a duration that is a text.
+    """Return whether a duration, or any duration in a list of durations or of pairs, is a text.
 
     >>> [has_text(value) for value in (3, "10%", [1, "10%"], [("10%", 0.1)], [(1, 0.1)])]
     [False, True, True, True, False]
     """
     if type(value) is list or type(value) is tuple:
         firsts = [one[0] if type(one) in PAIRS and one else one for one in value]
-        if str not in map(type, firsts):  # the usual case, which is fast to check
+        if str not in map(type, firsts):  # the usual case, checked fast
             return False
     return next(texts_of("", value), None) is not None
 
 
 def texts_of(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    """Yield the name and the text of each text in a duration, in a list of durations or in a list of pairs.
+    """Yield the name and the text of each duration that is a text, also from a list of durations or of pairs.
 
     >>> list(texts_of("milestones_values", [("10%", 0.1), (5, 0.2)]))
     [('milestones_values[0]', '10%')]
@@ -86,7 +86,7 @@ def texts_of(name: str, value: Any) -> Iterator[tuple[str, str]]:
 
 
 def durations_of(schedule_type: Any) -> Mapping[str, str]:
-    """Return the names of the arguments of a schedule that are durations, with the ``unit`` of each argument."""
+    """Return the names of those arguments of a schedule that are durations, each with its ``unit``."""
     return _durations_of(schedule_type) if isinstance(schedule_type, type) and is_dataclass(schedule_type) else {}
 
 
@@ -97,7 +97,7 @@ def _durations_of(schedule_type: Any) -> Mapping[str, str]:
 
 
 def with_epoch_length(run: RunLength | None, length: int) -> RunLength:
-    """Return the length of a run, with ``epoch_length`` set to ``length``.
+    """Return a copy of the length of a run, with ``epoch_length`` set to ``length``.
 
     Raises:
         ValueError: the run has another ``epoch_length``.
@@ -110,12 +110,12 @@ def with_epoch_length(run: RunLength | None, length: int) -> RunLength:
 
 
 def checked_run(run: Any) -> RunLength | None:
-    """Return the argument ``run`` of a scheduler, which must be a :class:`RunLength` or None."""
+    """Check the argument ``run`` of a scheduler: it must be a :class:`RunLength` or None."""
     return run if run is None else arguments.instance("run", run, RunLength, "a RunLength or None")
 
 
 def as_events(name: str, duration: Any, run: RunLength | None) -> Any:
-    """Return a duration in events if it is a text; return any other duration unchanged.
+    """Convert a duration to events if it is a text. Return any other duration unchanged.
 
     >>> as_events("num_events", "10%", RunLength(total_steps=200)), as_events("num_events", 7, None)
     (20, 7)
@@ -128,13 +128,13 @@ def as_events(name: str, duration: Any, run: RunLength | None) -> Any:
 
 
 def resolved(schedule: Any, run: Any) -> Any:
-    """Check the argument ``run``, and return a schedule with its texts in events. Return other objects unchanged."""
+    """Check the argument ``run``, and convert the texts of a schedule to events. Return other objects unchanged."""
     known = checked_run(run)
     return schedule.in_run(known) if hasattr(schedule, "in_run") else schedule
 
 
 def refuse_without_run(name: str, text: str) -> NoReturn:
-    """Raise the error for a duration that is a text although no ``run`` is given."""
+    """Raise the error for a duration that is a text if no ``run`` is given."""
     raise ValueError(
         f"{name} must be a number of events if no run is given, given {arguments.shown(text)}; "
         "pass run=RunLength(...), such as RunLength(max_epochs=10, epoch_length=500)"
@@ -142,7 +142,7 @@ def refuse_without_run(name: str, text: str) -> NoReturn:
 
 
 def duration_in_events(name: str, value: object, epoch_length: int) -> float:
-    """Convert one duration from epochs to events. The number of events must be whole.
+    """Convert one duration from epochs to a whole number of events.
 
     >>> duration_in_events("end", 0.3, 7)
     Traceback (most recent call last):
@@ -162,7 +162,7 @@ def duration_in_events(name: str, value: object, epoch_length: int) -> float:
 
 
 def _epochs_in_events(schedule_type: Callable[..., Any], given: Mapping[str, Any], length: int) -> dict[str, Any]:
-    """Return the arguments with each number of epochs converted to events. Texts are not converted here."""
+    """Convert each number of epochs in the arguments to events. Leave texts unchanged."""
     if hasattr(schedule_type, "in_events"):  # the class has its own conversion
         return dict(schedule_type.in_events(given, length))
     if not is_dataclass(schedule_type):
@@ -185,7 +185,6 @@ def _epochs_in_events(schedule_type: Callable[..., Any], given: Mapping[str, Any
 def _texts_in_events(
     schedule_type: Callable[..., Any], given: dict[str, Any], run: RunLength | None, begin: float | str
 ) -> dict[str, Any]:
-    """Return the arguments with each text converted to events."""
     units = durations_of(schedule_type)
     textual = [name for name in units if type(given.get(name)) not in NUMBERS and has_text(given[name])]
     if not textual:
@@ -195,7 +194,7 @@ def _texts_in_events(
     converted = dict(given)
     for name in textual:
         if units[name] == EVENTS:
-            before = begin if isinstance(given[name], list | tuple) else 0  # a list contains event indices
+            before = begin if isinstance(given[name], list | tuple) else 0  # a list has event indices
             converted[name] = _each(name, given[name], partial(_event_after, run, before), texts=True)
     phases = {name: given[name] for name in units if units[name] == PHASES and given.get(name) is not None}
     if any(name in textual for name in phases):
@@ -208,7 +207,7 @@ def _event_after(run: RunLength, begin: float | str, name: str, text: str) -> in
 
 
 def _phases_in_events(phases: dict[str, Any], run: RunLength, begin: float | str) -> dict[str, Any]:
-    """Return the durations of phases in events, after rounding the events at which the phases begin."""
+    """Convert the durations of phases to events. Round the events at which the phases begin, not their durations."""
     names, durations = ["begin"], [begin]
     for name, value in phases.items():
         listed = isinstance(value, list | tuple)
@@ -224,17 +223,17 @@ def _phases_in_events(phases: dict[str, Any], run: RunLength, begin: float | str
 
 
 def _each(name: str, value: Any, convert: Callable[[str, Any], Any], *, texts: bool) -> Any:
-    """Return a duration, a list of durations or a list of pairs, where ``convert`` replaces some durations.
+    """Convert a duration, or the durations in a list of durations or of pairs.
 
     Args:
         name: the name of the argument.
         value: the duration, the list of durations, or the list of pairs that begin with a duration.
         convert: a function of the name and the value of a duration.
-        texts: True to convert texts only; False to convert numbers only.
+        texts: if True, only texts are converted. If False, only numbers are converted.
     """
     if not isinstance(value, list | tuple):
         return convert(name, value) if has_unit(value) == texts else value
-    if value and isinstance(value[0], list | tuple):  # a list of pairs; the schedule raises an error for other items
+    if value and isinstance(value[0], list | tuple):  # a list of pairs, in which the schedule refuses other items
         return [
             (convert(f"{name}[{position}]", item[0]), *item[1:])
             if isinstance(item, list | tuple) and item and has_unit(item[0]) == texts

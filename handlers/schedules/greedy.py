@@ -37,31 +37,32 @@ class GreedyProgress:
 
 @dataclass(frozen=True, repr=False)
 class Greedy(StatefulSchedule):
-    """A value that rises after metrics that improve, and falls after metrics that do not improve.
+    """A value that rises while a metric improves, and falls while the metric does not improve.
 
     The value depends on the metrics that you pass to :meth:`observe`, and not on the event index. :class:`Plateau`
-    defines which metric is an improvement. After more than ``patience`` improvements in a row,
-    ``value = min(value / factor, max_value)``, and the next ``warmup`` metrics are not counted. After more than
-    ``patience`` metrics in a row without an improvement, ``value = max(value * factor, min_value)``, and the next
-    ``cooldown`` metrics are not counted. After ``reset_start`` falls to ``min_value`` in all groups, the schedule
-    starts again from its initial value.
+    defines when a metric is an improvement. After more than ``patience`` improvements in a row, the value rises to
+    ``min(value / factor, max_value)``, and the next ``warmup`` metrics are not counted. After more than ``patience``
+    metrics in a row without an improvement, the value falls to ``max(value * factor, min_value)``, and the next
+    ``cooldown`` metrics are not counted. When the values of all groups have fallen to ``min_value`` ``reset_start``
+    times, the schedule starts again from its initial value.
 
     Args:
         initial_value: the first value; a float, or a list of G floats, one for each param group.
-        mode: ``"min"`` if a smaller metric is better, ``"max"`` if a larger metric is better.
-        factor: the factor of a fall, above 0 and less than 1.
-        patience: the number of improvements in a row, or of metrics in a row without an improvement, that do not change
-            the value yet, at least 0.
-        threshold: the amount by which a metric must be better to be an improvement.
-        threshold_mode: ``"rel"`` or ``"abs"``.
+        mode: ``"min"`` if a smaller metric is better, or ``"max"`` if a larger metric is better.
+        factor: the factor by which the value falls, above 0 and below 1.
+        patience: the largest number of improvements in a row, or of metrics in a row without an improvement, that does
+            not change the value; at least 0.
+        threshold: how much better than the best metric a metric must be to count as an improvement.
+        threshold_mode: ``"rel"`` if ``threshold`` is a fraction of the best metric, or ``"abs"`` if it is a difference.
         cooldown: the number of metrics after a fall that are not counted, at least 0.
         warmup: the number of metrics after a rise that are not counted, at least 0.
         min_value: the lower bound of the value; a float, or a list of G floats.
         max_value: the upper bound of the value; a float, or a list of G floats.
-        eps: the value stays the same if it would change by ``eps`` or less.
-        smooth: whether to use the mean of the last metrics instead of the last metric.
-        window_size: the number of metrics in this mean, at least 1.
-        reset_start: the number of falls to ``min_value`` in all groups before a new start, at least 0.
+        eps: a change by ``eps`` or less is skipped.
+        smooth: whether to compare the mean of the last metrics instead of the last metric alone.
+        window_size: the number of metrics in the mean for ``smooth``, at least 1.
+        reset_start: how often the values of all groups fall to ``min_value`` before the schedule starts again, at least
+            0.
 
     Shapes: the result is one value, or a list of G values, one for each group.
 
@@ -70,7 +71,7 @@ class Greedy(StatefulSchedule):
         ValueError: an argument is out of its range; two arguments are lists of different lengths.
 
     Source: Subramanian, Krishnamoorthy and Murthy, "Dynamic Learning Rate Scheduling based on Loss Changes Leads to
-    Faster Convergence", 2025, https://arxiv.org/abs/2512.14527; transformers 5.23 has the same rule.
+    Faster Convergence", 2025, https://arxiv.org/abs/2512.14527; the same rule is in transformers 5.23.
 
     Example:
         >>> greedy = Greedy(initial_value=0.5, factor=0.5, patience=0)
@@ -101,7 +102,7 @@ class Greedy(StatefulSchedule):
     _progress: GreedyProgress = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Check the arguments, and start without metrics."""
+        """Check the arguments and start without metrics."""
         super().__post_init__()
         self._start_again()
 
@@ -149,7 +150,7 @@ class Greedy(StatefulSchedule):
             now.warmup_counter, now.num_good_epochs = self.warmup, 0
         elif now.num_bad_epochs > self.patience:
             self._change(self.factor)
-            # A new start replaces ``self._progress``, so the cool-down is set afterwards.
+            # ``self._start_again`` replaces ``self._progress``, so the cool-down is set after it.
             if all(value <= low for value, low in zip(now.values, self._each(self.min_value), strict=True)):
                 now.reset_counter += 1
                 if now.reset_counter >= self.reset_start:
@@ -171,7 +172,7 @@ class Greedy(StatefulSchedule):
         self._set(_progress=GreedyProgress(values=list(self._each(self.initial_value))))
 
     def remembered(self) -> GreedyProgress:
-        """Return a copy of the state, to pass to :meth:`put_back` later."""
+        """Return a copy of the state in the form that :meth:`put_back` takes."""
         now = self._progress
         return replace(now, values=list(now.values), window=list(now.window))
 
@@ -180,14 +181,15 @@ class Greedy(StatefulSchedule):
         self._set(_progress=remembered)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the values, the best metric (None before the first metric), the counts and the last metrics."""
+        """Return the values, the best metric or None, the counts and the last metrics."""
         return self._progress.state_dict()
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continue from a saved state.
 
         Raises:
-            TypeError, ValueError: ``state_dict`` is not the state of a :class:`Greedy`. Nothing is loaded then.
+            TypeError, ValueError: ``state_dict`` is not the state of a :class:`Greedy`. If this error is raised,
+                nothing is loaded.
         """
         state = arguments.state_of("a greedy schedule", state_dict, vars(self._progress))
         best, total = arguments.loaded_float(state["best"]), arguments.loaded_float(state["window_sum"])

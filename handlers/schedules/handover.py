@@ -14,7 +14,7 @@ from .wrapper import Wrapper
 
 @dataclass(frozen=True)
 class Handover(Wrapper):
-    """A schedule that starts from a given value, and gradually moves to the values of another schedule.
+    """A schedule that moves gradually from a given value to the values of another schedule.
 
     The progress at event i is ``p = min(max(i - begin, 0) / duration, 1)``, and the value is::
 
@@ -22,8 +22,8 @@ class Handover(Wrapper):
         value(i) = start_value + (schedule(i) - start_value) * p          for i >= begin
 
     From ``begin`` on, the values stay between ``start_value`` and the values of the other schedule. If ``start_value``
-    is the last value of a run, the resumed run can thus change to another schedule without a jump. We chose the formula
-    ourselves; it is not from a paper.
+    is the last value of a run, the resumed run can change to another schedule without a jump. The formula is our own
+    and not from a paper.
 
     Args:
         schedule: the other schedule.
@@ -50,12 +50,11 @@ class Handover(Wrapper):
 
     @property
     def length(self) -> float | None:
-        """The number of events until the other schedule and the handover have both ended; None if there is no end."""
+        """The number of events until both the other schedule and the handover have ended, or None without an end."""
         length = self.schedule.length
         return None if length is None else max(length, self.begin + self.duration)
 
     def _changed(self, values: Array, indices: Array) -> Array:
-        """Return the values by the formula of the class docstring."""
         start = np.asarray(self.start_value, dtype=np.float64)
         progress = np.clip((indices - self.begin) / self.duration, 0, 1)
         progress = np.where(indices < self.begin, 1.0, progress)

@@ -30,7 +30,7 @@ def _checked_points(name: str, given: Any) -> tuple[tuple[int, arguments.Number]
         if points and milestone <= points[-1][0]:
             last = points[-1][0]
             raise ValueError(
-                f"the milestone of {one} must be later than the milestone before, {last}, given {milestone}"
+                f"the milestone of {one} must be later than the milestone before it, {last}, given {milestone}"
             )
         points.append((milestone, arguments.number_or_numbers(f"the value of {one}", pair[1])))
     arguments.same_groups(
@@ -41,7 +41,7 @@ def _checked_points(name: str, given: Any) -> tuple[tuple[int, arguments.Number]
 
 @dataclass(frozen=True)
 class LinearInterpolation(Schedule):
-    """Straight lines between the values at given events, which are called milestones.
+    """Straight lines between given points. The events of these points are called milestones.
 
     The milestones are m_0 < m_1 < ..., and their values are v_0, v_1, .... If m_k <= i <= m_{k+1}, the value is::
 
@@ -50,8 +50,8 @@ class LinearInterpolation(Schedule):
     Before the first milestone and after the last milestone, the value is constant.
 
     Args:
-        milestones_values: at least one pair (milestone, value). The milestones are event indices, ints in rising
-            order. A value is a float, or a list of G floats, one for each param group.
+        milestones_values: one or more pairs (milestone, value). The milestones are event indices: ints in rising order.
+            A value is a float, or a list of G floats, one for each param group.
 
     Shapes: the result is ``(n,)``, or ``(n, G)`` if one of the values is a list.
 
@@ -76,7 +76,7 @@ class LinearInterpolation(Schedule):
 
     @property
     def length(self) -> float:
-        """The event index of the last milestone, at least 0."""
+        """The event index of the last milestone, or 0 if this index is negative."""
         return max(self.milestones_values[-1][0], 0)
 
     def values(self, indices: Array) -> Array:

@@ -1,4 +1,4 @@
-"""The schedule :class:`JoinedGroups`, for an optimizer to which param groups were added in mid-run."""
+"""The schedule :class:`JoinedGroups`, for an optimizer to which param groups were added during the run."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ import numpy as np
 from . import arguments, fields
 from .base import Array, Schedule, Value, schedule_field, with_group_axis
 
-# The value with which a group was added, and the value of the reference group at the same event.
+# A pair: the value with which a group was added, and the value of the reference group at the same event.
 Joined = tuple[float, float]
 
 
 def joined_pair(name: str, value: object) -> Joined:
-    """Return an item of the argument ``joined`` as a tuple of two floats.
+    """Check an item of the argument ``joined`` and return it as a tuple of two floats.
 
     Raises:
         TypeError, ValueError: ``value`` is not a pair of finite numbers.
@@ -26,10 +26,11 @@ def joined_pair(name: str, value: object) -> Joined:
 
 @dataclass(frozen=True)
 class JoinedGroups(Schedule):
-    """A schedule that also gives values to groups added later: multiples of the value of a reference group.
+    """A schedule that gives groups that were added later a multiple of the value of a reference group.
 
-    The reference group is one of the first groups, and its value at event i is f(i). If a group was added with the
-    value v at event j, and r is f(j), the value of the added group is::
+    The first groups are in the optimizer from the beginning of the run. The reference group is one of them, with the
+    value f(i) at event i. If a group was added with the value v at event j, and r is f(j), the value of the added group
+    is::
 
         value(i) = v * (f(i) / r)
 
@@ -37,7 +38,7 @@ class JoinedGroups(Schedule):
 
     Args:
         schedule: the schedule of the first groups, from the beginning of the run.
-        num_first: the number of the first groups.
+        num_first: how many first groups there are.
         joined: a pair (v, r) for each group that was added later.
         reference: the index of the reference group among the first groups.
 
@@ -59,7 +60,7 @@ class JoinedGroups(Schedule):
 
     @property
     def groups(self) -> int:
-        """The number of all groups."""
+        """The number of first and added groups together."""
         return self.num_first + len(self.joined)
 
     @property

@@ -1,4 +1,4 @@
-"""Functions that read the texts by which versions before 0.2 described a schedule in its saved state."""
+"""Functions that read the texts with which states from versions before 0.2 describe a schedule."""
 
 import ast
 import re
@@ -11,7 +11,7 @@ _NAME = re.compile(r"(?<![\w.])([A-Za-z_][\w.<>]*)")
 
 
 def read_text(text: str) -> Any:
-    """Return the description of a text such as ``Anneal(start_value=0.1, ...)``; None for a text of another form.
+    """Parse a text such as ``Anneal(start_value=0.1, ...)`` to a description. Return None for a text of another form.
 
     Example:
         >>> read_text("Product(schedules=(Constant(value=0.3), FunctionSchedule(function=rates.half)))")["schedules"][1]
@@ -68,7 +68,7 @@ def _name(text: str) -> str:
 
 
 def same_name(saved: str, own: str) -> bool:
-    """Return whether two names are equal after the removal of the module that earlier versions put before a name.
+    """Return whether two names are equal, apart from the module that earlier versions put before a name.
 
     >>> same_name("builtins.len", "len"), same_name("registry.half", "halved")
     (True, False)
@@ -78,7 +78,7 @@ def same_name(saved: str, own: str) -> bool:
 
 
 def same_text(saved: str, own: str) -> bool:
-    """Return whether two texts are equal apart from modules and addresses, for texts that cannot be parsed.
+    """Return whether two texts that cannot be parsed are equal, apart from modules and addresses in them.
 
     >>> same_text("Own(rate=twice a day, function=rates.half)", "Own(rate=twice a day, function=half)")
     True

@@ -1,4 +1,4 @@
-"""The schedule :class:`Mapped`, whose values are a function of the values of another schedule."""
+"""The schedule :class:`Mapped`, which applies a function to the values of another schedule."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from .wrapper import Wrapper
 
 @dataclass(frozen=True)
 class Mapped(Wrapper):
-    """A function of the values of another schedule: ``value(i) = function(schedule(i))``, for each param group.
+    """Applies a function to the values of another schedule: ``value(i) = function(schedule(i))`` in each param group.
 
     Use this schedule to couple one parameter to another, such as the batch size to the learning rate.
     The schedulers of both parameters must run at the same events, as in a :class:`~lehr.handlers.ParamGroupScheduler`.
@@ -39,12 +39,11 @@ class Mapped(Wrapper):
     function: Callable[[float], float] = fields.function("a function of a value")
 
     def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
-        """Return the function of the other schedule's value at one event."""
+        """Apply the function to the value of the other schedule at one event."""
         value = read(self.schedule, index)
         return [self._value_of(one) for one in value] if isinstance(value, list) else self._value_of(value)
 
     def _changed(self, values: Array, indices: Array) -> Array:
-        """Return the function of each value of the other schedule."""
         values = np.asarray(values, dtype=np.float64)
         return np.array([self._value_of(value) for value in values.ravel().tolist()]).reshape(values.shape)
 

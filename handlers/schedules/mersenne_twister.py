@@ -1,18 +1,18 @@
-"""The Mersenne twister for many seeds at once. It draws the same numbers as torch and NumPy do on a CPU."""
+"""The Mersenne twister for many seeds at once. It draws the same numbers as torch and NumPy on a CPU."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 Words = NDArray[np.uint32]
-SIZE, MIDDLE = 624, 397  # the number of words in a state, and the index of a word on which each new word depends
+SIZE, MIDDLE = 624, 397  # the number of words in a state, and the index of a word that the next word mixes in
 FACTOR = np.uint32(1812433253)
 
 
 def first_words(seeds: Words, count: int) -> Words:
-    """Return the first ``count`` 32-bit numbers of the generator for each of n seeds, as an array ``(count, n)``.
+    """Draw the first ``count`` 32-bit numbers for each of n seeds, as an array ``(count, n)``.
 
-    ``np.random.RandomState(seed)`` and ``torch.Generator().manual_seed(seed)`` draw the same numbers. The Python loop
-    iterates over the words of a state, and NumPy computes each word for all seeds at once.
+    ``np.random.RandomState(seed)`` and ``torch.Generator().manual_seed(seed)`` draw the same numbers. A Python loop
+    goes over the words of a state, and NumPy computes each word for all seeds at once.
 
     Source: Matsumoto and Nishimura, "Mersenne Twister: A 623-Dimensionally Equidistributed Uniform Pseudo-Random Number
     Generator", 1998, https://doi.org/10.1145/272991.272995.
@@ -22,7 +22,7 @@ def first_words(seeds: Words, count: int) -> Words:
     """
     words = np.empty((SIZE + count, len(seeds)), dtype=np.uint32)
     _seed(words[: min(SIZE, MIDDLE + count)], seeds, count)
-    for start in range(0, count, SIZE - MIDDLE):  # one block at a time, because later words depend on this block
+    for start in range(0, count, SIZE - MIDDLE):  # one block at a time, because later blocks depend on this block
         stop = min(start + SIZE - MIDDLE, count)
         mixed = words[start:stop] & 0x80000000 | words[start + 1 : stop + 1] & 0x7FFFFFFF
         twisted = mixed >> 1 ^ (mixed & 1) * np.uint32(0x9908B0DF)
@@ -31,7 +31,7 @@ def first_words(seeds: Words, count: int) -> Words:
 
 
 def _seed(state: Words, seeds: Words, count: int) -> None:
-    """Fill a state from the seeds, except for the rows between ``count`` and ``MIDDLE``, which nothing reads."""
+    """Fill a state from the seeds. Skip the words between ``count`` and ``MIDDLE``, which are never read."""
     row, high = seeds.copy(), np.empty_like(seeds)
     state[0] = row
     for number, step in enumerate(np.arange(1, len(state), dtype=np.uint32), 1):

@@ -1,4 +1,4 @@
-"""The function :func:`metric_parts`, which finds the parts of a schedule whose values depend on metrics."""
+"""The function :func:`metric_parts`, which finds those schedules inside a schedule that depend on metrics."""
 
 from itertools import accumulate
 from typing import Any, NamedTuple
@@ -10,11 +10,11 @@ from .window import Window
 
 
 class MetricPart(NamedTuple):
-    """A part of a schedule whose values depend on metrics.
+    """A schedule whose values depend on metrics, inside another schedule.
 
     Args:
-        schedule: the part.
-        first_event: the first event of the whole schedule at which the part is read.
+        schedule: the schedule that depends on metrics.
+        first_event: the event index of the outer schedule at which the inner schedule begins.
     """
 
     schedule: StatefulSchedule
@@ -22,21 +22,21 @@ class MetricPart(NamedTuple):
 
     @property
     def progress(self) -> dict[str, Any]:
-        """The entries of the part's state that metrics change."""
+        """The items of the schedule's state that metrics change."""
         return {key: value for key, value in self.schedule.state_dict().items() if key != "event_index"}
 
     @property
     def decisions(self) -> dict[str, Any]:
-        """The entries of the part's state that show the effect of the metrics: reduced values, or phases that began."""
+        """The items of the schedule's state that show what metrics have caused, such as reduced values."""
         return {key: value for key, value in self.progress.items() if key in ("values", "ratios", "starts", "saved")}
 
 
 def metric_parts(schedule: Schedule | None, first_event: int = 0) -> list[MetricPart]:
-    """Return the parts of a schedule whose values depend on metrics.
+    """Return those schedules inside a schedule, or the schedule itself, whose values depend on metrics.
 
     Args:
-        schedule: the schedule; if it is None, the result is an empty list.
-        first_event: the event at which the schedule itself begins.
+        schedule: the schedule. If it is None, the result is an empty list.
+        first_event: the event at which ``schedule`` begins.
 
     Example:
         >>> from lehr.handlers.schedules import Constant, Plateau

@@ -1,4 +1,4 @@
-"""The phases of a schedule by name, such as warm-up and decay, with the event at which each begins."""
+"""Finds the phases of a schedule, such as warm-up and decay, and the event at which each phase begins."""
 
 import itertools
 import re
@@ -32,10 +32,10 @@ class NamedPhase(NamedTuple):
 
 @singledispatch
 def phases_of(schedule: Schedule) -> tuple[NamedPhase, ...]:
-    """Return the phases of a schedule in order. The first phase begins at event 0.
+    """Return the phases of a schedule in order, from event 0 on.
 
-    If the schedule has no phases, return an empty tuple. If no function is registered for the class of a composition,
-    return the phases of the first of its parts that has phases.
+    If the schedule has no phases, the tuple is empty. If no function is registered for the class of a schedule that
+    contains other schedules, the phases are those of the first contained schedule that has phases.
 
     Example:
         >>> from lehr.handlers.schedules import Constant, LinearInterpolation
@@ -99,7 +99,7 @@ def _(schedule: Window) -> tuple[NamedPhase, ...]:
 
 @phases_of.register
 def _(schedule: Shift) -> tuple[NamedPhase, ...]:
-    # The first phase still begins at event 0 if a schedule is shifted to later events.
+    # If a schedule is shifted to later events, the first phase still begins at event 0.
     shifted = [(max(first - schedule.by, 0) if first else 0, name) for first, name in phases_of(schedule.schedule)]
     return _not_empty(*itertools.starmap(NamedPhase, shifted))
 
@@ -110,7 +110,7 @@ def _(schedule: Stretch) -> tuple[NamedPhase, ...]:
 
 
 def _joined(schedules: Sequence[Schedule], starts: list[int]) -> tuple[NamedPhase, ...]:
-    """Return the phases of consecutive schedules; schedule k begins at ``starts[k]`` and ends at ``starts[k + 1]``."""
+    """Return the phases of schedules one after another. Schedule k lasts from ``starts[k]`` to ``starts[k + 1]``."""
     found: list[NamedPhase] = []
     for schedule, (start, end) in zip(schedules, pairwise([*starts, inf]), strict=False):
         is_warmup = start == 0 and _rises(schedule, end)
@@ -120,18 +120,18 @@ def _joined(schedules: Sequence[Schedule], starts: list[int]) -> tuple[NamedPhas
 
 
 def _phases_or_whole(schedule: Schedule) -> tuple[NamedPhase, ...]:
-    """Return the phases of a schedule; if the schedule has no phases, return the whole schedule as one phase."""
+    """Return the phases of a schedule, or if it has no phases, the whole schedule as one phase."""
     return phases_of(schedule) or (NamedPhase(0, _name_of(schedule)),)
 
 
 def _not_empty(*phases: NamedPhase) -> tuple[NamedPhase, ...]:
-    """Return the phases that last for at least one event."""
+    """Return only the phases that last for at least one event."""
     ends = [*(phase.first_event for phase in phases[1:]), inf]
     return tuple(phase for phase, end in zip(phases, ends, strict=False) if phase.first_event < end)
 
 
 def _rises(schedule: Schedule, end: float) -> bool:
-    """Return whether a schedule has higher values at its end than at event 0."""
+    """Return whether the values of a schedule are higher at its end than at event 0."""
     return schedule.is_pure and end < inf and bool(np.all(np.asarray(schedule(int(end))) > schedule(0)))
 
 

@@ -1,4 +1,4 @@
-"""The schedule :class:`OneCycle` of the 1cycle policy: up to a peak, down again, and to a much lower final value."""
+"""The schedule :class:`OneCycle` of the 1cycle policy, which goes up to a peak and down to a much lower final value."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -14,17 +14,17 @@ from .duration_annotations import Events
 
 @dataclass(frozen=True)
 class OneCycle(Schedule):
-    """One cycle from an initial value up to ``max_value`` and down to a final value, which is kept.
+    """One cycle from an initial value up to ``max_value`` and down to a final value, at which it stays.
 
     N is ``total_steps``, p is ``pct_start``, initial is ``max_value / div_factor`` and final is
-    ``initial / final_div_factor``. The value moves along ``curve`` from each of these points (event: value) to the
-    next::
+    ``initial / final_div_factor``. The value moves along ``curve`` from each of these points, given as event: value, to
+    the next::
 
         two phases:    0: initial,  pN - 1: max_value,  N - 1: final
         three phases:  0: initial,  pN - 1: max_value,  2pN - 2: initial,  N - 1: final
 
     ``curve(q)`` is ``(1 - cos(pi * q)) / 2``, or ``q`` if ``anneal_strategy`` is ``"linear"``. If pN is not whole, the
-    peak lies between two events. After event N - 1, the value of event N - 1 is kept.
+    peak lies between two events. After event N - 1, the value stays the same.
 
     With ``inverse=True``, the cycle goes down and up again. Use it for the momentum or ``betas[0]`` of an optimizer
     whose learning rate follows a cycle::
@@ -41,15 +41,16 @@ class OneCycle(Schedule):
         final_div_factor: the initial value divided by the final value, above 0.
         three_phase: whether the value goes down to the initial value in the second phase, and to the final value in a
             third phase.
-        base_value: the lowest value of an inverse cycle; a float, or a list of G floats; only with ``inverse=True``.
-        inverse: whether to go down first and up again. ``div_factor`` and ``final_div_factor`` then have no effect.
+        base_value: the lowest value of an inverse cycle; a float, or a list of G floats. It must be None unless
+            ``inverse`` is True.
+        inverse: whether to go down first and up again. If True, ``div_factor`` and ``final_div_factor`` have no effect.
 
     Shapes: the result is ``(n,)``, or ``(n, G)`` if ``max_value`` or ``base_value`` is a list.
 
     Raises:
         TypeError: an argument has the wrong type.
-        ValueError: an argument is out of its range; ``base_value`` is given although ``inverse`` is False;
-            ``max_value`` and ``base_value`` are lists of different lengths.
+        ValueError: an argument is out of its range; ``base_value`` is given, but ``inverse`` is False; ``max_value``
+            and ``base_value`` are lists of different lengths.
 
     Source: Smith and Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning
     Rates", 2018, https://arxiv.org/abs/1708.07120.
@@ -88,20 +89,20 @@ class OneCycle(Schedule):
 
     @property
     def length(self) -> float:
-        """The number of events in the cycle, which is ``total_steps``."""
+        """The number of events in the cycle: ``total_steps``."""
         return self.total_steps
 
     def values(self, indices: Array) -> Array:
         """Return the values by the formula of the class docstring."""
         knots, levels = self._points
         indices = np.minimum(indices, self.total_steps - 1)
-        # An index belongs to the first phase that ends at this index or later. The running maximum skips a phase that
-        # ends before it starts, which happens if pN < 1.
+        # An index belongs to the first phase that ends at this index or later. If pN < 1, a phase ends before it
+        # starts. The running maximum skips this phase.
         ends = np.maximum.accumulate(knots[1:-1])
         phase: Any = np.searchsorted(ends, (indices.min(initial=np.inf), indices.max(initial=0)))
         phase = phase[0] if phase[0] == phase[1] else np.searchsorted(ends, indices)
         start, end = knots[phase], knots[phase + 1]
-        # The progress through a phase of 0 events (pN = 1) is 1.
+        # If a phase has 0 events (pN = 1), its progress is 1.
         progress = np.divide(indices - start, end - start, out=np.ones_like(indices), where=end != start)
         fraction = CURVES[self.anneal_strategy](progress)
         return blend(levels[phase], levels[phase + 1], fraction if levels.ndim == 1 else fraction[:, None])

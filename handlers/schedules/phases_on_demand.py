@@ -1,4 +1,4 @@
-"""The schedule :class:`Phases`, whose later phases begin when a call or a metric starts them during training."""
+"""The schedule :class:`Phases`. During training, a call or a metric decides when its next phase begins."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from .duration_annotations import ListedEvents, OptionalEvents
 from .stateful import StatefulSchedule
 from .value_reduced_on_plateau import Plateau
 
-BLOCK_SIZE = 64  # the values of this number of events are computed at once
+BLOCK_SIZE = 64  # the values of this many events are computed at once
 
 
 @dataclass
@@ -21,9 +21,9 @@ class PhasesProgress:
 
     Args:
         starts: the event at which each phase after the first phase began.
-        event_index: the last event that was read; -1 before the first event.
-        first_read: the event of the first value in ``read``.
-        read: the values of some consecutive events of one phase, computed in advance.
+        event_index: the last event that was read, or -1 before the first event.
+        first_read: the event to which the first value in ``read`` belongs.
+        read: values that were computed in advance, for consecutive events of one phase.
     """
 
     starts: list[int]
@@ -34,28 +34,27 @@ class PhasesProgress:
 
 @dataclass(frozen=True, repr=False)
 class Phases(StatefulSchedule):
-    """Schedules one after another. A call of :meth:`begin_next` starts the next schedule from its event 0.
+    """Schedules one after another, each of which begins with its event 0 when :meth:`begin_next` is called.
 
     Phase k begins at event ``t_k``, and ``t_0 = 0 <= t_1 <= ...``. If k is the last phase with ``t_k <= i``, the value
     at event i is::
 
         value(i) = u_k * phases[k](i - t_k)     u_0 = 1,  u_k = u_{k-1} * phases[k-1](t_k - t_{k-1})
 
-    The values of a later phase are thus factors of the value that the phase before would have at event ``t_k``. With
-    ``relative=False``, all ``u_k`` are 1. With ``end``, the last phase is stretched or shortened to end at event
+    The values of phase k are factors of the value that the phase before would have at event ``t_k``. With
+    ``relative=False``, all ``u_k`` are 1. If ``end`` is given, the last phase is stretched or shortened to end at event
     ``end``: ``phases[k]((i - t_k) * length / (end - t_k))`` replaces ``phases[k](i - t_k)``. If the last phase begins
-    at ``end`` or later, it has its last value at once.
+    at ``end`` or later, it has only its last value.
 
-    A call of :meth:`begin_next` starts the next phase. A call of :meth:`observe` starts the next phase if the metric
-    has stopped improving.
+    A call of :meth:`observe` also begins the next phase if the metric has stopped improving.
 
     Args:
         phases: two or more pure schedules.
-        relative: whether the values of the phases after the first phase are factors.
-        end: the event at which the last phase ends; None to keep the length of the last phase.
-        starts: the events at which the second phase, the third phase and so on begin without a call, in rising order.
-        flat: a plateau that receives the metrics. The next phase begins when the plateau would reduce its value. The
-            ``factor`` and the values of the plateau have no effect. None if you pass no metrics.
+        relative: whether the values of all phases except the first are factors, as in the formula.
+        end: the event at which the last phase ends. If None, the last phase keeps its own length.
+        starts: the events at which the second phase, the third phase and so on begin by themselves, in rising order.
+        flat: a plateau that receives the metrics, or None if you pass no metrics. The next phase begins when the
+            plateau would reduce its value. The ``factor`` and the values of the plateau have no effect.
 
     Shapes: the result is one value, or a list of G values, one for each group, if one of the phases has values for G
     groups.
@@ -63,8 +62,7 @@ class Phases(StatefulSchedule):
     Raises:
         TypeError: an argument has the wrong type.
         ValueError: there are fewer than two phases; a phase is not pure; two phases have values for different numbers
-            of groups; there are more ``starts`` than later phases; ``end`` is given although the last phase has no
-            length.
+            of groups; there are more ``starts`` than later phases; ``end`` is given, but the last phase has no length.
 
     Source: Hu et al., "MiniCPM: Unveiling the Potential of Small Language Models with Scalable Training
     Strategies", 2024, https://arxiv.org/abs/2404.06395 (a decay that may begin at any event of the stable phase).
@@ -88,7 +86,7 @@ class Phases(StatefulSchedule):
     _progress: PhasesProgress = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Check the arguments, and start the first phase."""
+        """Check the arguments and start the first phase."""
         super().__post_init__()
         for number, phase in enumerate(self.phases):
             if not phase.is_pure:
@@ -127,12 +125,12 @@ class Phases(StatefulSchedule):
         return sum(1 for start in self._progress.starts if start <= index)
 
     def go_to(self, event_index: int) -> None:
-        """Continue at an event: the event before it now counts as the last event that was read."""
+        """Continue at an event, as if the event before it was the last event that was read."""
         self._progress.event_index = event_index - 1
 
     @property
     def begun(self) -> list[int]:
-        """The events at which the later phases began. This list is replaced when another phase begins."""
+        """The events at which the later phases began. When another phase begins, a new list replaces this list."""
         return self._progress.starts
 
     def value(self, index: int) -> float | list[float]:
@@ -146,13 +144,13 @@ class Phases(StatefulSchedule):
         return now.read[at]  # type: ignore[no-any-return]
 
     def _read(self, index: int) -> None:
-        """Compute and store the values of a block of events that contains ``index`` and is inside one phase."""
+        """Compute and store the values of a block of events around ``index``, all in one phase."""
         now = self._progress
         starts, phase = (0, *now.starts), self._phase_at(index)
         first = index - (index - starts[phase]) % BLOCK_SIZE
         try:
             values = _values_of(self, phase, now.starts, np.arange(first, first + BLOCK_SIZE, dtype=np.float64))
-        except Exception:  # the error may come from a later event of the block, so compute only the event itself
+        except Exception:  # another event of the block may raise it, so compute this event alone
             first = index
             values = _values_of(self, phase, now.starts, np.array([index], dtype=np.float64))
         end = starts[phase + 1] if phase + 1 < len(starts) else None
@@ -162,12 +160,12 @@ class Phases(StatefulSchedule):
         """Start the next phase at an event.
 
         Args:
-            event_index: the first event of the next phase; None for the event after the last event that was read.
+            event_index: the first event of the next phase. If None, it is the event after the last event that was read.
 
         Raises:
             TypeError: ``event_index`` is not a number.
-            ValueError: ``event_index`` is negative, not whole, or less than the start of the last phase that has begun;
-                all phases have begun already.
+            ValueError: ``event_index`` is negative, not whole, or before the start of the present phase; all phases
+                have begun already.
         """
         now = self._progress
         event = now.event_index + 1 if event_index is None else event_index
@@ -183,17 +181,17 @@ class Phases(StatefulSchedule):
         now.starts, now.read = [*now.starts, event], []
 
     def observe(self, metric: float) -> None:
-        """Pass a metric to ``flat``, and start the next phase at the next event if ``flat`` would reduce its value.
+        """Pass a metric to ``flat``, and begin the next phase at the next event if ``flat`` would reduce its value.
 
         Args:
             metric: the metric, a number.
 
         Raises:
-            TypeError: :meth:`Plateau.observe` raises this error.
-            ValueError: :meth:`Plateau.observe` raises this error; or ``flat`` is None.
+            TypeError: the metric is not a number.
+            ValueError: ``flat`` is None, or it refuses the metric.
         """
         if self.flat is None:
-            raise ValueError("flat must be a Plateau if metrics start a phase, given None")
+            raise ValueError("flat must be a Plateau if a metric is observed, given None")
         if len(self._progress.starts) == len(self.phases) - 1:
             return
         self.flat.go_on_from(1.0)
@@ -210,7 +208,8 @@ class Phases(StatefulSchedule):
         """Continue from a saved state.
 
         Raises:
-            TypeError, ValueError: ``state_dict`` is not the state of a :class:`Phases`. Nothing is loaded then.
+            TypeError, ValueError: ``state_dict`` is not the state of a :class:`Phases`. If this error is raised,
+                nothing is loaded.
         """
         state = arguments.state_of("phases", state_dict, self.state_dict())
         starts = list(arguments.rising("starts", state["starts"]))
@@ -231,10 +230,10 @@ class Phases(StatefulSchedule):
 
 @dataclass(frozen=True, repr=False)
 class BegunPhases(Schedule):
-    """Phases that begin at given events: a pure schedule, which a scheduler reads until another phase begins.
+    """Phases that begin at given events. A scheduler reads this pure schedule until another phase begins.
 
     Args:
-        phases: the phases.
+        phases: the schedule of the phases.
         begun: the events at which the second phase, the third phase and so on began.
 
     Shapes: the result is ``(n,)``, or ``(n, G)`` if one of the phases has values for G groups.
@@ -259,7 +258,7 @@ class BegunPhases(Schedule):
         for phase, (begin, end) in enumerate(zip((0, *self.begun), (*self.begun, np.inf), strict=True)):
             inside = (begin <= indices) & (indices < end)
             if inside.any():
-                # A whole array is computed, in which each value has the same bits as in any other block.
+                # Compute all indices, so that each value has the same bits as in any other block.
                 own = _values_of(self.phases, phase, self.begun, np.clip(indices, begin, end - 1))
                 values[inside] = with_group_axis(own, self.groups is not None)[inside]
         return values
@@ -270,7 +269,7 @@ class BegunPhases(Schedule):
 
 
 def _values_of(phases: Phases, phase: int, begun: Sequence[int], indices: Array) -> Array:
-    """Return the values of a phase at event indices, which are at or after its start."""
+    """Return the values of a phase at event indices from its start on."""
     starts = (0, *begun)
     values = _without_factors(phases, phase, starts, indices - starts[phase])
     for before in range(phase if phases.relative else 0):

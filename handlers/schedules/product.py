@@ -12,12 +12,11 @@ from .base import Array, Schedule, Value, common_groups, schedules_field, with_g
 class Product(Schedule):
     """The product of the values of several schedules: ``value(i) = schedules[0](i) * schedules[1](i) * ...``.
 
-    Usually one schedule has values of the hyper-parameter, and the other schedules are factors, such as a warm-up from
-    0 to 1 or a :class:`.Plateau` that starts at 1.
+    Usually, one schedule has the values of the hyper-parameter, and the other schedules are factors, such as a warm-up
+    from 0 to 1 or a :class:`.Plateau` that starts at 1.
 
     Args:
-        schedules: one or more schedules. Some may have one value for all groups, and others one value for each of G
-            groups.
+        schedules: one or more schedules. Each has one value for all groups, or one value for each of G groups.
 
     Shapes: the result is ``(n,)``, or ``(n, G)`` if one of the schedules has values for G groups.
 

@@ -13,8 +13,8 @@ from .duration_texts import EPOCHS, EVENTS, MILLISECONDS, PERCENT, SAMPLES, STEP
 
 Counts = Literal["steps", "epochs", "tokens", "samples", "milliseconds"]
 COUNTS = (STEPS, EPOCHS, TOKENS, SAMPLES, MILLISECONDS)
-# RATES: for each unit, the argument with the number of units in a step; for epochs, the number of steps in an epoch.
-# TOTALS: for each unit, the argument with the number of units in the run.
+# RATES: for each unit, the argument that says how many units a step has; for epochs, how many steps an epoch has.
+# TOTALS: for each unit, the argument that says how many units the run has.
 RATES = {EPOCHS: "epoch_length", TOKENS: "tokens_per_step", SAMPLES: "samples_per_step"}
 TOTALS = {EPOCHS: "max_epochs", STEPS: "total_steps", TOKENS: "total_tokens", SAMPLES: "total_samples"}
 
@@ -24,15 +24,15 @@ class RunLength:
     """The length of a run in epochs, steps, tokens, samples or time. You may leave out any argument.
 
     A run length converts a duration such as ``"10%"``, ``"3 epochs"`` or ``"2B tokens"`` to a whole number of events.
-    It computes with exact fractions, and rounds only the result:
+    It computes with exact fractions, and rounds only the result, by these rules:
 
-    - A percentage is a part of the run's events. If the total tokens or samples are not a whole number of steps, the
-      last step counts in full.
-    - A duration is rounded to the nearest whole number of events; halves are rounded up. A duration above 0 that would
-      be rounded to 0 is an error.
-    - If phases follow one another, the first event of each phase is rounded: it is the rounded value of the exact sum
-      of the durations before the phase. So phases whose percentages add up to 100%, such as ``"1%", "79%", "20%"``, end
-      exactly at the end of the run.
+    - A percentage is a share of the events of the run. If the tokens or samples of the run do not fill its last step,
+      the last step counts in full.
+    - A duration is rounded to the nearest whole number of events, and halves are rounded up. A duration above 0 that
+      rounds to 0 is an error.
+    - If phases follow one another, the first event of each phase is rounded instead of its duration. This event is the
+      exact sum of the durations before the phase, rounded once. So phases whose percentages add up to 100%, such as
+      ``"1%", "79%", "20%"``, end exactly at the end of the run.
 
     Args:
         max_epochs: the number of epochs of the run.
@@ -42,9 +42,11 @@ class RunLength:
         samples_per_step: the number of samples in a step over all ranks, or the average if steps differ; it is above 0.
         total_tokens: the number of tokens of the run, as a number or a text such as ``"300B"``.
         total_samples: the number of samples of the run, as a number or a text such as ``"10M"``.
-        counts: the unit that the scheduler's event index counts: ``"steps"``; ``"epochs"`` if the scheduler is attached
-            to ``EPOCH_STARTED``; ``"tokens"``, ``"samples"`` or ``"milliseconds"`` if the scheduler has a clock.
-        total_time: time of the run, such as ``"8 h"``; only if ``counts`` is ``"milliseconds"``.
+        counts: the unit that the event index of the scheduler counts. It is ``"steps"`` by default. Use ``"epochs"`` if
+            the scheduler is attached to ``EPOCH_STARTED``, and ``"tokens"``, ``"samples"`` or ``"milliseconds"`` if the
+            scheduler has a clock.
+        total_time: the time that the run takes, such as ``"8 h"``. You may give it only if ``counts`` is
+            ``"milliseconds"``.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -73,7 +75,7 @@ class RunLength:
     total_time: str | None = None
 
     def __post_init__(self) -> None:
-        """Check each argument, and whether the arguments fit together."""
+        """Check each argument, and check that the arguments do not contradict each other."""
         for name in (*TOTALS.values(), *RATES.values()):
             if (given := getattr(self, name)) is not None:
                 object.__setattr__(self, name, _checked(name, given))
@@ -87,7 +89,6 @@ class RunLength:
         self._check_steps()
 
     def _check_steps(self) -> None:
-        """Raise an error if two arguments lead to different numbers of steps."""
         first: tuple[Fraction, str] | None = None
         for unit, name in TOTALS.items():
             total, rate = getattr(self, name), self._rate(unit)
@@ -107,7 +108,7 @@ class RunLength:
 
     @property
     def epochs(self) -> int | None:
-        """The number of epochs; None if it is unknown or not whole."""
+        """The number of epochs, or None if it is unknown or not whole."""
         if self.max_epochs is None and self.steps is not None and self.epoch_length is not None:
             whole, rest = divmod(self.steps, self.epoch_length)
             return None if rest else whole
@@ -115,27 +116,27 @@ class RunLength:
 
     @property
     def steps(self) -> int | None:
-        """The number of steps; None if it is unknown."""
+        """The number of steps, or None if it is unknown."""
         return self.total_of(STEPS)
 
     @property
     def num_events(self) -> int | None:
-        """The number of events of the run, in the unit ``counts``; None if it is unknown."""
+        """The number of events of the run, in the unit ``counts``, or None if it is unknown."""
         if self.counts == MILLISECONDS:
             return None if self.total_time is None else duration_texts.milliseconds("total_time", self.total_time)
         return self.total_of(self.counts)
 
     def events_of(self, duration: float | str, name: str = "duration") -> int:
-        """Return the number of events of a duration.
+        """Convert a duration to a number of events.
 
         Args:
             duration: a text such as ``"10%"``, or a whole number of events.
-            name: the name of the argument, for errors.
+            name: the name of the argument in error messages.
 
         Raises:
-            TypeError: ``duration`` is not a text and not a number.
-            ValueError: ``duration`` is not a number with a known unit; an argument of the run is missing to convert it;
-                it is above 0 and would be rounded to 0.
+            TypeError: ``duration`` is neither a text nor a number.
+            ValueError: ``duration`` is not a number with a known unit; the run lacks an argument that the conversion
+                needs; ``duration`` is above 0 and rounds to 0.
 
         Example:
             >>> RunLength(total_steps=1050).events_of("1%", name="num_warmup_events")
@@ -148,16 +149,16 @@ class RunLength:
         return self.events_of_phases([duration], [name])[0]
 
     def events_of_phases(self, durations: Sequence[float | str], names: Sequence[str] | None = None) -> list[int]:
-        """Return the numbers of events of phases that follow one another.
+        """Convert the durations of phases that follow one another to numbers of events.
 
-        Percentages that add up to 100% give numbers of events that add up to the events of the run.
+        If percentages add up to 100%, the numbers of events add up to the number of events of the run.
 
         Args:
             durations: the duration of each phase: a text such as ``"10%"``, or a whole number of events.
-            names: the names of the durations, for errors.
+            names: the names of the durations in error messages.
 
         Raises:
-            TypeError, ValueError: :meth:`events_of` would raise this error for one of the durations.
+            TypeError, ValueError: a duration cannot be converted; see :meth:`events_of`.
 
         Example:
             >>> run = RunLength(max_epochs=3, epoch_length=35)
@@ -169,7 +170,7 @@ class RunLength:
         borders = [self._rounded(border) for border in accumulate(exact, initial=Fraction(0))]
         for position in range(len(exact) - 1, 0, -1):
             if exact[position].denominator == 1 and not isinstance(durations[position], str):
-                # Rounding does not change a duration that is given as a number of events.
+                # A duration that is given as a number of events keeps this number.
                 borders[position] = borders[position + 1] - int(exact[position])
         return [
             duration_texts.positive(name, amount, after - before, arguments.shown(duration))
@@ -177,11 +178,11 @@ class RunLength:
         ]
 
     def exact_events(self, duration: object, name: str = "duration") -> Fraction:
-        """Return the exact number of events of a duration as a fraction.
+        """Convert a duration to an exact number of events, as a fraction.
 
         Args:
-            duration: a text such as ``"10%"``, a whole number of events, or a ``Quantity`` of ``duration_texts.py``.
-            name: the name of the argument, for errors.
+            duration: a text such as ``"10%"``, a whole number of events, or a ``duration_texts.Quantity``.
+            name: the name of the argument in error messages.
 
         Raises:
             TypeError, ValueError: ``duration`` cannot be converted; see :meth:`events_of`.
@@ -206,7 +207,7 @@ class RunLength:
         return given.amount * self.num_events / total
 
     def amount_of(self, events: float, unit: str) -> Fraction | None:
-        """Return a number of events, converted to another unit; None if an argument of the run is missing.
+        """Convert a number of events to another unit. Return None if the run lacks an argument for this.
 
         Args:
             events: the number of events, at least 0.
@@ -225,12 +226,12 @@ class RunLength:
         return None if whole is None or self.num_events is None else exact * whole / self.num_events
 
     def config(self) -> dict[str, Any]:
-        """Return the arguments as plain data, in the form of the entry ``run`` of a config."""
+        """Return the arguments as plain data, in the form that a config has under ``run``."""
         given = {one.name: getattr(self, one.name) for one in fields(self)}
         return {name: value for name, value in given.items() if value is not None}
 
     def total_of(self, unit: str) -> int | None:
-        """Return the length of the run in a unit, rounded up to a whole number; None if it is unknown.
+        """Return the length of the run in a unit, rounded up to a whole number, or None if it is unknown.
 
         Args:
             unit: ``"epochs"``, ``"steps"``, ``"tokens"`` or ``"samples"``.
@@ -247,8 +248,8 @@ class RunLength:
     def _rounded(self, exact: Fraction) -> int:
         """Round an exact event to a whole number.
 
-        Different arguments may lead to slightly different ends of the run. An event between the first and the last of
-        these ends becomes the last event of the run; any other event is rounded.
+        Different arguments may lead to slightly different ends of the run. An event between the earliest and the latest
+        of these ends becomes the end of the run. Any other event is rounded.
         """
         if (end := self.num_events) is not None:
             if exact.denominator == 1:
@@ -258,22 +259,22 @@ class RunLength:
                 return end
         return duration_texts.nearest(exact)
 
-    @lru_cache(maxsize=64)  # noqa: B019 -- a few runs are kept, which are small
+    @lru_cache(maxsize=64)  # noqa: B019 -- the cache keeps only a few small objects
     def _ends(self, unit: str) -> tuple[Fraction, ...]:
-        """Return the exact lengths of the run in a unit, one for each given total that can be converted to the unit."""
+        """Return the exact lengths of the run in a unit, one for each given total that converts to this unit."""
         given = ((getattr(self, name), one) for one, name in TOTALS.items())
         found = [self._converted(Fraction(total), one, unit) for total, one in given if total is not None]
         return tuple([one for one in found if one is not None])
 
     def _converted(self, amount: Fraction, unit: str, to: str) -> Fraction | None:
-        """Return an amount, converted to another unit; None if a unit has no known number in a step."""
+        """Convert an amount to another unit. Return None if the number of either unit in a step is unknown."""
         if unit == to:
             return amount
         there, here = self._rate(unit), self._rate(to)
         return None if there is None or here is None else amount * here / there
 
     def _rate(self, unit: str) -> Fraction | None:
-        """Return the number of units in a step; None if it is unknown."""
+        """Return how many units a step has, or None if this is unknown."""
         if unit == STEPS:
             return Fraction(1)
         given = getattr(self, RATES[unit]) if unit in RATES else None
@@ -282,14 +283,14 @@ class RunLength:
         return 1 / Fraction(given) if unit == EPOCHS else Fraction(given)
 
     def _missing(self, name: str, given: Quantity) -> str:
-        """Return the text of an error for a duration that cannot be converted."""
+        """Return the error text for a duration that cannot be converted."""
         start = f"{name} must convert to {self.counts}, given {given.text!r}"
         if MILLISECONDS in (given.unit, self.counts):
             if given.unit == PERCENT:
                 return f"{start}: give the run its total_time"
             if self.counts == MILLISECONDS:
                 return f"{start}: give a time such as '30 min'"
-            return f"{start}: a time needs a scheduler that is attached with a TimeClock, and counts='milliseconds'"
+            return f"{start}: attach the scheduler with a TimeClock, and give the run counts='milliseconds'"
         if given.unit == PERCENT:
             hint = {EPOCHS: "max_epochs", STEPS: "total_steps, or max_epochs and epoch_length"}
             needed = hint.get(self.counts, TOTALS[self.counts])
@@ -301,7 +302,7 @@ class RunLength:
 
 
 def _checked(name: str, given: Any) -> Any:
-    """Return a checked argument of :class:`RunLength`, as an int if it is whole."""
+    """Check an argument of :class:`RunLength`, and return it as an int if it is whole."""
     if name in (RATES[TOKENS], RATES[SAMPLES]):
         rate = arguments.number(name, given, above=0)
         return int(rate) if rate.is_integer() else rate

@@ -8,9 +8,9 @@ from .concatenation import Concatenation
 
 @singledispatch
 def end_of(schedule: Schedule) -> float | None:
-    """Return the number of events until a schedule or its first cycle ends; None if the schedule has no end.
+    """Return the number of events until a schedule or its first cycle ends, or None if the schedule has no end.
 
-    The number is ``schedule.length``, except for classes of schedules that register another function.
+    The number is ``schedule.length``, unless another function is registered for the class of the schedule.
 
     Example:
         >>> from lehr.handlers.schedules import Anneal, Constant

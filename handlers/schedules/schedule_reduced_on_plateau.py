@@ -14,18 +14,18 @@ from .value_reduced_on_plateau import Plateau
 
 @dataclass(frozen=True, repr=False)
 class Reduced(StatefulSchedule):
-    """Another schedule times a ratio, which falls by the rule of a :class:`Plateau` when a metric stops improving.
+    """Another schedule times a ratio. The ratio falls by the rule of a :class:`Plateau` when a metric stops improving.
 
     The value is ``value(i) = schedule(i) * ratio``. Each group has its own ratio, which is 1 at first. Pass metrics to
     :meth:`observe`. A reduction changes the ratio so that the next value v becomes ``max(v * factor, min_value)``. A
-    reduction by ``eps`` or less is not made. In a :class:`.Product` of a schedule and a plateau, ``min_value`` and
-    ``eps`` would apply to the ratio instead of the value.
+    reduction by ``eps`` or less is skipped. Here, ``min_value`` and ``eps`` apply to the value. In a :class:`.Product`
+    of a schedule and a plateau, they apply to the ratio.
 
     Args:
         schedule: the other schedule, which must be pure.
-        plateau: the rule of the reductions; its ``initial_value`` has no effect.
-        compared: a pure schedule. The rule compares the values of this schedule, times the ratio, with ``min_value``
-            and ``eps``. None to compare the values of ``schedule``.
+        plateau: the plateau whose rule decides when to reduce. Its ``initial_value`` has no effect.
+        compared: a pure schedule. ``min_value`` and ``eps`` apply to the values of this schedule times the ratio. If
+            None, they apply to the values of ``schedule`` times the ratio.
 
     Shapes: the result has the shape of ``schedule``.
 
@@ -52,7 +52,7 @@ class Reduced(StatefulSchedule):
     _progress: dict[str, Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Check the arguments, and start with ratios of 1."""
+        """Check the arguments and start with ratios of 1."""
         super().__post_init__()
         for name, one in (("schedule", self.schedule), ("compared", self.compared)):
             if one is not None and not one.is_pure:
@@ -64,7 +64,7 @@ class Reduced(StatefulSchedule):
 
     @property
     def parts(self) -> tuple[Schedule, ...]:
-        """The other schedule. The plateau is not a part, because its state is saved in the state of this schedule."""
+        """The other schedule, without the plateau, because the state of this schedule contains the plateau's state."""
         return (self.schedule,)
 
     @property
@@ -89,13 +89,13 @@ class Reduced(StatefulSchedule):
         return float(values[0]) if self.groups is None else values.tolist()
 
     def observe(self, metric: float) -> None:
-        """Count a metric, and reduce the values of the next events after too many metrics without an improvement.
+        """Count a metric. After too many metrics without an improvement, reduce the values from the next event on.
 
         Args:
             metric: the metric, a number.
 
         Raises:
-            TypeError, ValueError: :meth:`Plateau.observe` raises this error.
+            TypeError, ValueError: the plateau refuses the metric; see :meth:`Plateau.observe`.
         """
         unreduced = self._of_groups(self.compared or self.schedule, self._progress["event_index"] + 1)
         values = unreduced * np.asarray(self._progress["ratios"])
@@ -107,7 +107,7 @@ class Reduced(StatefulSchedule):
 
     @property
     def in_cooldown(self) -> bool:
-        """Whether the plateau will not count the next metric; see :attr:`Plateau.in_cooldown`."""
+        """Whether the plateau will not count the next metric, because of its cooldown after a reduction."""
         return self.plateau.in_cooldown
 
     def reset(self) -> None:
@@ -125,7 +125,8 @@ class Reduced(StatefulSchedule):
         """Continue from a saved state.
 
         Raises:
-            TypeError, ValueError: ``state_dict`` is not the state of a :class:`Reduced`. Nothing is loaded then.
+            TypeError, ValueError: ``state_dict`` is not the state of a :class:`Reduced`. If this error is raised,
+                nothing is loaded.
         """
         state = arguments.state_of("a reduced schedule", state_dict, self.state_dict())
         event_index = arguments.whole_number("event_index", state["event_index"], at_least=-1)

@@ -17,8 +17,8 @@ class Shift(Wrapper):
 
     Args:
         schedule: the other schedule.
-        by: the number of events that are skipped at the beginning of the other schedule. If ``by`` is negative, the
-            first value stays for ``-by`` more events.
+        by: the number of events to skip at the beginning of the other schedule. If ``by`` is negative, the other
+            schedule's first value lasts for ``-by`` more events.
 
     Shapes: the result has the shape of ``schedule``.
 
@@ -38,12 +38,11 @@ class Shift(Wrapper):
 
     @property
     def length(self) -> float | None:
-        """The number of events until the other schedule ends; None if it has no end."""
+        """The number of events until the other schedule ends, or None if it has no end."""
         length = self.schedule.length
         return None if length is None else max(length - self.by, 0)
 
     def _inner(self, indices: Array) -> Array:
-        """Return the events at which the other schedule is read."""
         return np.maximum(indices + self.by, 0)
 
     def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:

@@ -1,4 +1,4 @@
-"""The schedule :class:`SideBySide`, which combines schedules of different param groups into one row of values."""
+"""The schedule :class:`SideBySide`, which combines the schedules of several param groups into one schedule."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from .base import Array, Schedule, Value, schedules_field
 
 @dataclass(frozen=True)
 class SideBySide(Schedule):
-    """The values of several schedules in one row, for different param groups.
+    """Puts the values of several schedules side by side, for several param groups.
 
     ``value(i) = [schedules[0](i), schedules[1](i), ...]``
 
     Args:
-        schedules: one or more schedules. A schedule with values for several groups fills a column for each group. Any
-            other schedule fills one column.
+        schedules: one or more schedules. A schedule with values for several groups gives one value to each of them. Any
+            other schedule gives a value to one group.
 
-    Shapes: the result is ``(n, G)``, where G is the number of all columns.
+    Shapes: the result is ``(n, G)``, where G is the number of all groups.
 
     Raises:
         TypeError: ``schedules`` is not a list or tuple of schedules.
@@ -36,7 +36,7 @@ class SideBySide(Schedule):
 
     @property
     def groups(self) -> int | None:
-        """The number of all columns; None if one of the schedules is a Python function, which may return any list."""
+        """The number of all groups, or None if a schedule is a Python function, which may return any list."""
         counts = [schedule.groups for schedule in self.schedules]
         if any(count is None and not one.is_pure for count, one in zip(counts, self.schedules, strict=True)):
             return None
@@ -48,7 +48,7 @@ class SideBySide(Schedule):
         return max((length for part in self.schedules if (length := part.length) is not None), default=None)
 
     def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
-        """Return the values of all schedules at one event in one list."""
+        """Return the values of all schedules at one event, as one list."""
         values = [read(schedule, index) for schedule in self.schedules]
         if set(map(type, values)) == {float} and self._have_one_column:
             return values  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""Base classes of schedules whose values may depend on training, and are read only when their event comes."""
+"""Base classes for schedules whose values may depend on training. A value is read only when its event comes."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -15,12 +15,12 @@ from .description_as_data import description_of, text_of
 
 @dataclass(frozen=True, repr=False)
 class LiveSchedule(Schedule):
-    """A schedule whose values may depend on training, and are read for one event at a time, when the event comes.
+    """A schedule whose values may depend on training. A value is read only when its event comes.
 
     A subclass implements :meth:`value` for one event instead of :meth:`Schedule.values` for arrays.
 
-    Shapes: the results have the shapes of :class:`Schedule`. ``values`` calls :meth:`value` for one event after
-    another.
+    Shapes: the results have the shapes of :class:`Schedule`. The method ``values`` calls :meth:`value` for one event
+    after another.
 
     Example:
         >>> @dataclass(frozen=True)
@@ -47,11 +47,11 @@ class LiveSchedule(Schedule):
         return False
 
     def values(self, indices: Array) -> Array:
-        """Return the values at the event indices, which are read one after another."""
+        """Read the value at each event index, one after another, and return the values."""
         return np.array([self.checked(int(index)) for index in indices], dtype=np.float64)
 
     def checked(self, index: int) -> float | list[float]:
-        """Return the value at an event, which must be a finite number or a sequence of finite numbers.
+        """Return the value at an event. It must be a finite number or a sequence of finite numbers.
 
         Raises:
             TypeError: the value is neither a number nor a sequence of numbers.
@@ -60,11 +60,11 @@ class LiveSchedule(Schedule):
         return arguments.value_at(index, self.value(index), self.named)
 
     def _reader(self) -> Callable[[int], float | list[float]]:
-        """Return a function from an event index to the checked value; a scheduler calls it at each event."""
+        """Return a function that takes an event index and returns the checked value, for a scheduler to call."""
         return self.checked
 
     def named(self, index: int) -> str:
-        """Return the name of the value at an event, for an error text."""
+        """Name the value at an event for an error text."""
         return f"the value of {arguments.shown(self)} at event {index}"
 
 
@@ -107,7 +107,7 @@ class FunctionSchedule(LiveSchedule):
         return self.function(index)
 
     def _reader(self) -> Callable[[int], float | list[float]]:
-        """Return a function from an event index to the checked value."""
+        """Return a function that takes an event index and returns the checked value."""
         if (type(self).value, type(self).checked) != CALL_AND_CHECK:
             return self.checked  # a subclass overrides one of the methods
         function, named = self.function, self.named
@@ -119,7 +119,7 @@ class FunctionSchedule(LiveSchedule):
         return read
 
     def named(self, index: int) -> str:
-        """Return the name of the value at an event, for an error text that shows the function."""
+        """Name the value at an event for an error text, by the name of the function."""
         return f"the value of {arguments.shown_text(text_of(description_of(self.function)))} at event {index}"
 
 
@@ -131,10 +131,10 @@ class StatefulSchedule(LiveSchedule):
     """A schedule with its own state, such as the metrics so far or the progress of a torch scheduler.
 
     The state is plain data. A scheduler saves it together with the event index. The fields of the schedule are its
-    configuration, which is never loaded from a state.
+    configuration. They are never loaded from a state.
 
-    Shapes: the results have the shapes of :class:`Schedule`. ``values`` calls :meth:`value` for one event after
-    another.
+    Shapes: the results have the shapes of :class:`Schedule`. The method ``values`` calls :meth:`value` for one event
+    after another.
 
     Example:
         >>> @dataclass(frozen=True)
@@ -158,8 +158,8 @@ class StatefulSchedule(LiveSchedule):
         0.05
     """
 
-    # The entries of the state that must be restored before an event is read again, because reading the event changes
-    # them. None for all entries.
+    # The keys of the state that reading an event changes, so that they must be restored before the event is read again.
+    # If None, these are all keys.
     changed_by_reading: ClassVar[tuple[str, ...] | None] = None
 
     @property
@@ -169,7 +169,7 @@ class StatefulSchedule(LiveSchedule):
 
     @property
     def other_params(self) -> tuple[str, ...]:
-        """The names of other parameters that the schedule itself writes, as some torch schedulers do."""
+        """The names of other parameters that the schedule writes itself. Some torch schedulers write the momentum."""
         return ()
 
     @abstractmethod
@@ -181,12 +181,13 @@ class StatefulSchedule(LiveSchedule):
         """Continue from a saved state.
 
         Raises:
-            TypeError, ValueError: ``state_dict`` is not the state of a schedule of this class. Nothing is loaded then.
+            TypeError, ValueError: ``state_dict`` is not the state of a schedule of this class. If this error is raised,
+                nothing is loaded.
         """
 
 
 def stateful_parts(schedule: Schedule | None) -> list[StatefulSchedule]:
-    """Return the stateful schedules in a composition, in the order of its fields."""
+    """Return a schedule and the schedules inside it that are stateful, in the order of their fields."""
     if schedule is None:
         return []
     inner = [found for part in schedule.parts for found in stateful_parts(part)]

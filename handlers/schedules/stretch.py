@@ -1,4 +1,4 @@
-"""``Stretch``: a schedule that repeats each event of another schedule, such as a schedule of epochs, by iterations."""
+"""``Stretch``, which repeats each value of another schedule, for example for all iterations of an epoch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from .wrapper import Wrapper
 
 @dataclass(frozen=True)
 class Stretch(Wrapper):
-    """Another schedule, each of whose events is repeated: ``value(i) = schedule(i // by)``.
+    """Repeats each value of another schedule: ``value(i) = schedule(i // by)``.
 
-    For example, a schedule that counts epochs becomes a schedule with one value for all iterations of an epoch.
+    For example, this turns a schedule that counts epochs into a schedule that counts iterations.
 
     Args:
         schedule: the other schedule.
-        by: the number of times that each event of the other schedule is repeated, at least 1.
+        by: the number of events for which each value of the other schedule lasts, at least 1.
 
     Shapes: the result has the shape of ``schedule``.
 
@@ -33,12 +33,11 @@ class Stretch(Wrapper):
 
     @property
     def length(self) -> float | None:
-        """The length of the other schedule times ``by``; None if the other schedule has no end."""
+        """The length of the other schedule times ``by``, or None if the other schedule has no end."""
         length = self.schedule.length
         return None if length is None else length * self.by
 
     def _inner(self, indices: Array) -> Array:
-        """Return the events at which the other schedule is read."""
         return indices // self.by
 
     def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:

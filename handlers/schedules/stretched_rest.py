@@ -1,4 +1,4 @@
-"""The schedule :class:`StretchedRest`, which reads the rest of another schedule faster or slower to end on time."""
+"""The schedule :class:`StretchedRest`, which reads another schedule faster or slower so that it ends on time."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from .wrapper import Wrapper
 
 @dataclass(frozen=True)
 class StretchedRest(Wrapper):
-    """Another schedule, whose rest is read slower or faster after event ``begin`` and still ends at event ``end``.
+    """Reads another schedule faster or slower from event ``begin`` on, so that it still ends at event ``end``.
 
-    If b is ``begin``, p is ``position`` and L is ``end``, the value at event i is::
+    Let b be ``begin``, p be ``position`` and L be ``end``. The value at event i is::
 
         value(i) = schedule(round(i * p / b))                              for i < b
         value(i) = schedule(round(p + (i - b) * (L - p) / (L - b)))        for b <= i < L
         value(i) = schedule(i)                                             for i >= L
 
-    Halves are rounded to the nearest even number.
+    ``round`` rounds halves to the nearest even number.
 
     Args:
         schedule: the other schedule.
-        begin: b, the event from which the rest is stretched, at least 0.
+        begin: b, the event from which the other schedule is read faster or slower, at least 0.
         position: p, the event of the other schedule that is read at event ``begin``, at least 0.
         end: L, the event at which both schedules end, more than ``begin`` and ``position``.
 
@@ -54,7 +54,7 @@ class StretchedRest(Wrapper):
             )
 
     def position_at(self, indices: Array) -> Array:
-        """Return the events of the other schedule that are read at the given events."""
+        """Return the events of the other schedule that this schedule reads at the given events."""
         before = indices * (self.position / max(self.begin, 1))
         speed = (self.end - self.position) / (self.end - self.begin)
         within = self.position + (indices - self.begin) * speed
@@ -62,9 +62,8 @@ class StretchedRest(Wrapper):
         return np.asarray(np.rint(read))
 
     def _inner(self, indices: Array) -> Array:
-        """Return the events of the other schedule that are read at the given events."""
         return self.position_at(indices)
 
     def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
-        """Return the value of the other schedule at the event that is read."""
+        """Return the value of the other schedule at the event that :meth:`position_at` gives."""
         return read(self.schedule, int(self.position_at(np.array([index], dtype=np.float64))[0]))

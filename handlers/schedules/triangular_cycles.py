@@ -1,4 +1,4 @@
-"""The schedule :class:`Cyclic`: triangular cycles between two bounds, whose height may change from cycle to cycle."""
+"""The schedule :class:`Cyclic`: triangular cycles between two bounds. The height may change from cycle to cycle."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ MODES = ("triangular", "triangular2", "exp_range")
 
 @dataclass(frozen=True, repr=False)
 class Cyclic(Schedule):
-    """Cycles that go up from ``base_value`` to ``max_value`` and down again, for ever, at a height that may change.
+    """Cycles up from ``base_value`` to ``max_value`` and down again, for ever. The height of the cycles may change.
 
-    If u is ``step_size_up`` and d is ``step_size_down``, event i is in cycle ``k = 1 + floor(i / (u + d))``, at
+    Let u be ``step_size_up`` and d be ``step_size_down``. Event i is in cycle ``k = 1 + floor(i / (u + d))``, at
     position ``j = i mod (u + d)``. The value is::
 
         height = j / u              for j <= u
@@ -27,19 +27,20 @@ class Cyclic(Schedule):
 
     The scale is 1 (``mode="triangular"``), ``2**(1 - k)`` (``mode="triangular2"``) or ``gamma**i``
     (``mode="exp_range"``). With a ``scale_fn``, the scale is ``scale_fn(k)`` (``scale_mode="cycle"``) or
-    ``scale_fn(i)`` (``scale_mode="iterations"``). Use ``inverse=True`` for the momentum or ``betas[0]`` of an
-    optimizer whose learning rate follows such cycles. The value is then::
+    ``scale_fn(i)`` (``scale_mode="iterations"``). Use ``inverse=True`` for the momentum or ``betas[0]`` of an optimizer
+    whose learning rate follows such cycles. With ``inverse=True``, the value is::
 
         value = max_value - (max_value - base_value) * height * scale
 
     Args:
         base_value: the lower bound; a float, or a list of G floats, one for each param group.
         max_value: the upper bound of the first cycle; a float, or a list of G floats.
-        step_size_up: the number of events from the lower to the upper bound, at least 1, not necessarily whole.
-        step_size_down: the number of events from the upper to the lower bound, at least 1, not necessarily whole; None
-            for ``step_size_up``.
-        mode: ``"triangular"``, ``"triangular2"`` or ``"exp_range"``; ignored if ``scale_fn`` is given.
-        gamma: base of the exponential of ``"exp_range"``, above 0.
+        step_size_up: the number of events from the lower to the upper bound, at least 1. It need not be whole.
+        step_size_down: the number of events from the upper to the lower bound, at least 1. It need not be whole. If
+            None, it is ``step_size_up``.
+        mode: how the height changes: ``"triangular"``, ``"triangular2"`` or ``"exp_range"``. If ``scale_fn`` is given,
+            ``mode`` has no effect.
+        gamma: the factor per event for ``"exp_range"``, above 0.
         scale_fn: a function of k or i that replaces ``mode``. It is called when the event comes, never before.
         scale_mode: the argument of ``scale_fn``: ``"cycle"`` for k, or ``"iterations"`` for i.
         inverse: whether to start at ``max_value`` and go down first.
@@ -78,13 +79,13 @@ class Cyclic(Schedule):
 
     @property
     def length(self) -> float:
-        """The number of events of the first cycle."""
+        """The number of events in the first cycle."""
         assert self.step_size_down is not None
         return self.step_size_up + self.step_size_down
 
     @property
     def is_pure(self) -> bool:
-        """False with a ``scale_fn``, because this function must be called only when the event comes; otherwise True."""
+        """Whether there is no ``scale_fn``, which must be called only when the event comes."""
         return self.scale_fn is None
 
     def values(self, indices: Array) -> Array:
@@ -95,7 +96,7 @@ class Cyclic(Schedule):
         height = np.minimum(position / up, (up + down - position) / down) * self._scale(cycle + 1, indices)
         bounds = np.asarray(self.base_value), np.asarray(self.max_value)
         start, far = bounds[::-1] if self.inverse else bounds
-        # ``blend`` would limit the values to the bounds, but a scale above 1 leads to values beyond the bounds.
+        # Do not use ``blend``, which limits values to the bounds: a scale above 1 leads to values beyond the bounds.
         return np.asarray(start + (far - start) * (height if self.groups is None else height[:, None]))
 
     def _scale(self, cycle: Array, indices: Array) -> float | Array:

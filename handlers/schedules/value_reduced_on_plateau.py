@@ -11,7 +11,7 @@ from .stateful import StatefulSchedule
 
 
 def checked_metric(metric: object) -> float:
-    """Return a metric as a float.
+    """Check a metric and return it as a float.
 
     Raises:
         TypeError: the metric is not a number, or is an int that is too large for a float.
@@ -27,9 +27,9 @@ def checked_metric(metric: object) -> float:
 
 
 def improves(metric: float, best: float | None, mode: str, threshold: float, threshold_mode: str) -> bool:
-    """Return whether a metric is better than the best metric, by the rule of :class:`Plateau`.
+    """Return whether a metric is an improvement over the best metric, by the rule of :class:`Plateau`.
 
-    If ``best`` is None, any finite metric is better.
+    If ``best`` is None, any finite metric is an improvement.
     """
     sign = 1.0 if mode == "min" else -1.0
     best = sign * math.inf if best is None else best
@@ -39,7 +39,7 @@ def improves(metric: float, best: float | None, mode: str, threshold: float, thr
 
 @dataclass(slots=True)
 class PlateauProgress:
-    """The state of a :class:`Plateau`. The list of values is replaced, and never changed in place."""
+    """The state of a :class:`Plateau`. A new list may replace ``values``, but the list itself never changes."""
 
     values: list[float] = field(default_factory=list)  # a value for each group, or one value for all groups
     best: float | None = None
@@ -71,37 +71,41 @@ def _checked_eps(name: str, value: object) -> Number:
 
 @dataclass(frozen=True, repr=False)
 class Plateau(StatefulSchedule):
-    """A value that is multiplied by a factor when a metric has not improved for more than ``patience`` metrics.
+    """A value that falls by a factor after more than ``patience`` metrics without an improvement.
 
-    The value depends on the metrics that you pass to :meth:`observe`, and not on the event index. If b is the best
-    metric so far, a metric a is an improvement if::
+    The value depends on the metrics that you pass to :meth:`observe`, and not on the event index. Let b be the best
+    metric so far. A metric a is an improvement if::
 
         a < b * (1 - threshold)   mode="min", threshold_mode="rel"        a > b * (1 + threshold)   mode="max"
         a < b - threshold         mode="min", threshold_mode="abs"        a > b + threshold         mode="max"
 
-    After more than ``patience`` metrics in a row without an improvement, the value is reduced to
-    ``max(value * factor, min_value)``, in each group whose reduction is more than ``eps``. The next ``cooldown``
-    metrics are then not counted.
+    After more than ``patience`` metrics in a row without an improvement, ``max(value * factor, min_value)`` replaces
+    the value, except in groups where the reduction would be ``eps`` or less. After a reduction, the next ``cooldown``
+    metrics are not counted.
 
     Args:
-        mode: ``"min"`` if a smaller metric is better, ``"max"`` if a larger metric is better.
-        factor: the factor of a reduction, at least 0 and less than 1.
-        patience: the number of metrics in a row without an improvement that change nothing.
-        threshold: the amount by which a metric must be better to be an improvement; see the formula above.
-        threshold_mode: ``"rel"`` or ``"abs"``. Use ``"abs"`` for a metric that may be negative, such as some losses,
-            because a negative metric counts as an improvement with ``"rel"`` even if it is slightly worse.
+        mode: ``"min"`` if a smaller metric is better, or ``"max"`` if a larger metric is better.
+        factor: the factor by which a reduction multiplies the value, at least 0 and less than 1.
+        patience: the largest number of metrics in a row without an improvement that causes no reduction.
+        threshold: how much better than the best metric a metric must be to count as an improvement; see the formula
+            above.
+        threshold_mode: ``"rel"`` if ``threshold`` is a fraction of the best metric, or ``"abs"`` if it is a difference.
+            Use ``"abs"`` for a metric that may be negative, because with ``"rel"``, a negative metric counts as an
+            improvement even if it is slightly worse.
         cooldown: the number of metrics after a reduction that are not counted.
         min_value: the lower bound of the value; a float, or a list of G floats, one for each param group.
-        eps: a reduction by ``eps`` or less is not made; a float, or a list of G floats.
-        initial_value: the value before the first reduction; a float, or a list of G floats. The default of 1 makes the
-            plateau a factor for another schedule. None if a scheduler sets the value later.
-        nan_policy: the effect of a metric that is NaN. ``"worse"`` counts it as no improvement, as torch does;
-            ``"ignore"`` does not count it; ``"raise"`` raises a ValueError.
-        begin: the number of the first metric that is counted, from 0.
-        end: the number of the first metric that is not counted any more; None to count all metrics from ``begin`` on.
-        initial_best: the best metric before the first metric; None if any first metric is an improvement.
-        eps_before_floor: whether to compare ``eps`` with the reduction before ``min_value`` is applied. A value below
-            ``min_value`` is then raised to ``min_value``.
+        eps: a reduction by ``eps`` or less is skipped; a float, or a list of G floats.
+        initial_value: the value before the first reduction; a float, or a list of G floats. With the default of 1, the
+            plateau is a factor for another schedule. If None, a scheduler sets the value later.
+        nan_policy: the effect of a NaN metric. With ``"worse"``, NaN counts as no improvement, as in torch. With
+            ``"ignore"``, NaN is not counted. With ``"raise"``, NaN raises a ValueError.
+        begin: the index of the first metric that is counted, starting from 0.
+        end: the index of the first metric that is not counted any more. If None, all metrics from ``begin`` on are
+            counted.
+        initial_best: the metric with which the first metric is compared. If None, any finite first metric is an
+            improvement.
+        eps_before_floor: whether ``eps`` is compared with the reduction by ``factor`` alone, before ``min_value`` is
+            applied. If True, a reduction raises a value below ``min_value`` to ``min_value``.
 
     Shapes: the result is one value, or a list of G values, one for each group, if ``initial_value`` or ``min_value`` is
     a list.
@@ -140,7 +144,7 @@ class Plateau(StatefulSchedule):
     _progress: PlateauProgress = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Check the arguments, and start without metrics."""
+        """Check the arguments and start without metrics."""
         super().__post_init__()
         if self.end is not None and self.end < self.begin:
             raise ValueError(f"end must be at least begin={self.begin}, given {self.end}")
@@ -155,7 +159,7 @@ class Plateau(StatefulSchedule):
 
     @property
     def groups(self) -> int | None:
-        """The number of values; None if there is one value for all groups."""
+        """The number of groups with a value of their own, or None if there is one value for all groups."""
         return len(self._progress.values) if len(self._progress.values) > 1 else None
 
     def value(self, index: int) -> float | list[float]:
@@ -165,7 +169,7 @@ class Plateau(StatefulSchedule):
 
     @property
     def present_values(self) -> list[float]:
-        """The present values. A reduction replaces this list, which you must not change."""
+        """The present values. Do not change this list. A reduction replaces it."""
         return self._progress.values
 
     def go_on_from(self, values: Number) -> None:
@@ -174,7 +178,7 @@ class Plateau(StatefulSchedule):
         Raises:
             ValueError: ``min_value`` or ``eps`` is a list with another number of values.
         """
-        if type(values) is list or isinstance(values, Sequence):  # the usual type comes first, since it is faster
+        if type(values) is list or isinstance(values, Sequence):  # list first, because isinstance is slow
             own = list(values)
         else:
             own = [values] * (self._own_groups() or 1)
@@ -183,7 +187,7 @@ class Plateau(StatefulSchedule):
         self._progress.values = own
 
     def observe(self, metric: float) -> None:
-        """Count a metric, and reduce the value after too many metrics without an improvement.
+        """Count a metric. After too many metrics without an improvement, reduce the value.
 
         Args:
             metric: the metric, a number.
@@ -193,7 +197,7 @@ class Plateau(StatefulSchedule):
             ValueError: the metric is NaN, and ``nan_policy`` is ``"raise"``.
         """
         metric = metric if type(metric) is float else checked_metric(metric)
-        if metric != metric and self.nan_policy != "worse":  # NaN alone differs from itself
+        if metric != metric and self.nan_policy != "worse":  # only NaN differs from itself
             if self.nan_policy == "ignore":
                 return
             raise ValueError("the metric must not be NaN if nan_policy is 'raise', given nan")
@@ -219,10 +223,10 @@ class Plateau(StatefulSchedule):
         return self._progress.cooldown_counter > 0
 
     def reset(self) -> None:
-        """Forget the best metric, the count of metrics without an improvement and the cooldown, but keep the value.
+        """Forget the best metric, the count of bad metrics and the cooldown, but keep the value.
 
-        Call this method when the next metrics cannot be compared with earlier metrics, such as after a change of the
-        loss function.
+        Call this method if you cannot compare the next metrics with earlier metrics, such as after a change of the loss
+        function.
 
         Example:
             >>> plateau = Plateau(factor=0.5, patience=0, cooldown=3)
@@ -253,7 +257,7 @@ class Plateau(StatefulSchedule):
         return arguments.groups_of(self.min_value, self.eps)
 
     def remembered(self) -> tuple[Any, ...]:
-        """Return the state, to pass to :meth:`put_back` later."""
+        """Return the state in the form that :meth:`put_back` takes."""
         now = self._progress
         return now.values, now.best, now.num_bad_epochs, now.cooldown_counter, now.num_metrics
 
@@ -262,14 +266,15 @@ class Plateau(StatefulSchedule):
         self._set(_progress=PlateauProgress(*remembered))
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the values, the best metric (None before the first metric), and the counts of metrics."""
+        """Return the values, the best metric or None, and the counts of metrics."""
         return self._progress.state_dict()
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continue from a saved state.
 
         Raises:
-            TypeError, ValueError: ``state_dict`` is not the state of a :class:`Plateau`. Nothing is loaded then.
+            TypeError, ValueError: ``state_dict`` is not the state of a :class:`Plateau`. If this error is raised,
+                nothing is loaded.
         """
         state = arguments.state_of("a plateau", state_dict, self._progress.state_dict())
         best, values = arguments.loaded_float(state["best"]), state["values"]
@@ -278,7 +283,7 @@ class Plateau(StatefulSchedule):
                 "the state of a plateau must have a float or None as best, and a list as values, given "
                 f"{arguments.shown(state)}"
             )
-        if len(values) == 1:  # the state was saved when min_value was one number for all groups
+        if len(values) == 1:  # saved when min_value was one number for all groups
             values = values * (self._own_groups() or 1)
         numbers = arguments.number_or_numbers("values", values)
         self._check_groups(arguments.groups_of(numbers))

@@ -16,20 +16,20 @@ TYPES = ("linear", "cosine", "1-sqrt", "quadratic", "log", "power", "exponential
 
 @dataclass(frozen=True)
 class WarmupStableDecay(Schedule):
-    """A warm-up from ``start_value`` to ``peak_value``, a stable phase, and a decay to ``end_value``, which is kept.
+    """A warm-up from ``start_value`` to ``peak_value``, a stable phase at this value, and a decay to ``end_value``.
 
-    The warm-up has w events, the stable phase s events and the decay d events. If f is the curve of ``warmup_type`` and
-    g is the curve of ``decay_type``, the value is::
+    The warm-up has w events, the stable phase has s events, and the decay has d events. The curve f belongs to
+    ``warmup_type``, and the curve g belongs to ``decay_type``. The value is::
 
         value(i) = start_value + (peak_value - start_value) * (1 - f(1 - i / w))      for i < w
         value(i) = peak_value                                                         for w <= i < w + s
         value(i) = peak_value + (end_value - peak_value) * g((i - w - s) / d)         for w + s <= i < w + s + d
         value(i) = end_value                                                          for i >= w + s + d
 
-    As a function of the progress p, ``"linear"`` is ``p``, ``"cosine"`` is ``(1 - cos(pi * p)) / 2``, ``"1-sqrt"`` is
+    With the progress p, the curve ``"linear"`` is ``p``, ``"cosine"`` is ``(1 - cos(pi * p)) / 2``, ``"1-sqrt"`` is
     ``sqrt(p)``, ``"quadratic"`` is ``1 - (1 - p) ** 2``, ``"power"`` is ``p ** power``, and ``"exponential"`` is
     ``(1 - ratio ** p) / (1 - ratio)``. In a phase of n events, ``"log"`` is ``1 - log(1 + n * (1 - p)) / log(1 + n)``.
-    A warm-up runs along the same curves backwards, so a ``"log"`` warm-up rises with ``log(i + 1)``.
+    A warm-up runs along these curves backwards, so a ``"log"`` warm-up rises with ``log(i + 1)``.
 
     Args:
         peak_value: value of the stable phase; a float, or a list of G floats, one for each param group.
@@ -43,7 +43,7 @@ class WarmupStableDecay(Schedule):
         decay_type: the curve of the decay: ``"linear"``, ``"cosine"``, ``"1-sqrt"``, ``"quadratic"``, ``"log"``,
             ``"power"`` or ``"exponential"``.
         power: the exponent of ``"power"``, above 0.
-        ratio: the ratio of ``"exponential"``, in (0, 1).
+        ratio: the end of an ``"exponential"`` curve divided by its start, in (0, 1).
 
     Shapes: the result is ``(n,)``, or ``(n, G)`` if a value is a list.
 
@@ -84,7 +84,7 @@ class WarmupStableDecay(Schedule):
             down = (indices >= stable).astype(np.float64)
         rising = between(self.start_value, self.peak_value, up)
         falling = between(self.peak_value, self.end_value, down)
-        # If one of the three values is a list, the arrays that depend only on the others have no group axis yet.
+        # If one of the three values is a list, an array that depends only on the other values has no group axis yet.
         wanted = self.groups is not None
         rising, falling, early = (with_group_axis(one, wanted) for one in (rising, falling, indices < warm))
         return np.where(early, rising, falling)
@@ -110,7 +110,7 @@ def curve_of_type(name: str, num_events: float, power: float = 2.0, ratio: float
         name: one of :data:`TYPES`.
         num_events: the number of events of the decay, on which the curve ``"log"`` depends.
         power: the exponent of ``"power"``.
-        ratio: the ratio of ``"exponential"``.
+        ratio: the end of an ``"exponential"`` curve divided by its start.
     """
     if name == "log":
         return Reversed(Logarithmic(1 + max(num_events, 1)))

@@ -1,4 +1,4 @@
-"""``Window``: a schedule that reads another schedule in a window of events."""
+"""``Window``, which reads another schedule only in a window of events."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,23 +14,24 @@ from .wrapper import Wrapper
 
 @dataclass(frozen=True)
 class Window(Wrapper):
-    """Another schedule in a window of events: it starts at event ``begin``, and its value is kept from ``end`` on.
+    """Another schedule in a window of events. It starts at event ``begin``, and its value is constant from ``end`` on.
 
-    If k is ``min(i, end - 1) - begin``, the value at event i is::
+    Let k be ``min(i, end - 1) - begin``. The value at event i is::
 
         value(i) = before                                       for i < begin
         value(i) = schedule(k - k % interval)                   for i >= begin
 
-    If the other schedule is a Python function, it is called at each event, with the argument ``k - k % interval``.
+    If the other schedule is a Python function, this function is called at each event, with the argument
+    ``k - k % interval``.
 
     Args:
-        schedule: the other schedule. Its event 0 is at the beginning of the window.
+        schedule: the other schedule. Its event 0 is the first event of the window.
         begin: the first event of the window, at least 0.
-        end: the first event after the window, more than ``begin``. From then on, the value of event ``end - 1`` is
-            kept. None for no end.
+        end: the first event after the window, more than ``begin``. From ``end`` on, the value stays as at event
+            ``end - 1``. If None, the window has no end.
         interval: the number of events from one change of the value to the next, at least 1.
-        before: the value before the window; a float, or a list of G floats, one for each param group. None for the
-            first value of the other schedule.
+        before: the value before the window; a float, or a list of G floats, one for each param group. If None, it is
+            the first value of the other schedule.
 
     Shapes: the result has the shape of ``schedule``, or ``(n, G)`` if ``before`` is a list.
 
@@ -60,7 +61,7 @@ class Window(Wrapper):
 
     @property
     def length(self) -> float | None:
-        """The number of events until the window or the other schedule ends; None if both have no end."""
+        """The number of events until the window or the other schedule ends, or None if neither has an end."""
         length = self.schedule.length
         length = np.inf if length is None else length
         within = self.begin + np.ceil(length / self.interval) * self.interval
@@ -68,13 +69,12 @@ class Window(Wrapper):
         return None if end == np.inf else float(end)
 
     def _inner(self, indices: Array) -> Array:
-        """Return the events at which the other schedule is read."""
         last = np.inf if self.end is None else self.end - 1
         since = np.maximum(np.minimum(indices, last) - self.begin, 0)
         return np.asarray(since - since % self.interval)
 
     def _changed(self, values: Array, indices: Array) -> Array:
-        """Return the values, where the values before the window are replaced by ``before``."""
+        """Replace the values before the window with ``before``."""
         if self.before is None:
             return values
         before = np.asarray(self.before, dtype=np.float64)

@@ -10,7 +10,7 @@ from .base import Array, Schedule, Value, schedule_field
 
 @dataclass(frozen=True)
 class Wrapper(Schedule):
-    """A schedule that reads another schedule at changed events, or changes the values of the other schedule.
+    """A schedule that reads another schedule at other events, or changes the values of the other schedule.
 
     The value is ``value(i) = changed(schedule(inner(i)), i)``. A subclass overrides :meth:`_inner`, :meth:`_changed`
     or both.
@@ -27,11 +27,11 @@ class Wrapper(Schedule):
         return self.schedule.length
 
     def _inner(self, indices: Array) -> Array:
-        """Return the event indices ``(n,)`` at which the other schedule is read, for event indices ``(n,)``."""
+        """Return at which events ``(n,)`` the other schedule is read, for event indices ``(n,)``."""
         return indices
 
     def _changed(self, values: Array, indices: Array) -> Array:
-        """Return the values of this schedule, from the values ``(n,)`` or ``(n, G)`` of the other schedule."""
+        """Compute the values of this schedule from the values ``(n,)`` or ``(n, G)`` of the other schedule."""
         return values
 
     def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:

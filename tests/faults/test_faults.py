@@ -581,7 +581,7 @@ def test_dropping_a_run_of_real_steps_frees_it_at_once(name, no_collection):
     """What has no optimizer of its own follows the steps of another."""
     rig = made(name)
     if isinstance(rig.scheduler, BatchRamp):
-        with pytest.raises(ValueError, match="event must be GET_BATCH_STARTED, or EPOCH_STARTED"):
+        with pytest.raises(ValueError, match="event must be GET_BATCH_STARTED or EPOCH_STARTED"):
             rig.scheduler.attach(rig.engine, OptimizerEvents.STEP_STARTED)
         return
     optimizer = rig.scheduler._stepping_optimizer()

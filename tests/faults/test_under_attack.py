@@ -368,7 +368,9 @@ def test_an_error_of_min_lr_speaks_of_min_lr(value, error):
 def test_other_values_that_were_accepted_or_not_named():
     with pytest.raises(ValueError, match="first_factor must be finite, given nan"):
         Assignment(Constant(0.5), first_factor=math.nan)
-    with pytest.raises(TypeError, match="min_value must be left out: the lower bound is called min_lr here, given 0.1"):
+    with pytest.raises(
+        TypeError, match="min_value must be left out, since min_lr is the lower bound of this class, given 0.1"
+    ):
         ReduceLROnPlateauScheduler(make_optimizer(), "loss", min_value=0.1)
     for name in ([1], {}, {1}, None, 3):
         for type_ in ("StepScheduler", "torch.StepLR"):

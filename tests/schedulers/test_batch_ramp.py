@@ -163,7 +163,7 @@ def test_the_schedule_of_another_optimizer_is_refused():
         LinearScheduler(other, "lr", 10, start_value=1.0, end_value=0.0),
         LinearScheduler(adam, "weight_decay", 10, start_value=1.0, end_value=0.0),
     ):
-        with pytest.raises(ValueError, match="lr must be a scheduler of 'lr' of the same optimizer"):
+        with pytest.raises(ValueError, match="lr must be a scheduler of 'lr' for the same optimizer"):
             BatchRamp(adam, make_loader(), [(0, 8)], lr=lr)
     with pytest.raises(ValueError, match="scale_betas must be False .* given SGD"):
         BatchRamp(
@@ -327,7 +327,7 @@ def test_the_rate_at_a_number_of_tokens_is_the_same_however_they_are_batched(tok
 
 def test_thresholds_must_have_the_unit_of_the_clock():
     in_steps = BatchRamp(make_adam(), make_loader(), "0 samples: 8, 80: 16")
-    with pytest.raises(ValueError, match="clock must be left out where the thresholds were converted to steps"):
+    with pytest.raises(ValueError, match="clock must be left out, since the thresholds were converted to steps"):
         in_steps.attach(Engine(lambda engine, batch: None), clock=SampleClock())
     in_tokens = BatchRamp(make_adam(), make_loader(), "0 tokens: 8, 1M: 16", run=RunLength(counts="tokens"))
     for clock in (None, SampleClock()):
@@ -350,7 +350,7 @@ def test_thresholds_must_have_the_unit_of_the_clock():
 )
 def test_an_event_after_a_batch_is_fetched_is_refused(event):
     ramp, trainer = BatchRamp(make_adam(), make_loader(), [(0, 8), (2, 16)]), Engine(lambda engine, batch: None)
-    with pytest.raises(ValueError, match="event must be GET_BATCH_STARTED, or EPOCH_STARTED"):
+    with pytest.raises(ValueError, match="event must be GET_BATCH_STARTED or EPOCH_STARTED"):
         ramp.attach(trainer, event)
     ramp.attach(trainer, Events.GET_BATCH_STARTED(every=2))
 

@@ -392,7 +392,7 @@ def pair_of(pairs, key):
         ("rates", "x", "the saved learning rates must be a list of finite numbers, given 'x'"),
         ("momenta", "x", "the saved momenta must be a list of numbers or None, given 'x'"),
         ("wrapped", 3, "'wrapped' must contain attributes by their names, given 3"),
-        ("gamma", 0.5, "the state of a StepLR must have the 'gamma' of this scheduler, given 0.5"),
+        ("gamma", 0.5, "the state of a StepLR must have the same 'gamma' as this scheduler, given 0.5"),
     ],
 )
 def test_a_state_with_another_entry_loads_nothing(key, value, message):

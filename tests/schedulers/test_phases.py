@@ -314,7 +314,7 @@ def test_wrong_arguments_are_refused_by_name():
     with pytest.raises(ValueError, match="must depend on a metric"):
         MetricScheduler(make_optimizer(), "lr", "loss", Phases([Constant(1.0), DECAY]))
     trainer.state.metrics = {"loss": 1.0}
-    with pytest.raises(ValueError, match="flat must be a Plateau if metrics start a phase, given None"):
+    with pytest.raises(ValueError, match="flat must be a Plateau if a metric is observed, given None"):
         make().observe(trainer)
     trainer.state.metrics = {}
     with pytest.raises(ValueError, match="metric_name must be one of the metrics"):

@@ -126,7 +126,7 @@ MISSING = [
     ({"total_steps": 100}, "2 epochs", "given '2 epochs': give the run epoch_length"),
     ({"total_steps": 100}, "2 samples", "given '2 samples': give the run samples_per_step"),
     ({"counts": "tokens"}, "2 epochs", "given '2 epochs': give the run epoch_length and tokens_per_step"),
-    ({"total_steps": 100}, "30 min", "given '30 min': a time needs a scheduler that is attached with a TimeClock"),
+    ({"total_steps": 100}, "30 min", "given '30 min': attach the scheduler with a TimeClock"),
     ({"counts": "milliseconds"}, "10%", "given '10%': give the run its total_time"),
     ({"counts": "milliseconds"}, "3 steps", "given '3 steps': give a time such as '30 min'"),
     ({"total_steps": 10}, "1%", "warmup must be 0 or at least 1 after rounding .*given '1%', which is 0.1 events"),

@@ -1,4 +1,4 @@
-"""Functions that inspect a torch scheduler: the argument of its ``step``, the schedulers inside, its configuration."""
+"""Functions that inspect a torch scheduler: its ``step``, the schedulers inside it, and its configuration."""
 
 import inspect
 import re
@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from lehr.handlers.core.simulation.private_copies import PLAIN
 from lehr.handlers.schedules.description_as_data import description_of, text_of
 
-# Torch's schedulers change these attributes at each step, so the attributes are not configuration.
+# These attributes are not configuration, because torch's schedulers change them at each step.
 COUNTS = ("last_epoch", "_step_count", "_last_lr", "_get_lr_called_within_step", "_is_initial")
 MAX_DEPTH = 50  # schedulers may be nested up to this depth
 DEEPEST_SHOWN = 200  # a description shows nested objects down to this depth
@@ -21,7 +21,7 @@ LARGEST_SHOWN = 16  # a description shows the numbers of a tensor that has at mo
 
 
 def takes_metric(scheduler: TorchLRScheduler) -> bool:
-    """Return whether ``scheduler.step`` requires an argument, which must be a metric.
+    """Return whether ``scheduler.step`` requires an argument. The argument must be a metric.
 
     Raises:
         TypeError: ``step`` requires several arguments.
@@ -35,7 +35,7 @@ def takes_metric(scheduler: TorchLRScheduler) -> bool:
 
 
 def schedulers_in(scheduler: TorchLRScheduler) -> list[TorchLRScheduler]:
-    """Return a scheduler and all schedulers inside it, each once.
+    """Return a scheduler and all schedulers inside it, without duplicates.
 
     Raises:
         ValueError: the schedulers are nested more than 50 deep.
@@ -59,13 +59,13 @@ def schedulers_in(scheduler: TorchLRScheduler) -> list[TorchLRScheduler]:
 
 
 def configuration_of(scheduler: TorchLRScheduler, groups: int) -> str:
-    """Return a text of the classes and attributes of a scheduler and of the schedulers inside it.
+    """Describe a scheduler and the schedulers inside it as a text of their classes and attributes.
 
-    Every process returns the same text for equal schedulers.
+    The text is the same in every process if the schedulers are equal.
 
     Args:
         scheduler: the scheduler.
-        groups: the number of param groups whose entries are in the text.
+        groups: the number of param groups whose bounds, such as ``max_lr``, are in the text.
     """
     return _described(scheduler, [], groups)
 
@@ -93,7 +93,7 @@ def _described(thing: Any, within: list[Any], groups: int) -> str:
         return f"[{', '.join(_described(item, within, groups) for item in thing)}]"
     if isinstance(thing, set | frozenset):
         return f"{{{', '.join(sorted(_described(item, within, groups) for item in thing))}}}"
-    # The repr of this object shows only a class and an address, so describe the object by its attributes.
+    # If a repr shows only a class and an address, describe the object by its attributes instead.
     if (
         hasattr(thing, "__dict__")
         and not (hasattr(thing, "__qualname__") or isinstance(thing, partial))

@@ -1,4 +1,4 @@
-"""The numbers, such as ``base_lrs``, that a torch scheduler keeps for each param group, and for groups added later."""
+"""Functions for the numbers, such as ``base_lrs``, that a torch scheduler keeps for each param group."""
 
 import math
 from collections.abc import Sequence
@@ -11,13 +11,14 @@ from lehr.handlers.targets.group_selection import Group
 
 from .optimizer_values import copied
 
-# Torch's classes keep the numbers in lists of the scheduler and in entries of the param groups, under these names.
+# Torch's classes keep these numbers in attributes of the scheduler, which are lists, and under keys of the param
+# groups.
 RATES, OTHERS = ("base_lrs", "max_lrs", "min_lrs"), ("base_momentums", "max_momentums", "lr_lambdas")
 RATES_OF_GROUP, OTHERS_OF_GROUP = ("initial_lr", "max_lr", "min_lr", "swa_lr"), ("base_momentum", "max_momentum")
 
 
 def known_groups(scheduler: TorchLRScheduler) -> int:
-    """Return the number of param groups for which a torch scheduler was constructed."""
+    """Return how many param groups the optimizer had when the torch scheduler was constructed."""
     present = len(scheduler.optimizer.param_groups)
     return min(present, len(getattr(scheduler, "_last_lr", ())) or present)
 
@@ -34,14 +35,14 @@ def rates_of(groups: Sequence[Group]) -> list[Any]:
         if isinstance(group["lr"], torch.Tensor) and group["lr"] is group.get("initial_lr"):
             raise ValueError(
                 "'lr' and 'initial_lr' of each param group must be two tensors, since each step overwrites 'lr', "
-                f"given the same tensor in param group {at}: the SequentialLR of torch 2.4 makes them the same tensor, "
-                "so give the optimizer a float"
+                f"given the same tensor in param group {at}: the SequentialLR of torch 2.4 makes them one tensor, "
+                "so construct the optimizer with a float"
             )
     return [copied(group["lr"]) for group in groups]
 
 
 def numbers_of(schedulers: Sequence[TorchLRScheduler], at: int, group: Group) -> list[Any]:
-    """Return the numbers of one param group. Groups with equal numbers have equal values at every step."""
+    """Return the numbers of one param group. If two groups have equal numbers, they have equal values at every step."""
     numbers = [
         vars(one)[name][at] for one in schedulers for name in (*RATES, *OTHERS) if len(vars(one).get(name, ())) > at
     ]
@@ -58,13 +59,13 @@ def keep_groups(schedulers: Sequence[TorchLRScheduler], count: int) -> None:
 
 
 def factor_of(schedulers: Sequence[TorchLRScheduler], rates: Sequence[Any], rate: Any, group: Group) -> float:
-    """Return the factor of a new group: its learning rate divided by the learning rate of the group that it copies.
+    """Divide the learning rate of a new group by the learning rate of the group whose numbers it copies.
 
     Args:
         schedulers: the torch scheduler and the schedulers inside it.
         rates: the present learning rates of the other groups.
         rate: the learning rate of the new group.
-        group: the new group; if it has an ``initial_lr``, the initial learning rates are divided instead.
+        group: the new group. If it has an ``initial_lr``, the initial learning rates are divided instead.
     """
     at = _reference(schedulers, len(rates))
     base = float(next((one.base_lrs[at] for one in schedulers if hasattr(one, "base_lrs")), rates[at]))
@@ -75,17 +76,17 @@ def factor_of(schedulers: Sequence[TorchLRScheduler], rates: Sequence[Any], rate
 
 
 def add_group(schedulers: Sequence[TorchLRScheduler], groups: Sequence[Group], factor: float, rate: Any) -> None:
-    """Add numbers for a new group: copies of another group's numbers, with learning rates multiplied by a factor.
+    """Copy another group's numbers for a new group, and multiply the copied learning rates by a factor.
 
     Args:
         schedulers: the torch scheduler and the schedulers inside it.
-        groups: the param groups; the last group is the new group, whose existing entries do not change.
-        factor: the factor.
+        groups: the param groups. The last group is the new group. Numbers that it already has do not change.
+        factor: the factor for the copied learning rates.
         rate: the learning rate of the new group. If the initial learning rate of the copied group is 0, the new group
             gets ``rate`` as its initial learning rate.
 
     Raises:
-        ValueError: each of the other groups has its own function; no numbers are added then.
+        ValueError: each of the other groups has its own function. If this error is raised, no numbers are added.
     """
     known = len(groups) - 1
     at = _reference(schedulers, known)
@@ -114,6 +115,6 @@ def add_group(schedulers: Sequence[TorchLRScheduler], groups: Sequence[Group], f
 
 
 def _reference(schedulers: Sequence[TorchLRScheduler], known: int) -> int:
-    """Return the last known group whose initial learning rate is not 0, by index; the last group if all are 0."""
+    """Return the index of the last known group whose initial learning rate is not 0, or of the last if all are 0."""
     bases = next((one.base_lrs for one in schedulers if hasattr(one, "base_lrs")), [])
     return max((at for at, base in enumerate(bases[:known]) if base != 0), default=known - 1)

@@ -1,4 +1,4 @@
-"""The schedulers of lehr that compute the values of a torch scheduler by a formula, as calls to write."""
+"""Finds lehr's equivalent of a torch scheduler, as the call of a constructor."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -24,17 +24,17 @@ from lehr.handlers.schedulers.one_cycle import OneCycleScheduler
 from lehr.handlers.schedulers.triangular_cycles import CyclicScheduler
 from lehr.handlers.targets.param_groups import HasParamGroups
 
-DIGITS = 12  # torch keeps some arguments only inside products, which rounds the last digits
+DIGITS = 12  # some arguments must be computed from products in torch's attributes, which are rounded
 
 
 @dataclass(frozen=True)
 class Call:
-    """The call of a constructor of lehr.
+    """The call of a constructor of a lehr scheduler.
 
     Args:
-        scheduler_type: the class.
+        scheduler_type: the class of the scheduler.
         arguments: the arguments of the call after ``optimizer`` and ``param_name``.
-        param_name: the parameter.
+        param_name: the name of the parameter to write.
 
     Example:
         >>> str(Call(StepScheduler, {"step_size": 30, "gamma": 0.5}))
@@ -46,7 +46,7 @@ class Call:
     param_name: str = "lr"
 
     def made(self, optimizer: HasParamGroups) -> Any:
-        """The scheduler."""
+        """Construct the scheduler for an optimizer."""
         return self.scheduler_type(optimizer, self.param_name, **self.arguments)
 
     def __str__(self) -> str:
@@ -61,7 +61,7 @@ class ConcatCall:
     """The call of a :class:`ConcatScheduler`.
 
     Args:
-        calls: the calls that construct the schedulers inside it.
+        calls: the calls that construct the given schedulers.
         durations: the durations of all schedulers except the last.
     """
 
@@ -69,7 +69,7 @@ class ConcatCall:
     durations: Sequence[int]
 
     def made(self, optimizer: HasParamGroups) -> Any:
-        """The scheduler."""
+        """Construct the scheduler for an optimizer."""
         return ConcatScheduler([one.made(optimizer) for one in self.calls], list(self.durations))
 
     def __str__(self) -> str:
@@ -77,16 +77,16 @@ class ConcatCall:
 
 
 def equal_schedulers(scheduler: TorchLRScheduler) -> list[Call | ConcatCall]:
-    """Return the schedulers of lehr for the learning rate of a torch scheduler, and for a momentum that it cycles.
+    """Return the calls of the lehr schedulers that write the same learning rate, and momentum, as a torch scheduler.
 
-    The values differ by rounding, since torch computes most values from the value before. A torch scheduler of any
-    other class, also of a class derived from torch's, has no equal scheduler.
+    The values may differ by rounding, since torch computes most values from the value before. Only torch's own classes
+    have an equivalent; a class derived from them has none.
 
     Args:
-        scheduler: a scheduler that has taken no steps before it was wrapped.
+        scheduler: a torch scheduler whose ``step`` was not called before it was wrapped.
 
     Returns:
-        A list of one or two calls; empty if there is no equal scheduler.
+        A list of one or two calls, or an empty list if there is no equivalent.
 
     Example:
         >>> import torch
@@ -105,7 +105,7 @@ def equal_schedulers(scheduler: TorchLRScheduler) -> list[Call | ConcatCall]:
     return CYCLES[cls](scheduler) if cls in CYCLES else []
 
 
-# The classes that set the learning rate alone. The attributes of torch's schedulers have no types.
+# Classes that write only the learning rate. The argument is Any, because torch does not declare the attributes.
 LEARNING_RATES: dict[type[TorchLRScheduler], Callable[[Any], Call]] = {
     torch.StepLR: lambda one: Call(StepScheduler, {"step_size": one.step_size, "gamma": one.gamma}),
     torch.MultiStepLR: lambda one: Call(

@@ -1,4 +1,4 @@
-"""The number of events after which each of torch's schedulers ends, and the phases of a ``SequentialLR``."""
+"""Functions for the number of events after which torch's schedulers end, and for the phases of a ``SequentialLR``."""
 
 from functools import singledispatch
 
@@ -21,7 +21,7 @@ def length_of(schedule: Schedule) -> float | None:
 
 
 def begins_anew(schedule: Schedule) -> bool:
-    """Return whether a schedule wraps a torch scheduler whose cycle begins again when it ends."""
+    """Return whether a schedule wraps a torch scheduler that begins a new cycle when a cycle ends."""
     restarting = torch.CosineAnnealingWarmRestarts | torch.CyclicLR
     return isinstance(schedule, TorchSteps) and isinstance(schedule.wrapped, restarting)
 

@@ -26,48 +26,50 @@ from .torch_schedule import TorchSteps
 class LRScheduler(MetricDrivenScheduler):
     """Runs any scheduler of ``torch.optim.lr_scheduler`` at the events of an engine.
 
-    At event i, counting from 0, it writes the learning rate of step i of a plain torch loop, which calls
-    ``scheduler.step()`` once after each optimizer step. It steps the torch scheduler at each event except the first.
-    The torch scheduler does not see learning rates that other code writes, so a warm-up can come before it.
+    A plain torch loop calls ``scheduler.step()`` after each optimizer step. At event i, counting from 0, this handler
+    writes the learning rate with which optimizer step i of such a loop trains. It steps the torch scheduler at each
+    event except the first. The torch scheduler does not see learning rates that other code writes, so you can put a
+    warm-up before it.
 
-    For most of torch's own classes, a step calls only ``get_lr()``, because this takes less time than ``step()``. It
-    also sets the attributes that ``step()`` would set, such as ``last_epoch`` and the value of ``get_last_lr()``. A
-    scheduler of your own class, also of a class derived from torch's, takes steps by its public ``step()``.
+    For most of torch's own classes, the handler calls ``get_lr()`` instead of the slower ``step()``, and sets the
+    attributes that ``step()`` would set, such as ``last_epoch``. For your own class, even if it is derived from
+    torch's, the handler calls ``step()``.
 
-    A ``ReduceLROnPlateau`` receives the latest metric at each event except the first. To reduce the learning rate as
-    soon as an evaluator is done, use :class:`ReduceLROnPlateauScheduler`.
+    At each event except the first, a ``ReduceLROnPlateau`` receives the latest metric. To reduce the learning rate as
+    soon as an evaluator is done, use :class:`ReduceLROnPlateauScheduler` instead.
 
     Args:
         lr_scheduler: the torch scheduler. Do not call ``step()`` of this torch scheduler yourself.
         save_history: whether to record the written values in ``engine.state.param_history``.
-        use_legacy: whether to start with the value after the first step. Use it with events after the optimizer's step,
-            such as ``Events.ITERATION_COMPLETED``.
-        metric_name: the metric in ``engine.state.metrics`` for a ``ReduceLROnPlateau``. Keyword only.
+        use_legacy: whether to skip the value before the first step of the torch scheduler. Set it to True for events
+            after the optimizer's step, such as ``Events.ITERATION_COMPLETED``.
+        metric_name: the name, in ``engine.state.metrics``, of the metric for a ``ReduceLROnPlateau``. Keyword only.
         reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
             metric of rank 0) or ``"none"`` (each rank uses its own). Keyword only.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`. The
             torch scheduler computes the values of all groups. With ``Groups(added="ignore")``, groups that you add
-            later are not written; with ``added="refuse"``, they raise an error. Keyword only.
+            later are not written. With ``added="refuse"``, a group that you add later raises an error. Keyword only.
 
     Raises:
         TypeError: ``lr_scheduler`` is not a torch scheduler.
         ValueError: a learning rate is not a finite number; the param group does not exist; at an event, the metric is
             missing, or a param group was added although ``lr_lambda`` has a function for each group.
 
-    A param group that you add before event j trains event j with its own learning rate, ``own``. After event j, the
-    torch scheduler computes the group's learning rate by its formula. If the formula is a product of the initial
-    learning rate and factors ``f``, the group has ``own * f(i) / f(j)`` at event i. If you add the group with an
-    ``initial_lr``, it has ``initial_lr * f(i)``.
+    If you add a param group before event j, the group keeps its own learning rate, ``own``, at event j. After event j,
+    the formula of the torch scheduler gives the learning rate of the group. If this formula is the initial learning
+    rate times a factor ``f(i)``, the group has ``own * f(i) / f(j)`` at event i, or ``initial_lr * f(i)`` if you add
+    the group with an ``initial_lr``.
 
-    If your own torch scheduler reads variables of a closure, a simulation reads the same variables.
+    If your own torch scheduler reads variables of a closure, a simulation reads these variables, too.
 
-    Deviations from ignite 0.5.5: the values equal torch's, but ignite's values are wrong for seven torch schedulers;
-    ``SequentialLR``, ``ChainedScheduler`` and ``ReduceLROnPlateau`` work; a learning rate that is a tensor stays the
-    same tensor.
+    Deviations from ignite 0.5.5: the values equal torch's for all torch schedulers, whereas ignite's values are wrong
+    for seven of them; ``SequentialLR``, ``ChainedScheduler`` and ``ReduceLROnPlateau`` work; a learning rate that is a
+    tensor stays the same tensor.
 
-    Seeking forward steps the torch scheduler from its present step. Seeking back restores an earlier state and steps
-    from there. Loading a state steps from the beginning if the configuration differs, or if the torch scheduler
-    contains a function or anything else that is not plain data. Otherwise loading takes the same time at any index.
+    If you seek forward, the torch scheduler takes steps from its present step. If you seek back, it goes back to an
+    earlier state and takes steps from there. If you load a state, it takes all steps from the beginning in two cases:
+    the configuration differs, or the torch scheduler contains something that is not plain data, such as a function. In
+    other cases, loading takes equally long at any index.
 
     Example:
         >>> import torch
@@ -101,7 +103,7 @@ class LRScheduler(MetricDrivenScheduler):
         self._feed = MetricFeed(metric_name, reduction)
         if arguments.flag("use_legacy", use_legacy):
             warnings.warn(
-                "use_legacy=True skips the first value: attach the scheduler to Events.ITERATION_COMPLETED, so "
+                "use_legacy=True skips the first value. Attach the scheduler to Events.ITERATION_COMPLETED, so "
                 "that the first iteration trains with the learning rate of the optimizer",
                 stacklevel=2,
             )
@@ -119,16 +121,16 @@ class LRScheduler(MetricDrivenScheduler):
         return [numbers_of(schedulers, at, group) for at, group in groups if id(group) in written]
 
     def _read(self, index: int) -> Any:
-        """Return the value at an event; the floats of a torch scheduler need fewer checks than other values."""
+        """Return the value at an event, with fewer checks than for other schedules, since the values are floats."""
         legal = self._target.legal
         if self._schedule is not self._steps or legal is None:
             return super()._read(index)
         value = self._steps.value(index)
         if type(value) is float:
-            is_legal = legal[1] <= value <= legal[2]  # and so it is finite
+            is_legal = legal[1] <= value <= legal[2]  # False for NaN and infinity
         else:
             is_legal = isfinite(sum(value)) and legal[1] <= min(value) and max(value) <= legal[2]  # type: ignore[arg-type]
-        # The base class raises an error or warns; to read the value again takes no step.
+        # The base class raises an error or warns. It reads the value again, which takes no step.
         return value if is_legal else super()._read(index)
 
     def _reads_metric_at(self, index: int) -> bool:
@@ -146,7 +148,7 @@ class LRScheduler(MetricDrivenScheduler):
             self._steps.put_back(state)
 
     def observe(self, engine: Engine) -> None:
-        """Pass the metric of an engine to a ``ReduceLROnPlateau`` inside another scheduler, without writing a value.
+        """Pass the metric of an engine to a ``ReduceLROnPlateau``, without writing a value.
 
         Args:
             engine: the engine that has the metric.
@@ -178,7 +180,8 @@ class LRScheduler(MetricDrivenScheduler):
             resume_policy: as in :meth:`BaseParamScheduler.load_state_dict`.
 
         Raises:
-            TypeError, ValueError: see :meth:`BaseParamScheduler.load_state_dict`; nothing is loaded then.
+            TypeError, ValueError: see :meth:`BaseParamScheduler.load_state_dict`. If this error is raised, nothing is
+                loaded.
         """
         known = state_dict.get("param_groups") if isinstance(state_dict, Mapping) else None
         with self._steps.expecting_added_groups(known):
@@ -196,14 +199,14 @@ class LRScheduler(MetricDrivenScheduler):
         reduction: str = "mean",
         param_group_index: Selection = None,
     ) -> list[list[float]]:
-        """Return the learning rates that the first events would write; the scheduler and optimizer do not change.
+        """Return the learning rates that the first events would write, without changing the scheduler or the optimizer.
 
         Args:
             num_events: the number of events.
             lr_scheduler: the torch scheduler.
             save_history: has no effect.
-            use_legacy: whether to start with the value after the first step.
-            metric_name: the metric for a ``ReduceLROnPlateau``.
+            use_legacy: whether to skip the value before the first step of the torch scheduler.
+            metric_name: the name of the metric for a ``ReduceLROnPlateau``.
             reduction: as in the constructor.
             param_group_index: has no effect.
 
@@ -220,5 +223,5 @@ class LRScheduler(MetricDrivenScheduler):
 
     @classmethod
     def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:
-        # The torch scheduler has an optimizer, to which constructing and simulating write nothing.
+        # The torch scheduler brings its optimizer. A constructor and a simulation write nothing to it.
         return cls(**scheduler_kwargs)

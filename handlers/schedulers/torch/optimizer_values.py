@@ -1,4 +1,4 @@
-"""The values in an optimizer that a torch scheduler reads and writes when it steps."""
+"""Functions for the values in an optimizer that the step of a torch scheduler reads or writes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,12 +10,12 @@ from lehr.handlers.targets.group_selection import Group
 
 
 def momentum_of(group: Group) -> Any:
-    """Return the momentum of a param group, or its ``betas[0]``; None if the group has neither."""
+    """Return the momentum of a param group, or its ``betas[0]``, or None if the group has neither."""
     return group["betas"][0] if "betas" in group else group.get("momentum")
 
 
 def set_momentum(group: Group, momentum: Any) -> None:
-    """Set the momentum of a param group, or its ``betas[0]``; the other betas do not change."""
+    """Set the momentum of a param group, or its ``betas[0]``. The other betas do not change."""
     if "betas" in group:
         group["betas"] = type(group["betas"])([momentum, *group["betas"][1:]])
     elif "momentum" in group:
@@ -23,7 +23,7 @@ def set_momentum(group: Group, momentum: Any) -> None:
 
 
 def write_momentum(group: Group, momentum: Any) -> None:
-    """Set the momentum of a param group; if it is a tensor, fill the tensor."""
+    """Set the momentum of a param group. If the present momentum is a tensor, fill the tensor."""
     present = momentum_of(group)
     if isinstance(present, torch.Tensor):
         present.detach().fill_(float(momentum))
@@ -32,17 +32,17 @@ def write_momentum(group: Group, momentum: Any) -> None:
 
 
 def copied(value: Any) -> Any:
-    """Return a number unchanged, and a tensor as a copy."""
+    """Return a copy of a tensor, and any other value unchanged."""
     return value.detach().clone() if isinstance(value, torch.Tensor) else value
 
 
 def all_copied(values: Sequence[Any]) -> list[Any]:
-    """Return a list of numbers unchanged, and of tensors as copies."""
+    """Return a new list, with copies of the tensors and with the other values unchanged."""
     return list(values) if PLAIN.issuperset(map(type, values)) else list(map(copied, values))
 
 
 def no_step() -> None:
-    """Replace an optimizer's ``step`` while its scheduler steps, so that torch does not warn of a missing step."""
+    """Stand in for an optimizer's ``step`` while its scheduler steps, so that torch does not warn of a missing step."""
 
 
 no_step._wrapped_by_lr_sched = True  # type: ignore[attr-defined]
@@ -51,18 +51,18 @@ no_step._wrapped_by_lr_sched = True  # type: ignore[attr-defined]
 def has_stepped(optimizer: torch.optim.Optimizer) -> bool:
     """Return whether torch has seen a step of the optimizer. Until then, torch warns if a scheduler steps.
 
-    This warning would be wrong in a simulation, or after a GradScaler has skipped the step.
+    Torch's warning would be wrong in a simulation, or after a GradScaler has skipped the step.
     """
     attributes: dict[str, Any] = vars(optimizer)
     return bool(attributes.get("_opt_called")) and hasattr(attributes.get("step"), "_wrapped_by_lr_sched")
 
 
 class OtherValues:
-    """The momenta, added param groups and ``step`` of an optimizer, saved to restore them after its scheduler steps.
+    """Saves the momenta, the added param groups and the ``step`` of an optimizer while its scheduler steps.
 
     Args:
         optimizer: the optimizer.
-        known: the number of param groups that the scheduler knows; the other groups were added later.
+        known: the number of param groups that the scheduler knows. The other groups were added later.
         with_momentum: whether the scheduler writes the momentum, too.
     """
 
@@ -86,7 +86,7 @@ class OtherValues:
         vars(self._optimizer).update(step=no_step, _opt_called=True)
 
     def restore(self) -> None:
-        """Restore the saved values; a second call has no effect."""
+        """Restore the saved values. A second call has no effect."""
         groups = self._optimizer.param_groups
         for group, momentum in zip(groups, self._momenta, strict=False):
             set_momentum(group, momentum)

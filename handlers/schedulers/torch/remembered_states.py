@@ -1,4 +1,4 @@
-"""The present state of a torch scheduler, and copies of earlier states to which it can go back."""
+"""The present progress of a torch scheduler, and copies of its earlier states, to which it can go back."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
@@ -8,7 +8,8 @@ from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 from .optimizer_values import all_copied
 from .snapshot import Snapshot
 
-# The steps between two copied states. The distance doubles when there are more than MOST_STATES copies.
+# FIRST_DISTANCE is the number of steps between two copied states. It doubles when there are more than MOST_STATES
+# copies.
 FIRST_DISTANCE, MOST_STATES = 1024, 64
 
 
@@ -18,11 +19,13 @@ class TorchProgress:
 
     Args:
         rates: the learning rate of each group that the scheduler knows.
-        momenta: the momentum of each group in ``rates``; empty if the scheduler writes no momentum.
+        momenta: the momentum of each group that the scheduler knows, or an empty list if the scheduler writes no
+            momentum.
         position: the number of steps.
-        lost: whether a step failed half-way.
-        added: for each group that was added later, a tuple: the event, the group's learning rate at that event, and its
-            factor; see :func:`factor_of`. The scheduler knows the groups that were added up to event ``position``.
+        lost: whether a step failed half-way, so the state of the torch scheduler is unknown.
+        added: a tuple for each group that was added later: the event, the group's learning rate at this event, and the
+            group's factor; see :func:`factor_of`. The scheduler knows the groups that were added up to event
+            ``position``.
         from_start: whether the scheduler took all its steps itself, and loaded no state.
     """
 
@@ -35,7 +38,7 @@ class TorchProgress:
 
 
 class State(NamedTuple):
-    """A torch scheduler after ``position`` steps, and its learning rate and momentum in each param group."""
+    """A copy of a torch scheduler after ``position`` steps, with the learning rate and momentum of each param group."""
 
     position: int
     snapshot: Snapshot
@@ -44,7 +47,7 @@ class State(NamedTuple):
 
 
 class Remembered:
-    """Copies of the state of a torch scheduler at equal distances, so that going back takes few steps.
+    """Keeps copies of the state of a torch scheduler at equal distances, so that it can go back in few steps.
 
     A deep copy of this object contains no states.
     """
@@ -66,6 +69,6 @@ class Remembered:
             self.next_position = (len(self._states) + 1) * self._distance
 
     def before(self, position: int) -> State | None:
-        """Return the last copied state that is not later than a position; None if there is none."""
+        """Return the last copied state up to a position, or None if no state has been copied up to there."""
         at = min(position // self._distance, len(self._states))
         return self._states[at - 1] if at else None

@@ -1,4 +1,4 @@
-"""Checks of the saved state of a torch scheduler, before any of it is loaded."""
+"""Functions that check the saved state of a torch scheduler before it is loaded."""
 
 import math
 from collections.abc import Mapping
@@ -14,20 +14,19 @@ from .to_plain_data import from_plain
 
 PLATEAU_COUNTS = ("best", "num_bad_epochs", "cooldown_counter")
 NUMBERS = (*PLATEAU_COUNTS, "T_cur", "T_i")
-# The attributes that change in a run of any of torch's classes. ``lr_lambdas`` contains the state of users' functions.
+# The attributes of torch's classes that change in a run. ``lr_lambdas`` contains the state of users' functions.
 PROGRESS = (*COUNTS, *NUMBERS, "lr_lambdas")
-# Other versions of torch have these attributes, too. No value depends on these attributes.
+# Not all versions of torch have these attributes. The values do not depend on these attributes.
 OF_OTHER_VERSIONS = (*COUNTS, "verbose")
 
 
 def refuse_other_attributes(scheduler: TorchLRScheduler, saved: Mapping[str, Any]) -> None:
-    """Raise an error if a scheduler of torch's own classes cannot have the saved attributes.
+    """Raise an error if saved attributes do not fit a torch scheduler.
 
-    A user's own class may change any attribute, so its attributes are not compared.
+    The attributes of a user's own class are not compared, because the class may change any of them in a run.
 
     Raises:
-        ValueError: a saved attribute is unknown, belongs to another configuration, or is not a number although it must
-            be.
+        ValueError: a saved attribute is unknown, belongs to another configuration, or must be a number and is not.
     """
     if not type(scheduler).__module__.startswith("torch."):
         return
@@ -45,7 +44,7 @@ def refuse_other_attributes(scheduler: TorchLRScheduler, saved: Mapping[str, Any
             continue
         elif key not in own or (key not in PROGRESS and value != own[key]):
             raise ValueError(
-                f"the state of a {type(scheduler).__name__} must have the {key!r} of this scheduler, given "
+                f"the state of a {type(scheduler).__name__} must have the same {key!r} as this scheduler, given "
                 f"{arguments.shown(value)}"
             )
         elif key in NUMBERS and type(value) not in (int, float):
@@ -92,13 +91,11 @@ def checked_saved(
 
 
 def _is_added_group(entry: Any) -> bool:
-    """Return whether an entry is a list of an event, a learning rate and a factor."""
     is_long = type(entry) is list and len(entry) == 3
     return is_long and type(entry[0]) is int and entry[0] >= 0 and all(map(_is_number, entry[1:]))
 
 
 def _counts_in(wrapped: dict[str, Any]) -> list[Any]:
-    """Return the saved counts of a scheduler and of the schedulers inside it."""
     own, inner = [wrapped[key] for key in ("last_epoch", "_step_count") if key in wrapped], wrapped.get("_schedulers")
     inner = inner if isinstance(inner, list) else []
     return own + [count for one in inner if isinstance(one, dict) for count in _counts_in(one)]

@@ -1,4 +1,4 @@
-"""``Snapshot``: copies of the attributes of a torch scheduler, to restore them later."""
+"""``Snapshot``, which copies the attributes of a torch scheduler and can restore them later."""
 
 from types import MethodType
 from typing import Any
@@ -11,9 +11,9 @@ from .inspection import schedulers_in
 
 
 class Snapshot:
-    """Copies of all attributes of a torch scheduler and of the schedulers inside it, to restore them later.
+    """Copies all attributes of a torch scheduler and of the schedulers inside it, and can restore them later.
 
-    The optimizer and the schedulers are not copied: the copied attributes refer to the same objects as before.
+    The optimizer and the schedulers themselves are not copied, so copied attributes still refer to these objects.
 
     Args:
         scheduler: the torch scheduler.
@@ -48,7 +48,7 @@ class Snapshot:
         for one, attributes in zip(self._schedulers, copied, strict=True):
             try:
                 _put(attributes, one)
-            except BaseException:  # an interrupt, such as Ctrl-C
+            except BaseException:  # such as an interrupt by Ctrl-C
                 _put(attributes, one)
                 raise
 
@@ -57,13 +57,15 @@ class Snapshot:
             return [copied]
         values = [value for own in attributes for value in own.values()]
         values += [item for value in values if isinstance(value, list | tuple) for item in value]
-        owners = [value.__self__ for value in values if isinstance(value, MethodType)]  # objects of users' methods
+        # The copied methods stay bound to the same objects of users.
+        owners = [value.__self__ for value in values if isinstance(value, MethodType)]
         return private_copy(attributes, kept=[*self._schedulers, self._schedulers[0].optimizer, *owners])
 
     def _copied_if_flat(self, attributes: dict[str, Any]) -> dict[str, Any] | None:
-        """Return a copy of attributes that are plain values and lists of these; None if there are others.
+        """Copy attributes that are plain values or lists of plain values. Return None if there are other attributes.
 
-        This is much faster than a deep copy, and enough for a ``ReduceLROnPlateau``, which is copied at each event.
+        This copy is much faster than a deep copy. It suffices for a ``ReduceLROnPlateau``, which is copied at each
+        event.
         """
         copied, lists, optimizer = attributes.copy(), [], self._schedulers[0].optimizer
         for name, value in attributes.items():
@@ -72,7 +74,7 @@ class Snapshot:
                 copied[name] = value.copy()
             elif type(value) not in PLAIN and value is not optimizer:
                 return None
-        return copied if len(set(lists)) == len(lists) else None  # two names of one list stay so in a deep copy
+        return copied if len(set(lists)) == len(lists) else None  # only a deep copy keeps two names of one list
 
 
 def _put(attributes: dict[str, Any], scheduler: TorchLRScheduler) -> None:

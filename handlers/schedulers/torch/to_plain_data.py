@@ -1,4 +1,4 @@
-"""Converts Python objects to plain data, which JSON and ``torch.load(weights_only=True)`` support, and back."""
+"""Converts Python objects to plain data and back. JSON and ``torch.load(weights_only=True)`` can read plain data."""
 
 import math
 from collections import Counter, OrderedDict, deque
@@ -11,8 +11,8 @@ import torch
 from lehr.handlers.schedules.arguments import shown
 
 PLAIN = (bool, int, float, str, type(None))
-LARGEST = 10**4000  # larger ints are refused, since JSON cannot write many more digits
-# The types of containers in torch's schedulers, each with a function that makes one from a list of items.
+LARGEST = 10**4000  # larger ints are refused, since Python writes no int of more than 4300 digits as text
+# The types of containers in torch's schedulers, each with a function that makes a container from a list of items.
 CONTAINERS: dict[str, tuple[type, Callable[[list[Any]], Any]]] = {
     "list": (list, list),
     "tuple": (tuple, tuple),
@@ -25,9 +25,9 @@ CONTAINERS: dict[str, tuple[type, Callable[[list[Any]], Any]]] = {
 
 
 def to_plain(value: Any) -> Any:
-    """Convert a value to plain data: a container or tensor becomes a dictionary that names its type.
+    """Convert a value to plain data. A container or tensor becomes a dictionary that names its type.
 
-    Finite numbers, strings and None stay as they are; infinity and NaN, which JSON does not have, become a dictionary
+    Finite numbers, strings and None stay as they are. Infinity and NaN, which JSON does not have, become a dictionary
     with a text such as ``"inf"``. A NumPy number becomes a Python number.
 
     Raises:
@@ -63,13 +63,13 @@ def is_plain(value: Any) -> bool:
     """Return whether :func:`to_plain` can convert a value."""
     try:
         to_plain(value)
-    except (TypeError, RecursionError):  # a user's class may contain a cyclic or deeply nested list
+    except (TypeError, RecursionError):  # from a list that is deeply nested, or contains itself
         return False
     return True
 
 
 def from_plain(data: Any) -> Any:
-    """Convert plain data from :func:`to_plain` back to the value.
+    """Convert plain data from :func:`to_plain` back to a value.
 
     Raises:
         ValueError: the data does not come from :func:`to_plain`.

@@ -1,4 +1,4 @@
-"""Values of torch's own schedulers: each scheduler is constructed from a description, on a new optimizer."""
+"""Constructs torch's own schedulers from descriptions, on a new optimizer, to read their values."""
 
 import warnings
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ from .torch_schedule import TorchSteps
 
 @dataclass(frozen=True, repr=False)
 class TorchMomenta(TorchSteps):
-    """The momenta, or values of ``betas[0]``, that a torch scheduler cycles together with the learning rates.
+    """The momenta that a torch scheduler cycles together with the learning rates, or the values of ``betas[0]``.
 
-    The scheduler writes the momenta to its optimizer, and this schedule reads them from the optimizer.
+    The scheduler writes the momenta to its optimizer, from which this schedule reads them.
 
     Example:
         >>> from torch.optim.lr_scheduler import CyclicLR
@@ -37,7 +37,7 @@ class TorchMomenta(TorchSteps):
 def real_values(
     description: TorchDescription, rates: Sequence[float], momenta: Sequence[float], default: float
 ) -> tuple[TorchSteps, TorchMomenta | None]:
-    """Return schedules of the learning rates and of the momenta of a torch scheduler; None for constant momenta.
+    """Return the learning rates and the momenta of a torch scheduler as schedules. Constant momenta are None.
 
     Args:
         description: the description of the scheduler.
@@ -84,10 +84,10 @@ def _constructed(optimizer: torch.optim.Optimizer, description: TorchDescription
 
 
 class HeldOneCycleLR(torch.optim.lr_scheduler.OneCycleLR):
-    """A ``OneCycleLR`` that keeps its last learning rates after the cycle, where torch's class raises an error."""
+    """A ``OneCycleLR`` that keeps its last learning rates after the cycle. Torch's class raises an error there."""
 
     def get_lr(self) -> Any:
-        """Return the learning rates of the present step; after the cycle, return the last learning rates again."""
+        """Return the learning rates of the present step, or after the cycle, those of the last step."""
         present, self.last_epoch = self.last_epoch, min(self.last_epoch, self.total_steps - 1)
         try:
             return super().get_lr()

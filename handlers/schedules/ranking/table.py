@@ -15,10 +15,11 @@ class RankedSchedule:
 
     Args:
         name: the name of the schedule.
-        bound: the bound, which has the unit of ``distance`` times ``gradient_norms``.
-        excess: the bound divided by the least bound of all schedules, minus 1; 0 for the best schedule.
-        factor: the factor of the schedule's values that minimises its bound.
-        peak: the largest value of the schedule times ``factor``, which is the best peak of this shape.
+        bound: the bound, in the unit of ``distance`` times ``gradient_norms``.
+        excess: how much larger the bound is than the least bound of all schedules, as a fraction. It is 0 for the best
+            schedule.
+        factor: the factor that minimises the bound if all values of the schedule are multiplied by it.
+        peak: the largest value of the schedule, times ``factor``. This is the best peak for the shape of the schedule.
 
     Example:
         >>> from lehr.handlers.schedules import Anneal, rank_by_bound
@@ -34,11 +35,11 @@ class RankedSchedule:
 
 
 class BoundRanking(Sequence[RankedSchedule]):
-    """The result of :func:`.rank_by_bound`: the schedules, sorted by their bounds. It prints as a table.
+    """The result of :func:`.rank_by_bound`: the schedules, sorted by their bounds. ``print`` shows it as a table.
 
     Args:
-        ranked: the schedules, the least bound first.
-        is_tuned: whether the bound of each schedule is for its values times its best ``factor``.
+        ranked: the schedules, from the least bound to the largest.
+        is_tuned: whether the values of each schedule are multiplied by its best ``factor`` for its bound.
 
     Example:
         >>> from lehr.handlers.schedules import Anneal, Constant, rank_by_bound
@@ -53,7 +54,7 @@ class BoundRanking(Sequence[RankedSchedule]):
 
     @property
     def names(self) -> list[str]:
-        """The names of the schedules, the least bound first."""
+        """The names of the schedules, from the least bound to the largest."""
         return [one.name for one in self.ranked]
 
     @overload
@@ -61,7 +62,7 @@ class BoundRanking(Sequence[RankedSchedule]):
     @overload
     def __getitem__(self, at: slice) -> Sequence[RankedSchedule]: ...
     def __getitem__(self, at: int | str | slice) -> RankedSchedule | Sequence[RankedSchedule]:
-        """Return the schedule at a rank, counted from 0, or the schedule of a name."""
+        """Return the schedule at a rank, counting from 0, or the schedule with a name."""
         if not isinstance(at, str):
             return self.ranked[at]
         if at not in self.names:
