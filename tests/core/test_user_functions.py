@@ -168,3 +168,15 @@ def test_an_infinite_product_is_an_error_that_names_the_event_and_its_cause(fact
     assert (values_of(optimizer), scheduler.event_index) == ([0.5e150], 3)
     with pytest.raises(ValueError, match=error):
         scheduler.simulate(6)
+
+
+@pytest.mark.parametrize("factor", ["0.5", None, True, [0.5]])
+def test_a_factor_that_is_no_number_is_an_error_that_names_the_event(factor):
+    def factor_at(event):
+        return factor if event == 3 else 2
+
+    optimizer = make_optimizer()
+    scheduler = after(3, MultiplicativeScheduler(optimizer, "lr", factor_at, 0.5))
+    with pytest.raises(TypeError, match=r"the value of .*factor_at.* at event 3 must be a number"):
+        scheduler(None)
+    assert (values_of(optimizer), scheduler.event_index) == ([2.0], 3)

@@ -8,7 +8,7 @@ import signal
 import pytest
 import torch
 from cases import for_each
-from ignite.engine import Events
+from ignite.engine import Engine, Events
 from optimizers import make_optimizer, make_trainer, snapshot, values_of
 
 from lehr.engine import ParamHistory
@@ -20,6 +20,7 @@ from lehr.handlers import (
     ParamGroupScheduler,
     ParamScheduler,
     PiecewiseLinear,
+    PiecewiseLinearStateScheduler,
     ResumeWarning,
 )
 from lehr.handlers.schedules import FunctionSchedule, LinearInterpolation
@@ -445,3 +446,25 @@ def test_groups_that_change_in_mid_run_are_written(change):
     assert rates == [0.375] * len(optimizer.param_groups)
     assert optimizer.param_groups[1]["momentum"] == 0.375
     assert change != "a group gets a tensor" or optimizer.param_groups[0]["lr"] is tensor
+
+
+def test_a_resumed_run_has_the_last_values_that_no_checkpoint_contains():
+    def made(seen):
+        optimizer, trainer = make_optimizer(), Engine(lambda engine, batch: seen.append(engine.state.dropout))
+        state = PiecewiseLinearStateScheduler([(0, 0.0), (8, 1.0)], "dropout", create_new=True)
+        scheduler = ParamGroupScheduler([constant(optimizer, 0.1), state])
+        scheduler.attach(
+            trainer, Events.ITERATION_COMPLETED
+        )  # the first iteration has the value before the first event
+        return scheduler, trainer
+
+    whole, part, rest = [], [], []
+    made(whole)[1].run([0] * 4, max_epochs=2)
+    scheduler, trainer = made(part)
+    trainer.run([0] * 4, max_epochs=1)
+    saved = scheduler.state_dict(), trainer.state_dict()
+    scheduler, trainer = made(rest)
+    scheduler.load_state_dict(saved[0])
+    trainer.load_state_dict(saved[1])
+    trainer.run([0] * 4, max_epochs=2)
+    assert part + rest == whole
