@@ -23,9 +23,10 @@ def is_paused(engine: Engine) -> bool:
 def paused(*engines: Engine) -> Iterator[None]:
     """Pause the schedulers of an engine within a ``with`` statement.
 
-    Meanwhile, schedulers, ``observe`` and ``next_phase`` write, count and record nothing, no matter who attached them.
-    Afterwards the schedulers continue at the same event. If the engine has run meanwhile, load its state or run it
-    anew. While ignite's ``FastaiLRFinder`` runs, schedulers that were attached by ``attach`` pause by themselves.
+    While they are paused, schedulers write, count and record nothing, and the handlers ``observe`` and ``next_phase``
+    do nothing. This also holds for schedulers that you attached with ``add_event_handler``. Afterwards, the schedulers
+    continue at the same event. If the engine has run in the meantime, load its state or begin a new run. While ignite's
+    ``FastaiLRFinder`` runs, schedulers that were attached by ``attach`` pause by themselves.
 
     Args:
         engines: the engine, usually the trainer, and others, such as an evaluator.
@@ -59,7 +60,7 @@ def paused(*engines: Engine) -> Iterator[None]:
 
 
 def steps_aside(engine: Engine) -> bool:
-    """Pause the schedulers of an engine if a finder of ignite runs it; return whether they are paused."""
+    """Pause the schedulers of an engine if a finder of ignite runs the engine. Return whether they are paused."""
     if not is_paused(engine) and _has_finder(engine):
         _PAUSED[engine] = Removed(engine)
         engine.add_event_handler(Events.COMPLETED, _finder_ended)

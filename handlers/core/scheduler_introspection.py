@@ -1,4 +1,4 @@
-"""The parts of a scheduler that configs and the command read: its members, its target, its metric and its labels."""
+"""Functions with which configs and the command read a scheduler's members, target, metric and labels."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ def members_of(scheduler: BaseParamScheduler) -> Sequence[BaseParamScheduler]:
 
 
 def metric_name_of(scheduler: BaseParamScheduler) -> str | None:
-    """Return the name of the metric that drives a scheduler, or None."""
+    """Return the name of the metric that drives a scheduler; None if no metric drives it."""
     return getattr(scheduler, "metric_name", None)
 
 

@@ -77,7 +77,7 @@ class Groups:
         if self.added is not None:
             arguments.one_of("added", self.added, ADDED)
             if isinstance(select, int):
-                raise ValueError(f"added must be None for the group of one index, given {arguments.shown(self.added)}")
+                raise ValueError(f"added must be None if select is an index, given {arguments.shown(self.added)}")
 
     def config(self) -> Any:
         """Return the selection as plain data.

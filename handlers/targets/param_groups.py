@@ -247,10 +247,10 @@ class ParamGroups(Target):
         return numbers
 
     def write(self, value: Value, engine: "Engine | None" = None) -> None:
-        """Write a float to all groups, or write the values of a list or a memoryview to the groups, one to each group.
+        """Write a float to all groups, or write one value of a list or a memoryview to each group.
 
         Raises:
-            ValueError: :meth:`check` raises this error. No group is written then.
+            ValueError: see :meth:`check`. If this error is raised, no group is written.
         """
         all_groups = self.optimizer.param_groups
         groups = all_groups if self._writes_all else self.groups()
@@ -329,7 +329,7 @@ class ParamGroups(Target):
         """Raise an error if two groups share a tensor although they need different values.
 
         Args:
-            values: the value of each selected group; groups with equal values may share a tensor.
+            values: the value of each selected group. Groups with equal values may share a tensor.
 
         Raises:
             ValueError: a selected group shares its tensor with a group that has another value or is not selected.

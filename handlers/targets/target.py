@@ -92,7 +92,7 @@ class Target(ABC):
         """Check a value and write it.
 
         Raises:
-            TypeError, ValueError: :meth:`check` raises this error.
+            TypeError, ValueError: see :meth:`check`.
         """
         self.check(value, engine)()
 

@@ -19,7 +19,7 @@ WRITE_BY_INDEX = BaseParamScheduler.__call__, ParamScheduler.__call__
 
 
 def can_write_at_once(scheduler: BaseParamScheduler) -> bool:
-    """Return whether the values of a scheduler depend only on the event index, with one number for each location."""
+    """Return whether a scheduler's values depend only on the event index, and each location gets one number."""
     return (
         scheduler._is_pure
         and not scheduler._reads_metric

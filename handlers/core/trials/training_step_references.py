@@ -78,7 +78,7 @@ def _package_of(thing: Any) -> str:
 
 
 def _is_own(package: str, of_roots: set[str]) -> bool:
-    """Return whether a package is the user's own: that of the training step, or one that is not installed."""
+    """Return whether a package is the user's own, because it contains the training step or is not installed."""
     if package in NOT_SEARCHED or package in sys.stdlib_module_names:
         return package == "__main__"
     file = getattr(sys.modules.get(package), "__file__", None) or ""
