@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Recorder:
-    """Records the values of one scheduler. At most events, the recorder only appends a value to an array."""
+    """Records the values of one scheduler. Usually, the recorder only appends a value to an array."""
 
     section: Any = None  # the section of the column that ``append`` extends
     append: Callable[[Any], Any] = id  # a placeholder that is never called
@@ -26,7 +26,7 @@ class Recorder:
         Args:
             engine: the engine.
             name: the name of the column.
-            scheduler: the scheduler that records the value.
+            scheduler: the scheduler whose values are recorded.
             value: one value for all param groups, or a list with one value for each param group.
             groups: the number of param groups.
 

@@ -71,7 +71,7 @@ def config_of(scheduler: object, args: tuple[Any, ...], kwargs: Mapping[str, Any
 
 
 def _signature(cls: type) -> inspect.Signature:
-    """Return the signature of a class's constructor, or of its base class's if the constructor takes ``*args``."""
+    """Return the signature of a class's constructor. If it takes ``*args``, use the constructor of the base class."""
     for one in cls.__mro__:
         if "__init__" in vars(one):
             _, *rest = inspect.signature(one.__init__).parameters.values()  # type: ignore[misc]

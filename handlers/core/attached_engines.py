@@ -19,7 +19,10 @@ def engines_of(scheduler: Any) -> "list[Engine]":
 
 
 def is_attached(scheduler: Any, by_a_clock: bool = False) -> bool:
-    """Return whether a scheduler is attached to an engine, or attached with a clock if ``by_a_clock`` is True."""
+    """Return whether a scheduler is attached to an engine.
+
+    If ``by_a_clock`` is True, return whether the scheduler is attached with a clock.
+    """
     checks = _checks_of(scheduler)
     return any(check.clock is not None if by_a_clock else check._attached for check in checks)
 

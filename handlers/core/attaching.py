@@ -1,4 +1,4 @@
-"""Attaching a scheduler to an engine, and detaching it."""
+"""Attaches schedulers to engines, and detaches them."""
 
 import weakref
 from collections.abc import Sequence

@@ -66,8 +66,8 @@ class BaseValues:
             joined: the groups that joined earlier.
             target: the param groups.
             event_index: the index of the event.
-            value_of_first: a function that returns the value of the first groups at this event. Without first groups,
-                it returns the value of the first group that joined.
+            value_of_first: a function that returns the value of the first groups at this event. If there are no first
+                groups, the function returns the value of the first group that joined.
         """
         num_known = len(self.values) + len(joined)
         if len(target.groups()) <= num_known:
@@ -123,7 +123,8 @@ def read_base_values(target: ParamGroups, argument: str | None) -> tuple[float, 
 
     Args:
         target: the param groups.
-        argument: the argument that messages name, which needs the base values or replaces them; None for a config.
+        argument: for messages, the name of the argument that needs the base values or replaces them. If None, the base
+            values belong to a config.
 
     Raises:
         ValueError: there is no optimizer to read from.
@@ -309,10 +310,10 @@ def resumed_base_values(
 ) -> tuple[BaseValues, Sequence[JoinedGroup]]:
     """Return the base values with which a scheduler resumes, and the groups that joined the saved run.
 
-    If the base values in the code differ from the saved base values, the schedule has changed. The scheduler then warns
-    and follows its resume policy. There is one exception. If the optimizer was loaded before the scheduler was
-    constructed, the groups hold the last values of the saved run. The scheduler then takes the saved base values, and
-    does not warn.
+    If the base values in the code differ from the saved base values, the schedule counts as changed. In this case, the
+    scheduler warns and follows its resume policy. There is one exception. If the optimizer was loaded before the
+    scheduler was constructed, the groups hold the last values of the saved run. In this case, the scheduler takes the
+    saved base values and does not warn.
 
     Args:
         base: the base values in the code, which may include groups that joined the saved run.

@@ -143,8 +143,7 @@ def refuse_in_plain_loop(scheduler: Any, *, counts_amounts: bool) -> None:
 def checked_reader(scheduler: Any) -> Callable[[int], Any]:
     """Return the function that reads a scheduler's value.
 
-    Before the first event, the function raises an error if the durations are in a unit that the scheduler does not
-    count.
+    Before the first event, raise an error if durations were converted to a unit that the scheduler does not count.
     """
     if scheduler._counted is None:
         refuse_in_plain_loop(scheduler, counts_amounts=False)
@@ -191,7 +190,7 @@ def _may_have_units(class_: Any) -> bool:
 
 
 def _unit_of(text: str) -> str | None:
-    """Return the unit of a duration; None for another text, such as a name."""
+    """Return the unit of a duration; None if the text is not a duration."""
     try:
         return quantity("duration", text).unit if has_unit(text) else None
     except ValueError:

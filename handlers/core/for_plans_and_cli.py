@@ -78,7 +78,7 @@ class FilteredAttachment(NamedTuple):
 
 
 def filtered_attachment(handler: object) -> FilteredAttachment | None:
-    """Return the scheduler, filter and optimizer behind a handler that ``attach`` made; None for any other handler."""
+    """Return the scheduler, filter and optimizer of a handler that ``attach`` made; None for any other handler."""
     if (clocked := clocked_attachment(handler)) is not None:
         return FilteredAttachment(clocked.scheduler, getattr(clocked.event, "filter", None), clocked.optimizer)
     if not isinstance(handler, Filtered):
@@ -93,7 +93,7 @@ def resumed_scheduler(handler: object) -> BaseParamScheduler | None:
 
 
 def simulate_resume(handler: object, engine: Engine, copied: BaseParamScheduler) -> None:
-    """Correct a copy of a scheduler as its resume check would correct the scheduler.
+    """Correct a copy of a scheduler as the resume check of the scheduler would correct the scheduler itself.
 
     Args:
         handler: a handler for which :func:`resumed_scheduler` is not None.
@@ -166,7 +166,7 @@ def history_engine(scheduler: BaseParamScheduler, engine: Engine) -> Engine:
 
 
 def type_name_of(scheduler: BaseParamScheduler) -> str:
-    """Return the type that the config of a scheduler names; without a config, the name of its class."""
+    """Return the type in the config of a scheduler, or the name of its class if it was not made from a config."""
     return str((scheduler._config or {}).get("type", type(scheduler).__name__))
 
 

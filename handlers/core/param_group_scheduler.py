@@ -117,7 +117,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         return is_new
 
     def _at_event(self, members: list[Any]) -> list[Any]:
-        """Move members to the event of this scheduler, since an overridden ``get_param`` reads the event index."""
+        """Give members the event index of this scheduler, because an overridden ``get_param`` reads it."""
         for member in members:
             member._event_index, member._written_at = self._event_index, self._written_at
         return members
@@ -132,7 +132,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         super()._forget()
         groups = [member.schedule.groups for member in self._members]
         starts = accumulate((count or 1 for count in groups), initial=0)
-        # The columns of each scheduler in a row of values: an index, or a slice if each group has its own value.
+        # The columns of each scheduler in a row of values: one index, or a slice with an index for each group.
         self._columns = [
             start if count is None else slice(start, start + count)
             for start, count in zip(starts, groups, strict=False)

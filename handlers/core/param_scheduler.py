@@ -47,7 +47,7 @@ class ParamScheduler(BaseParamScheduler):
 
     Args:
         optimizer: a torch optimizer, or any object with ``param_groups`` like those of an optimizer.
-        param_name: ``"lr"``, ``"weight_decay"``, ``"betas[0]"`` or another numeric entry of the param groups;
+        param_name: ``"lr"``, ``"weight_decay"``, ``"betas[0]"`` or another numeric entry of the param groups.
             ``"momentum"`` means ``betas[0]`` in an optimizer that has betas and no momentum.
         save_history: whether to record the written values in ``engine.state.param_history``.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
@@ -286,11 +286,12 @@ class ParamScheduler(BaseParamScheduler):
         return finite_values(self._target.read)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state as plain data: see :meth:`BaseParamScheduler.state_dict`.
+        """Return the state as plain data; see :meth:`BaseParamScheduler.state_dict`.
 
-        ``param_groups`` is the number of param groups; groups beyond that number were added later. ``base_values``
+        ``param_groups`` is the number of param groups. Groups with higher indices were added later. ``base_values``
         contains the values from which the schedule started, or None. ``joined`` has an entry for each group that was
-        added and continues from its own value: the event index, the value, and the value of the reference group.
+        added later and continues from its own value. An entry contains the index of the event before which the group
+        was added, the value of the group, and the value of the reference group.
         """
         return {**super().state_dict(), **self._groups_state()}
 

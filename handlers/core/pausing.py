@@ -1,4 +1,4 @@
-"""Pausing the schedulers of an engine, also while a learning rate finder of ignite runs."""
+"""Pauses the schedulers of an engine, also while a learning rate finder of ignite runs."""
 
 import sys
 import weakref
@@ -105,7 +105,7 @@ class Removed:
             engine._event_handlers[event] = [one for one in handlers if not _is_of_scheduler(one[0])]
 
     def put_back(self, engine: Engine) -> None:
-        """Put the handlers back in their order. Handlers that were added meanwhile follow them."""
+        """Put the handlers back in their order. Handlers that were added in the meantime come after them."""
         for event, before in self._before.items():
             now = engine._event_handlers.get(event, [])
             still = {id(one) for one in now}

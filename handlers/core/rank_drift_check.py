@@ -76,7 +76,7 @@ def _compared(scheduler: BaseParamScheduler) -> dict[str, Any]:
 
 
 def _shown(ranks: list[list[dict[str, Any]]]) -> list[str]:
-    """Return a text for each rank that describes those of its schedulers that differ from the other ranks."""
+    """Return a text for each rank that describes the rank's schedulers, but only schedulers that differ."""
     if len({len(states) for states in ranks}) > 1:
         return [_names(states) for states in ranks]
     lines: list[list[str]] = [[] for _ in ranks]

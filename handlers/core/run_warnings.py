@@ -50,7 +50,7 @@ def warn_if_late(engine: Engine, scheduler: Any, events: Sequence[Any]) -> None:
 def _first_values(scheduler: Any) -> Any:
     """Return the first value of each group; None if there is no optimizer, or if only a user's code knows the value."""
     schedule, target = scheduler._schedule, scheduler._target
-    follows_first = isinstance(schedule, Shift) and schedule.by == 1  # its first event has f(1), as in ignite
+    follows_first = isinstance(schedule, Shift) and schedule.by == 1  # the first event writes f(1), as in ignite
     is_known = isinstance(target, ParamGroups) and not (scheduler._asks_get_param or scheduler._reads_metric)
     if not is_known or follows_first:
         return None
@@ -84,9 +84,9 @@ def _few(values: Any) -> str:
 def value_past_end(schedule: Schedule, event_index: int) -> tuple[float, float] | None:
     """Return the highest value after the end of a schedule and the highest value before; None if no warning is due.
 
-    A warning is due if the values past the end are almost 0 compared with the highest value, and do not rise again. The
-    function returns None for schedules with metrics or a user's function, whose values are unknown, and for an
-    event-by-event schedule that would be read beyond event ``STEP_BY_STEP``.
+    A warning is due if the values after the end are almost 0 compared with the highest value, and do not rise again. No
+    warning is due if the schedule depends on metrics or a user's function, because its values are unknown. No warning
+    is due if the schedule would have to be read event by event beyond event ``STEP_BY_STEP``.
 
     Args:
         schedule: the schedule, which does not change.
@@ -108,7 +108,7 @@ def value_past_end(schedule: Schedule, event_index: int) -> tuple[float, float] 
 
 
 def _sizes_at(schedule: Schedule, indices: Array) -> Array:
-    """Return the absolute values of a schedule at events, with one row for each event."""
+    """Return the absolute values of a schedule at events."""
     indices = indices.round()
     return np.abs(schedule(indices) if schedule.is_pure else [schedule(int(index)) for index in indices])
 
@@ -187,7 +187,7 @@ class EpochCheck:
         return engine.add_event_handler(Events.EPOCH_STARTED, check) if is_needed else None
 
     def __call__(self, engine: Engine) -> None:
-        """Check at the start of the second epoch of a run, when all handlers of the first one have been called."""
+        """Check at the start of the second epoch of a run, when all handlers of the first epoch have been called."""
         scheduler = self._scheduler()
         if scheduler is None or is_paused(engine):
             return

@@ -286,7 +286,7 @@ def check_plateau_values(
 
 
 def _load_progress(schedules: Sequence[StatefulSchedule], progress: Sequence[Any]) -> None:
-    """Load the states of all stateful schedules; after an error, load none.
+    """Load the states of all stateful schedules. If an error is raised, no state is loaded.
 
     Raises:
         ValueError: ``progress`` does not contain states of these schedules.

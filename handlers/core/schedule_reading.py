@@ -49,7 +49,7 @@ def read_block(schedule: Schedule, index: int, size: int | None = None) -> tuple
 
     Args:
         schedule: the schedule.
-        index: the event.
+        index: the index of the event.
         size: the number of events, which is a power of two. If None, the number is :func:`block_size`.
 
     Returns:
@@ -124,7 +124,7 @@ class BlockReader:
 
     @property
     def by_index(self) -> tuple[Any, int]:
-        """The values that were read: a list and the index of its first value, or a mapping by index and 0."""
+        """The values that were read: a list and the index of its first value, or a dict by index and 0."""
         return (self.values, self.first_event) if type(self.values) is list else (self.strided, 0)
 
     def read(self, index: int) -> Value:
@@ -178,7 +178,7 @@ class BlockReader:
 
 
 class EventReader:
-    """Reads any schedule event by event, but reads the pure schedules that it combines in blocks."""
+    """Reads any schedule event by event, except that pure schedules inside the schedule are read in blocks."""
 
     def __init__(self) -> None:
         self._readers: dict[int, Callable[[int], Value] | None] = {}  # by the id of the schedule
@@ -241,9 +241,9 @@ def read_values(schedule: Schedule, start: int, num_events: int, groups: int | N
 
     Args:
         schedule: the schedule.
-        start: the first event.
+        start: the index of the first event.
         num_events: the number of events.
-        groups: the number of param groups. If None, the schedule determines this number.
+        groups: the number of param groups. If None, the number of values that the schedule has at an event.
 
     Raises:
         ValueError: see :func:`read_block`; or the schedule has values for another number of groups.

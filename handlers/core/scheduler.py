@@ -81,7 +81,7 @@ class BaseParamScheduler(SimulateValues, ABC):
     _loaded_at = -1  # the event index in the loaded state
     _loaded_value: Any = None  # the value in the loaded state
     _readings: tuple[Any, ...] = ()  # readings of a clock that are not yet added to the event index
-    _written_at: int | None = None  # with a clock, the event index of the last value; -1 for the loaded value
+    _written_at: int | None = None  # with a clock, the event index of the last value, or -1 if this is the loaded value
     _counted: str | None = None  # the unit of the event index: the unit of a clock, "amounts", or "events"
     _landing: Any = None  # a LandingState, if the clock has a deadline
     _reader_type: type[BlockReader] = BlockReader
@@ -118,7 +118,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         self._follow(self._planned)
 
     def _register(self) -> None:
-        """Add the scheduler to :data:`EXISTING`. The constructor of a subclass calls this last."""
+        """Add the scheduler to :data:`EXISTING`. The constructor of a subclass calls this method at its end."""
         EXISTING[id(self)] = self
 
     _given: tuple[tuple[Any, ...], dict[str, Any]]
@@ -254,7 +254,7 @@ class BaseParamScheduler(SimulateValues, ABC):
 
     @property
     def schedule(self) -> Schedule:
-        """The schedule; if ``get_param`` is overridden, a schedule that calls it."""
+        """The schedule. If ``get_param`` is overridden, this is a schedule that calls ``get_param``."""
         if self._schedule is None or self._asks_get_param:
             return FunctionSchedule(GetParam(self))
         return self._schedule
@@ -286,7 +286,7 @@ class BaseParamScheduler(SimulateValues, ABC):
 
     @property
     def event_index(self) -> int:
-        """The index of the next event, which is the number of events so far. If you set it, this calls :meth:`seek`."""
+        """The index of the next event, which is the number of events so far. To set it is to call :meth:`seek`."""
         return self._event_index
 
     @event_index.setter
@@ -315,10 +315,10 @@ class BaseParamScheduler(SimulateValues, ABC):
             self._block_reader = self._reader_type(self._schedule, limits_of(self))  # type: ignore[arg-type]
 
     def get_param(self) -> Value:
-        """Return the value of the next event: a float, or a list with one for each param group.
+        """Return the value of the next event: a float, or a list with one float for each param group.
 
-        A subclass may override this method, and read ``self.event_index``. The scheduler then calls it at each event,
-        and never earlier. It may return any number, or a list of numbers.
+        A subclass may override this method, and read ``self.event_index`` in it. The scheduler calls the method of the
+        subclass at each event, and never earlier. The method may return any number, or a list of numbers.
         """
         return value_of_schedule(self)
 
@@ -436,7 +436,7 @@ class BaseParamScheduler(SimulateValues, ABC):
 
     @property
     def resume_policy(self) -> saving.ResumePolicy:
-        """The policy of :meth:`load_state_dict` if it gets no policy."""
+        """The policy that :meth:`load_state_dict` follows if you pass no policy."""
         return self._resume_policy
 
     @resume_policy.setter
@@ -463,7 +463,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         """Return the number of param groups that are written; None if the target has none."""
 
     def _labels(self) -> list[str] | None:
-        """Return the labels of the lines in a plot; None for the param groups."""
+        """Return the labels of the lines in a plot; None if the names of the param groups are the labels."""
         return None
 
     def _history_names(self, name: str | None) -> list[str]:
@@ -479,7 +479,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         return None
 
     def _locations(self, engine: "Engine") -> dict[str, list[Location]]:
-        """Return the numbers that are written at the events of an engine, by the names of their histories."""
+        """Return the locations that are written at the events of an engine. The keys are the names of histories."""
         return {self.param_name: self._target.locations(engine)}
 
     def _holders(self, engine: "Engine") -> list[Any]:
@@ -523,5 +523,6 @@ class BaseParamScheduler(SimulateValues, ABC):
 # inspect and editors show these arguments for this class, as for its subclasses.
 BaseParamScheduler.__new__.__signature__ = inspect.signature(BaseParamScheduler.__init__)  # type: ignore[attr-defined]
 
-# All schedulers, to find schedulers that are not attached. Keys are ids, since a subclass may have no hash.
+# All schedulers, so that checks find schedulers that are not attached. The keys are ids, because a subclass may have no
+# hash.
 EXISTING: "weakref.WeakValueDictionary[int, BaseParamScheduler]" = weakref.WeakValueDictionary()

@@ -8,7 +8,7 @@ from .scheduler import BaseParamScheduler
 
 
 def members_of(scheduler: BaseParamScheduler) -> Sequence[BaseParamScheduler]:
-    """Return the schedulers that a ``ParamGroupScheduler`` combines; for any other scheduler, itself."""
+    """Return the schedulers that a ``ParamGroupScheduler`` combines, or a list with the scheduler itself."""
     members: Sequence[BaseParamScheduler] = vars(scheduler).get("_members", [scheduler])
     return members
 

@@ -1,4 +1,4 @@
-"""Reading a pure schedule at event indices that are far apart, such as those of a clock that counts tokens."""
+"""Reads a pure schedule at event indices that are far apart, for example because a clock counts tokens."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ class StridedReader(BlockReader):
             return self._read_near(index)
         if index == self._next:
             return self._read_far(index, self._stride, self._count * GROWTH)
-        # A short batch, such as the last one of an epoch, is followed by batches of the usual size.
+        # A short batch, such as the last batch of an epoch, is followed by batches of the usual size.
         is_short = bool(self.strided) and amount > self._stride
         is_equal, self._stride = amount == self._stride, self._stride if is_short else max(amount, 1)
         return self._read_far(index, self._stride, FIRST_BLOCK_SIZE if is_short or is_equal else 1)
@@ -65,7 +65,7 @@ class StridedReader(BlockReader):
         return self.values[at]
 
     def _read_far(self, index: int, stride: int, count: int) -> Any:
-        """Read ``count`` indices that are one stride apart, and return the value at the first one."""
+        """Read the values at ``count`` indices that are ``stride`` apart, and return the first value."""
         most = max(BLOCK_VALUES // (self.schedule.groups or 1), FIRST_BLOCK_SIZE)
         count = min(count, LARGEST_STRIDED, most)
         values = read_strided(self.schedule, index, stride, max(count, FIRST_BLOCK_SIZE))
@@ -81,13 +81,15 @@ class StridedReader(BlockReader):
 
 
 def read_strided(schedule: Schedule, index: int, stride: int, size: int) -> Array:
-    """Return the values at ``size`` indices from ``index`` on, ``stride`` apart; fewer if a value cannot be computed.
+    """Return the values at ``size`` indices that start at ``index`` and are ``stride`` apart.
+
+    If the value at a later index cannot be computed, return only the values before this index.
 
     Args:
         schedule: a pure schedule.
         index: the first index.
         stride: the distance from one index to the next, at least 1.
-        size: a multiple of 64.
+        size: the number of indices, which is a multiple of 64.
 
     Raises:
         ValueError: the value at ``index`` is NaN or infinite, or the values do not have the schedule's shape.
@@ -108,7 +110,7 @@ def read_strided(schedule: Schedule, index: int, stride: int, size: int) -> Arra
 
 
 def _evaluate_at(schedule: Schedule, indices: Array) -> Array:
-    """Return the values at indices; the number of indices is a multiple of 64."""
+    """Return the values at indices. The number of indices is a multiple of 64."""
     values = evaluate(schedule, indices)
     check_shape(schedule, values, len(indices))
     return values.astype(np.float64, copy=False)

@@ -18,8 +18,8 @@ class Clock(ABC):
     ``event_index``. At each event, the event index is the sum over all earlier batches.
 
     Args:
-        lag: the number of iterations by which lehr counts each reading later, at least 0. If the readings are tensors
-            on a GPU, a lag gives the GPU time to compute them, so that the training does not wait.
+        lag: the number of iterations that lehr waits before it counts a reading, at least 0. If the readings are
+            tensors on a GPU, a lag gives the GPU time to compute them, so that the training does not wait.
 
     Raises:
         ValueError: ``lag`` is not a whole number of at least 0.
@@ -111,7 +111,7 @@ Reading = int | torch.Tensor | OnItsWay
 def summed_reading(clock: Clock, engine: Engine) -> Reading:
     """Return the amount in this iteration's batches, summed over all ranks.
 
-    If the clock has a lag, this function returns a tensor unread, and :func:`amount_of` reads the tensor later.
+    If the clock has a lag, this function may return a tensor, which :func:`amount_of` reads later.
 
     Raises:
         TypeError, ValueError: the reading is not a whole number of at least 0.

@@ -1,4 +1,4 @@
-"""Clocks for simulated runs, which know all readings in advance, and the handlers that use these clocks."""
+"""Clocks that know all readings of a simulated run in advance, and the handlers that use these clocks."""
 
 import copy
 import weakref
@@ -36,7 +36,7 @@ class PlannedClock(Clock):
 
 
 class PlannedTime:
-    """A function that returns the time of a simulated run so far, which is known in advance.
+    """A function that returns the planned time of a simulated run so far.
 
     Args:
         seconds: the duration of each iteration of the run.

@@ -76,21 +76,21 @@ class TimeClock(Clock):
 
         value(i) = schedule(i) + (end_value - schedule(i)) * curve(p)
 
-    Each event plans the rest of the cool-down anew. The last step before the deadline trains with the end value, and
-    then the engine terminates. The values depend on the time, so they are not known in advance. The state of the
-    scheduler contains the training time so far.
+    Each event plans the rest of the cool-down again. The last step before the deadline trains with the end value.
+    After this step, the engine terminates. The values depend on the time, so they are not known in advance. The state
+    of the scheduler contains the training time so far.
 
     Args:
         budget: the training time until the last step: a text such as ``"8 h"``, or a positive number of seconds.
         land_by: the date and time of the last step, with a time zone, such as ``"2026-12-01T06:00+01:00"``.
-        cooldown: the length of the cool-down: ``"15%"`` of the steps of the whole run, a time such as ``"30 min"``, or
-            a number of steps.
+        cooldown: the length of the cool-down, which is a text such as ``"15%"`` (of the steps of the whole run), a time
+            such as ``"30 min"``, or a number of steps.
         end_value: the value of the last step.
         curve: the curve of the cool-down: ``"linear"``, ``"cosine"``, ``"1-sqrt"`` or ``"quadratic"``.
         now: a function that returns the time in seconds, from any origin. The default, ``time.monotonic``, does not
             jump when the system's time is changed. If the returned time is earlier than before, the clock adds nothing.
-        unix_time: a function that returns the seconds since 1970. With ``land_by``, the clock calls it at the start of
-            each run.
+        unix_time: a function that returns the seconds since 1970. If you give ``land_by``, the clock calls this
+            function at the start of each run.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -189,7 +189,6 @@ class TimeClock(Clock):
         return self._milliseconds(engine)[1]
 
     def _begin(self, engine: Engine) -> None:
-        """Begin to count the time of a run."""
         self._watches[engine] = Stopwatch(self.now)
         self._left.pop(engine, None)
         if self.land_by is not None:
@@ -258,7 +257,6 @@ def _checked_seconds(name: str, given: Any) -> float:
 
 
 def _date(name: str, given: Any) -> datetime:
-    """Return a date with its time zone."""
     try:
         date = given if isinstance(given, datetime) else datetime.fromisoformat(given)
     except (TypeError, ValueError) as error:

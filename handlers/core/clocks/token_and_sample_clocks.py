@@ -13,13 +13,13 @@ from .clock import Clock
 class TokenClock(Clock):
     """Counts tokens: the event index of a scheduler is the number of tokens in all batches before the event.
 
-    A schedule over tokens has the same value at the same number of tokens, even if the size or the length of batches,
-    the gradient accumulation or the number of ranks changes.
+    A schedule over tokens has the same value at the same number of tokens. The batch size, the length of sequences,
+    gradient accumulation and the number of ranks have no influence.
 
     Args:
         tokens_of: a function that takes the engine and returns the number of tokens in ``engine.state.batch`` on this
-            rank, as a whole number or as a tensor that contains one. lehr sums the numbers of all ranks.
-        lag: the number of iterations by which lehr counts each batch later; see :class:`Clock`.
+            rank, as a whole number or as a tensor with one element. lehr sums the numbers of all ranks.
+        lag: the number of iterations that lehr waits before it counts a batch; see :class:`Clock`.
 
     Raises:
         TypeError: ``tokens_of`` cannot be called.
@@ -58,7 +58,7 @@ class SampleClock(Clock):
     Args:
         samples_of: a function that takes the engine and returns the number of samples in ``engine.state.batch`` on this
             rank. If None, the clock uses the length of the first tensor in the batch, also inside a list or a mapping.
-        lag: the number of iterations by which lehr counts each batch later; see :class:`Clock`.
+        lag: the number of iterations that lehr waits before it counts a batch; see :class:`Clock`.
 
     Raises:
         TypeError: ``samples_of`` cannot be called.

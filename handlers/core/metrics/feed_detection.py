@@ -93,7 +93,7 @@ def _feeds(function: Any, part: StatefulSchedule, depth: int) -> bool:
 
 
 def _schedule_of(thing: Any) -> Schedule | None:
-    """Return a schedule, or the schedule of a scheduler; None for anything else."""
+    """Return an object if it is a schedule, or its schedule if it is a scheduler; otherwise None."""
     schedule = getattr(thing, "_planned", thing)
     return schedule if isinstance(schedule, Schedule) else None
 

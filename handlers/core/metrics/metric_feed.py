@@ -22,7 +22,7 @@ def metric_of(engine: "Engine", metric_name: str, reduction: str = "none") -> fl
         metric_name: the name that the metric was attached with.
         reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
             metric of rank 0) or ``"none"`` (each rank uses its own). Except with ``"none"``, all ranks must call this
-            function. With ``"none"``, or with one rank, the metric is returned unchanged.
+            function. If ``reduction`` is ``"none"`` or there is only one rank, the metric is returned unchanged.
 
     Raises:
         TypeError: the metric of one of several ranks is not a number. All ranks raise this error.
@@ -189,7 +189,7 @@ def _missing_where(engine: "Engine", name: str, ranks: list[int]) -> str:
 
 
 def no_engine() -> None:
-    """Returns None, like a weak reference to a deleted engine."""
+    """Return None, like a weak reference to a deleted engine."""
 
 
 def saved_metric(state_dict: object) -> list[float]:

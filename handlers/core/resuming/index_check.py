@@ -90,7 +90,7 @@ class ResumeCheck:
         if len(self._attached) == 1 and scheduler is not None:
             self._joined_late = scheduler.event_index > 0
         if engine.last_event_name is not None and scheduler is not None:
-            fired = self._times_fired(engine, scheduler)  # the engine has run: the scheduler starts in mid-run
+            fired = self._times_fired(engine, scheduler)  # the engine has run, so the scheduler starts in mid-run
             self._lead = 0 if clock else None if fired is None else fired - scheduler.event_index
 
     def discard(self, engine: Engine, event: Any, name: str | None) -> None:
@@ -279,8 +279,9 @@ class ResumeCheck:
 def nearest_expected(scheduler: Any, expected: int) -> int:
     """Return the event index that a scheduler should have after ``expected`` events of its engine.
 
-    After a resume with ``"keep_fraction"``, the engine may count the events of the shifted schedule, such as the same
-    number of shorter epochs. The event index then differs from the engine's number of events by the rounded shift.
+    After a run has resumed with ``"keep_fraction"``, the engine may count the events of the shifted schedule. For
+    example, it has had the same number of epochs, but the epochs are shorter now. In this case, the event index differs
+    from the engine's number of events by the rounded shift.
     """
     shift, count = scheduler._adjustment.shift, scheduler.event_index
     if shift and abs(count + shift - expected) <= 1:

@@ -107,7 +107,7 @@ def _later(engine: Engine, event: Any, is_outermost: bool) -> list[Any] | None:
 
 
 def _passes(engine: Engine, registered: RegisteredHandler) -> bool:
-    """Return whether an event passes a handler's filter; True for a user's filter, which is not called."""
+    """Return whether an event passes a handler's filter. A user's own filter is not called, and counts as passed."""
     event = getattr(registered.handler, "_event", registered.event)
     event_filter = registered.event_filter or getattr(event, "filter", None)
     if event_filter is None or filter_arguments(event_filter) is None:

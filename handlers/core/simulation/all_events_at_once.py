@@ -14,7 +14,7 @@ from lehr.handlers.schedules.base import Array
 from lehr.handlers.targets.engine_attribute import EngineAttribute
 from lehr.handlers.targets.target import Location
 
-MOST_BLOCKS = 16  # a schedule is read in at most 16 blocks: more blocks take more calls, fewer take more memory
+MOST_BLOCKS = 16  # more blocks would take more calls, and fewer blocks would take more memory
 WRITE_BY_INDEX = BaseParamScheduler.__call__, ParamScheduler.__call__
 
 

@@ -30,8 +30,9 @@ UNCHANGED = contextlib.nullcontext()
 def random_state_kept(*simulated: object) -> contextlib.AbstractContextManager[None]:
     """Restore the random state of Python, NumPy and torch's CPU afterwards, if ``simulated`` has a user's function.
 
-    If there is no user's function, the random state is neither read nor set. If there is one and another thread draws
-    random numbers in the meantime, the same numbers are drawn again afterwards, because all threads share the state.
+    If there is no user's function, the random state is neither read nor set. If there is a user's function, and another
+    thread draws random numbers in the meantime, the same numbers are drawn again afterwards, because all threads share
+    the random state.
 
     Args:
         simulated: the objects that the simulation calls: schedules, schedulers, and the filters of events.

@@ -26,8 +26,8 @@ P = ParamSpec("P")
 class SimulateValues:
     """The class methods of a scheduler that take the arguments of its constructor, by name.
 
-    The annotation of ``cls`` is the constructor, so that a type checker knows the arguments. The arguments are all
-    arguments of the constructor, or all except the optimizer or the data loader.
+    The annotation of ``cls`` is the constructor, so that a type checker knows the arguments. One overload has all
+    arguments of the constructor. The other overload leaves out the optimizer or the data loader.
     """
 
     _run: RunLength | None = None
@@ -54,7 +54,7 @@ class SimulateValues:
         """Return the values that the first events would write, without an optimizer.
 
         Args:
-            num_events: the number of events. If you give ``run``, this may also be a text such as ``"100%"``.
+            num_events: the number of events. If you give ``run``, the number may also be a text such as ``"100%"``.
             scheduler_kwargs: the arguments of the class, by name. ``optimizer``, ``param_group_index`` and
                 ``save_history`` have no effect and may be left out.
 

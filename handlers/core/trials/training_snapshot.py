@@ -36,7 +36,7 @@ class Snapshot:
     contents. The copies of tensors are in the memory of the CPU.
 
     Args:
-        things: models, optimizers, schedulers, loaders, samplers and generators; other objects are not saved.
+        things: models, optimizers, schedulers, loaders, samplers and generators. Other objects are not saved.
 
     Example:
         >>> layer = torch.nn.Linear(1, 1)
