@@ -41,7 +41,7 @@ class Landing(LiveSchedule):
 
     @property
     def groups(self) -> int | None:
-        """The number of param groups of :attr:`schedule`; None if one value is for all groups."""
+        """The number of param groups of ``schedule``; None if one value is for all groups."""
         return self.schedule.groups
 
     def value(self, index: int) -> float | list[float]:
