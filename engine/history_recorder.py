@@ -1,4 +1,4 @@
-"""Functions that record values of schedulers in the history of an engine, with one scheduler for each name."""
+"""Records the values of schedulers in an engine's history. Only one scheduler may record under each name."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Recorder:
-    """An object that records the values of one scheduler. At most events, it only appends a value to an array."""
+    """Records the values of one scheduler. Usually, the recorder only appends a value to an array."""
 
     section: Any = None  # the section of the column that ``append`` extends
     append: Callable[[Any], Any] = id  # a placeholder that is never called
@@ -21,14 +21,14 @@ class Recorder:
     def appender(
         self, engine: "Engine", name: str, scheduler: object, value: float | list[float], groups: int
     ) -> Callable[[Any], None]:
-        """Return the function that appends values to the history of an engine; they have the same type as ``value``.
+        """Return a function that appends values of the same type as ``value`` to the history of an engine.
 
         Args:
             engine: the engine.
             name: the name of the column.
-            scheduler: the scheduler that records the value.
-            value: a value of all groups, or a list with a value for each group.
-            groups: the number of groups.
+            scheduler: the scheduler whose values are recorded.
+            value: one value for all param groups, or a list with one value for each param group.
+            groups: the number of param groups.
 
         Raises:
             ValueError: another scheduler that is attached to the engine records under this name.
@@ -46,7 +46,9 @@ class Recorder:
 
 
 def claim_name(engine: "Engine", name: str, scheduler: object) -> ParamHistory:
-    """Register a scheduler as the recorder of a name, and return the history of the engine, which is added if missing.
+    """Let a scheduler record under a name in an engine's history, and return the history.
+
+    If the engine has no history, the function creates a history.
 
     Raises:
         ValueError: another scheduler that is attached to the engine records under this name.
@@ -78,7 +80,7 @@ def check_name_is_free(engine: "Engine", name: str, scheduler: object) -> None:
 
 
 def num_recorded(engine: "Engine | None", name: str) -> int:
-    """Return the number of events that the history of an engine has under a name."""
+    """Return how many events the history of an engine contains under a name."""
     history = _history_of(engine)
     return history[name].num_events if history is not None and name in history else 0
 

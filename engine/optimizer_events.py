@@ -23,15 +23,15 @@ class OptimizerEvents(EventEnum):
 
     The events come from torch's own step hooks, so they fire whenever ``step()`` is called. A batch that only
     accumulates gradients fires no event. A step that a ``GradScaler`` skips fires no event, either. (A fused optimizer
-    skips the step inside ``step()``. To detect this, lehr reads ``found_inf`` of the optimizer, which waits for the
+    skips the step inside ``step()``. To detect this, lehr reads the optimizer's ``found_inf``, and so waits for the
     GPU.)
 
     To attach a scheduler, call ``scheduler.attach(engine, OptimizerEvents.STEP_STARTED)``. For other handlers, call
     :meth:`attach` first.
 
     Filters work as for ignite's events: ``STEP_STARTED(every=10)`` filters by the number of the step, counted from 1.
-    ``engine.state.optimizer_steps`` is a list with the number of steps of each optimizer, which is saved with the
-    engine. If you load the state of an engine that was saved without this entry, first add an entry
+    ``engine.state.optimizer_steps`` is a list with the number of steps of each optimizer. The list is saved with the
+    engine. If you load the state of an engine that was saved without this list, first add an entry
     ``"optimizer_steps"`` to the state, such as ``[0]``. While an event fires, ``engine.state.optimizer`` is the
     optimizer that makes the step, and ``engine.state.optimizer_step`` is the number of the step.
 
@@ -60,8 +60,7 @@ class OptimizerEvents(EventEnum):
         """Fire the events of an engine at the steps of one or more optimizers.
 
         If you attach an optimizer twice, each step still fires each event only once. The events stop when you have
-        removed both handles. The engine and
-        the optimizers hold only weak references to each other.
+        removed both handles. The engine and the optimizers hold only weak references to each other.
 
         Args:
             engine: the engine, usually the trainer.
@@ -109,12 +108,12 @@ def _has_hooks(optimizer: object) -> bool:
 
 def is_step_event(event: object) -> bool:
     """Return whether an event, with or without a filter, is one of :class:`OptimizerEvents`."""
-    # Events are equal if their names are; ``==`` would look up the names of both.
+    # Compare names here, because ``==`` between two events looks up both names and takes longer.
     return getattr(event, "name", event) in ("STEP_STARTED", "STEP_COMPLETED")
 
 
 def steps_of(engine: Engine, optimizer: Optimizer) -> int | None:
-    """Return the number of steps of an optimizer that an engine has counted; None if the optimizer is not attached."""
+    """Return how many steps of an optimizer an engine has counted; None if the optimizer is not attached."""
     hooks = _HOOKS[engine].get(optimizer) if engine in _HOOKS else None
     return None if hooks is None else hooks.steps(engine)
 
@@ -165,7 +164,7 @@ class StepEventHooks:
         self._engine, self._optimizer, self._position = weakref.ref(engine), weakref.ref(optimizer), position
         self._handles: list[Any] = []
         self._users = 0
-        self._in_step = False  # whether a step has started and has not completed; it stays True after an error
+        self._in_step = False  # whether a step has started but has not completed, for example because of an error
         weakref.finalize(engine, self._remove_all).atexit = False
 
     @property
@@ -174,7 +173,7 @@ class StepEventHooks:
         return bool(self._handles)
 
     def steps(self, engine: Engine) -> int:
-        """Return the number of steps of the optimizer that the engine has counted."""
+        """Return how many steps of the optimizer the engine has counted."""
         # ``vars(state)`` would make CPython store the attributes in a dict, which would slow down the run by 10%.
         state: Any = engine.state
         counts: list[int] = state.optimizer_steps

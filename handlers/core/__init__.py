@@ -1,1 +1,1 @@
-"""The scheduler, which joins a schedule, a target and an event index, and the functions that work on these three."""
+"""The base classes of schedulers. A scheduler consists of a schedule, a target and an event index."""

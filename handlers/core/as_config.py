@@ -1,4 +1,4 @@
-"""Schedulers and schedules as plain data: the name of the class, and the arguments."""
+"""Converts schedulers and schedules to plain data: the name of the class and the arguments of its constructor."""
 
 import inspect
 from collections.abc import Mapping
@@ -17,19 +17,19 @@ MAX_DEPTH = 50  # lists and dicts in arguments are copied down to this depth
 
 
 def kept_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the arguments of a constructor; lists, tuples and dicts, which may change later, are copied."""
+    """Return the arguments of a constructor. Lists, tuples and dicts are copied, because they may change later."""
     if CONTAINERS.isdisjoint(map(type, args)) and CONTAINERS.isdisjoint(map(type, kwargs.values())):
         return args, kwargs
     return copied(args), copied(kwargs)
 
 
 def copied(arguments: Any, copies: dict[int, Any] | None = None, depth: int = 0) -> Any:
-    """Return copies of the lists, tuples and dicts in arguments; later changes to the originals do not affect them.
+    """Copy the lists, tuples and dicts in arguments, so that later changes to the originals have no effect.
 
     Args:
         arguments: the arguments. A list that occurs several times is copied once.
-        copies: the copies made so far; the keys are the ids of the originals.
-        depth: the depth of ``arguments`` in the outermost object; objects deeper than :data:`MAX_DEPTH` are not copied.
+        copies: the copies that were made so far. Each key is the id of an original.
+        depth: how deeply ``arguments`` is nested. Objects deeper than :data:`MAX_DEPTH` are not copied.
     """
     kind = type(arguments)
     if kind not in CONTAINERS or depth > MAX_DEPTH:
@@ -37,7 +37,7 @@ def copied(arguments: Any, copies: dict[int, Any] | None = None, depth: int = 0)
     copies = {} if copies is None else copies
     if id(arguments) not in copies:
         copies[id(arguments)] = arguments  # ends the recursion for a list that contains itself
-        # Only containers need a call: most arguments, and most items of a long list, are numbers.
+        # Call the function only for containers, because most items of a long list are numbers.
         items = [
             copied(one, copies, depth + 1) if type(one) in CONTAINERS else one
             for one in (arguments.values() if kind is dict else arguments)
@@ -47,7 +47,7 @@ def copied(arguments: Any, copies: dict[int, Any] | None = None, depth: int = 0)
 
 
 def remember_config(scheduler: Any, config: dict[str, Any]) -> None:
-    """Let ``scheduler.config()`` return the config that the scheduler was made from."""
+    """Let ``scheduler.config()`` return the config from which the scheduler was made."""
     scheduler._config = config
 
 
@@ -71,7 +71,7 @@ def config_of(scheduler: object, args: tuple[Any, ...], kwargs: Mapping[str, Any
 
 
 def _signature(cls: type) -> inspect.Signature:
-    """Return the signature of a class's constructor; if it passes ``*args`` on, the signature of its base class."""
+    """Return the signature of a class's constructor. If it takes ``*args``, use the constructor of the base class."""
     for one in cls.__mro__:
         if "__init__" in vars(one):
             _, *rest = inspect.signature(one.__init__).parameters.values()  # type: ignore[misc]
@@ -97,7 +97,7 @@ def as_data(name: str, value: Any) -> Any:
         value: plain data, a schedule, a curve, a scheduler, or a list or mapping of these.
 
     Raises:
-        TypeError: the value has another type.
+        TypeError: the value cannot be converted.
 
     Example:
         >>> from lehr.handlers.schedules import Anneal, Cosine
@@ -144,5 +144,5 @@ def _same(value: Any, default: Any) -> bool:
 
 
 def _is_public(cls: type) -> bool:
-    """Return whether ``lehr.handlers.schedules`` exports a class; a config can name only such a class."""
+    """Return whether ``lehr.handlers.schedules`` exports a class, so that a config can name the class."""
     return cls.__name__ in schedules.__all__ and getattr(schedules, cls.__name__) is cls

@@ -1,4 +1,4 @@
-"""Attaching a scheduler to an engine, and detaching it."""
+"""Attaches schedulers to engines, and detaches them."""
 
 import weakref
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class Attachment(RemovableEventHandle):
         self._name, self._others = name, list(others)
 
     def remove(self) -> None:
-        """Detach the scheduler; a second call has no effect."""
+        """Detach the scheduler. A second call has no effect."""
         super().remove()
         scheduler: Any = self.handler()
         engine = self.engine()
@@ -52,13 +52,13 @@ class Attachment(RemovableEventHandle):
 class Filtered:
     """A handler that calls a scheduler at events that pass a filter, or at the steps of one optimizer.
 
-    ignite's own filters make a reference cycle with the engine, which keeps the optimizer and the parameters in memory
-    until garbage collection. This class makes no such cycle.
+    A filter of ignite makes a reference cycle with the engine. The cycle keeps the optimizer and the parameters in
+    memory until garbage collection. This class makes no cycle.
 
     Args:
         scheduler: the scheduler.
         event: the event, with its filter.
-        optimizer: the optimizer whose steps call the scheduler; None if all events call it.
+        optimizer: the optimizer whose steps call the scheduler. If None, all events call the scheduler.
     """
 
     calls_scheduler = True
@@ -80,7 +80,10 @@ class Filtered:
 
 
 def attached_to_steps(scheduler: Any) -> RemovableHandle:
-    """Let the optimizer call a scheduler before each of its steps; see :meth:`BaseParamScheduler.apply_at_steps`."""
+    """Let a scheduler's optimizer call the scheduler before each step.
+
+    See :meth:`BaseParamScheduler.apply_at_steps`.
+    """
     optimizer = scheduler._stepping_optimizer()
     if optimizer is None:
         raise ValueError(f"the scheduler must write to one torch.optim.Optimizer, given {shown(scheduler)}")
@@ -139,7 +142,7 @@ def attached(scheduler: Any, engine: Engine, event: Any, name: str | None, given
     others: list[Any] = []
     kwargs: Any = {} if name is None else {"name": name}
     try:
-        # Unknown events come first: they raise an error before anything is attached.
+        # Unknown events come first, so that they raise their error before anything is attached.
         for one in unknown + known:
             bare, handler = _bare(engine, one, scheduler, others, clock)
             if handler is scheduler:
@@ -164,7 +167,7 @@ def attached(scheduler: Any, engine: Engine, event: Any, name: str | None, given
 
 
 def _warn_of_conflicts(engine: Engine, event: Any, scheduler: Any) -> None:
-    """Log a warning if another handler of the same event, without a filter, writes the same number.
+    """Log a warning if another handler without a filter writes the same number at the same event.
 
     ``check_plan`` finds conflicts that depend on filters, or on the events at which schedules begin and end.
     """
@@ -180,7 +183,7 @@ def _warn_of_conflicts(engine: Engine, event: Any, scheduler: Any) -> None:
         elif may_share(holders, handler, engine) and (shared := shared_locations(own, locations_of(handler, engine))):
             names = ", ".join(dict.fromkeys(location.param_name for location in shared))
             engine.logger.warning(
-                "%s, attached to %s, writes %s over what %s has written at that event",
+                "%s, attached to %s, overwrites the %s that %s has written at the same event",
                 shown(scheduler, 150),
                 name,
                 shown_text(names, 100),
@@ -189,7 +192,10 @@ def _warn_of_conflicts(engine: Engine, event: Any, scheduler: Any) -> None:
 
 
 def _bare(engine: Engine, event: Any, scheduler: Any, others: list[Any], clock: Any) -> tuple[Any, Any]:
-    """Return an event without its filter, and the handler to attach; append handles of other handlers to ``others``."""
+    """Return an event without its filter, and the handler to attach to this event.
+
+    The function also attaches the other handlers that the scheduler needs, and appends their handles to ``others``.
+    """
     optimizer = None
     if is_step_event(event):
         optimizer = scheduler._stepping_optimizer()

@@ -22,13 +22,13 @@ ScheduleOf = Callable[[Number], Schedule]
 
 @dataclass(frozen=True)
 class BaseValues:
-    """The base value of each param group, and the schedule as a function of the base values.
+    """The base value of each param group, and a function that makes the schedule from the base values.
 
     Args:
-        values: the base values; empty while no param group is selected.
-        schedule_of: a function that makes the schedule from a base value for all groups, or from a tuple with a base
-            value for each group.
-        is_own: whether the schedule's values for a group are proportional to the group's base value, or start from it.
+        values: the base values. The tuple is empty until a param group is selected.
+        schedule_of: a function that makes the schedule. The function takes one base value for all groups, or a tuple
+            with one base value for each group.
+        is_own: whether each group's values start from the group's own base value, or are proportional to it.
     """
 
     values: tuple[float, ...]
@@ -36,7 +36,11 @@ class BaseValues:
     is_own: bool = True
 
     def schedule(self, joined: Sequence[JoinedGroup] = ()) -> Schedule:
-        """Return the schedule of the first groups; if none exist, it starts from the first joined value, or from 1."""
+        """Return the schedule of the first groups, which existed when the scheduler was constructed.
+
+        If there was no group at that time, the schedule starts from the value of the first group that joined later. If
+        no group has joined, the schedule starts from 1.
+        """
         base: Number = joined[0].value if joined else 1.0
         return self.schedule_of(one_or_all(self.values) if self.values else base)
 
@@ -46,7 +50,7 @@ class BaseValues:
         return next((at for at, value in enumerate(self.values) if value), 0)
 
     def for_all_groups(self, schedule: Schedule, joined: Sequence[JoinedGroup]) -> Schedule:
-        """Return the schedule of the first groups with one more column for each group that joined."""
+        """Add a column to the schedule of the first groups for each group that joined later."""
         return with_joined_groups(schedule, len(self.values), self.reference, joined)
 
     def with_new_groups(
@@ -61,9 +65,9 @@ class BaseValues:
         Args:
             joined: the groups that joined earlier.
             target: the param groups.
-            event_index: the event.
-            value_of_first: a function that returns the value of the first groups at this event. Without first groups,
-                it returns the value of the first group that joined.
+            event_index: the index of the event.
+            value_of_first: a function that returns the value of the first groups at this event. If there are no first
+                groups, the function returns the value of the first group that joined.
         """
         num_known = len(self.values) + len(joined)
         if len(target.groups()) <= num_known:
@@ -77,7 +81,11 @@ class BaseValues:
     def handed_over(
         self, adjustment: Adjustment, joined: Sequence[JoinedGroup]
     ) -> tuple[Adjustment, Sequence[JoinedGroup]]:
-        """Return the adjustment of the first groups, and the joined groups with their saved values at the handover."""
+        """Split an adjustment between the first groups and the groups that joined later.
+
+        Returns:
+            The adjustment of the first groups, and the groups that joined, each with its own saved value.
+        """
         if not joined or adjustment.handover is None or not isinstance(adjustment.handover[2], tuple):
             return adjustment, joined
         begin, duration, values = adjustment.handover
@@ -104,7 +112,7 @@ def start_from_base_values(scheduler: Any, member: Any, schedule_of: ScheduleOf)
 
 
 def own_base_values(scheduler: Any) -> tuple[float, ...]:
-    """Return a scheduler's base values if its values start from each group's base value; otherwise an empty tuple."""
+    """Return a scheduler's base values if each group starts from its own base value; otherwise an empty tuple."""
     return scheduler._base.values if scheduler._base is not None and scheduler._base.is_own else ()
 
 
@@ -115,7 +123,8 @@ def read_base_values(target: ParamGroups, argument: str | None) -> tuple[float, 
 
     Args:
         target: the param groups.
-        argument: for messages, the name of the argument that needs or replaces the base values; None for a config.
+        argument: for messages, the name of the argument that needs the base values or replaces them. If None, the base
+            values belong to a config.
 
     Raises:
         ValueError: there is no optimizer to read from.
@@ -131,7 +140,7 @@ def read_base_values(target: ParamGroups, argument: str | None) -> tuple[float, 
             initial, give = f"initial_{target.key}", "" if argument is None else f"give {argument} or "
             warnings.warn(
                 f"a param group holds {target.key}={present:g} and {initial}={base:g} (group {group} of the "
-                f"{len(values)} that are written): the schedule starts from {initial}, as those of torch do; "
+                f"{len(values)} that are written): the schedule starts from {initial}, as torch's schedules do; "
                 f"to start from another value, {give}change or delete the entry {initial}",
                 UserWarning,
                 stacklevel=level_of_caller(),
@@ -141,23 +150,23 @@ def read_base_values(target: ParamGroups, argument: str | None) -> tuple[float, 
 
 
 def warn_of_trained_base_values(scheduler: Any) -> None:
-    """Warn, when a scheduler seeks an event, that it started from the values of an optimizer that had trained."""
+    """Warn that a scheduler that seeks an event took its base values from an optimizer that had already trained."""
     name, values = arguments.shown(scheduler, 100), arguments.shown(one_or_all(scheduler._base.values), 100)
     warnings.warn(
-        f"{name} was constructed when its optimizer had trained or was loaded, and starts from the values that the "
-        f"groups held then, {values}: if the run began with other values, load the scheduler's state, give the value "
-        f"as an argument, or set initial_{scheduler._target.key} in the param groups",
+        f"{name} was constructed when its optimizer had trained or was loaded, so the schedule starts from the values "
+        f"that the param groups had at that time, {values}: if the run began with other values, load the scheduler's "
+        f"state, give the value as an argument, or set initial_{scheduler._target.key} in the param groups",
         ResumeWarning,
         stacklevel=level_of_caller(),
     )
 
 
 def has_trained(target: ParamGroups) -> bool:
-    """Return whether an optimizer has a state or was loaded, so that its groups may hold scheduled values."""
+    """Return whether an optimizer has trained or was loaded, so that its groups may hold values of a schedule."""
     groups = target.groups()
     if all(f"initial_{target.key}" in group for group in groups):
         return False
-    # torch saves "params" as the last entry of a group, and a new group begins with it.
+    # "params" is the first entry of a new group, but the last entry of a group that torch has loaded.
     was_loaded = any(next(reversed(group)) == "params" for group in groups)
     return was_loaded or bool(getattr(target.optimizer, "state", None))
 
@@ -170,19 +179,19 @@ def one_or_all(values: Sequence[float]) -> Number:
 def relative_to_groups(
     target: ParamGroups, schedule: Schedule | Callable[[int], Any] | None, type_name: str
 ) -> BaseValues:
-    """Return the base values that the factors of a schedule or a function multiply.
+    """Return base values for a schedule or a function whose values are factors of the base values.
 
     Args:
         target: the param groups.
-        schedule: a schedule or function that gives the factors; None if ``get_param`` gives the values.
-        type_name: the class of the scheduler, for the error.
+        schedule: a schedule or a function that returns the factors; None if ``get_param`` returns the values.
+        type_name: the name of the scheduler's class, for the error.
 
     Raises:
         TypeError: there is no schedule.
     """
     if schedule is None:
         raise TypeError(
-            f"relative must be False where get_param is overridden, given True for {type_name}: "
+            f"relative must be False if get_param is overridden, given True for {type_name}: "
             "multiply the values in get_param"
         )
     factors = schedule if isinstance(schedule, Schedule) else FunctionSchedule(schedule)
@@ -202,12 +211,15 @@ def independent_of_base(schedule: Schedule, base: Number) -> Schedule:
 def combined(
     schedulers: Sequence[Any], combine: Callable[[list[Schedule], Number], Schedule], own: Sequence[float] = ()
 ) -> tuple[Schedule, BaseValues | None]:
-    """Combine schedulers of the same param groups; return the combined schedule, and its base values or None.
+    """Combine the schedules of schedulers that write to the same param groups.
 
     Args:
         schedulers: the schedulers.
         combine: a function that combines the schedules of the schedulers, given the base values.
-        own: the base values from which the combination itself starts; empty if it has none.
+        own: the base values from which the combination itself starts; empty if there are none.
+
+    Returns:
+        The combined schedule, and its base values. If no scheduler has base values, the second item is None.
     """
     bases = [scheduler._base for scheduler in schedulers if scheduler._base is not None]
     values = tuple(own) or next((base.values for base in bases), ())
@@ -219,7 +231,7 @@ def combined(
 
 
 def kept_in(member: Any, scheduler: Any) -> None:
-    """Give ``member``, a copy of a scheduler, the scheduler's base values and the groups that joined it."""
+    """Give ``member``, which is a copy of a scheduler, the base values and the joined groups of this scheduler."""
     if scheduler._base is not None:
         member._base = replace(scheduler._base, schedule_of=_schedule_maker(scheduler))
         member._admits, member._joined = scheduler._admits, list(scheduler._joined)
@@ -245,7 +257,7 @@ def take_base_values(scheduler: Any, state: Mapping[str, Any]) -> Callable[[], N
     """Give a scheduler the base values of a checked state, and the groups that joined the saved run.
 
     Returns:
-        A function that undoes this.
+        A function that undoes the change.
 
     Raises:
         TypeError, ValueError: the state has no valid base values.
@@ -284,7 +296,7 @@ def _schedule_of_saved(base: BaseValues, joined: Sequence[JoinedGroup], saved: t
     except Exception as error:
         given = arguments.shown(saved)
         raise ValueError(
-            arguments.shortened(f"base_values must be those that the schedule can start from, given {given}: {error}")
+            arguments.shortened(f"base_values must be values from which the schedule can start, given {given}: {error}")
         ) from error
 
 
@@ -298,16 +310,17 @@ def resumed_base_values(
 ) -> tuple[BaseValues, Sequence[JoinedGroup]]:
     """Return the base values with which a scheduler resumes, and the groups that joined the saved run.
 
-    The base values of the code are compared like the schedule: if they differ from the saved ones, the loading
-    scheduler warns and follows its policy. One case needs no warning: the groups hold the last values of the saved run,
-    since the optimizer was loaded before the scheduler was constructed. The scheduler then takes the saved base values.
+    If the base values in the code differ from the saved base values, the schedule counts as changed. In this case, the
+    scheduler warns and follows its resume policy. There is one exception. If the optimizer was loaded before the
+    scheduler was constructed, the groups hold the last values of the saved run. In this case, the scheduler takes the
+    saved base values and does not warn.
 
     Args:
         base: the base values in the code, which may include groups that joined the saved run.
         saved: the saved base values.
         joined: the groups that joined the saved run.
         schedule: the saved description of the schedule.
-        last: the last saved value: one for all groups, or a list with one for each group.
+        last: the value of the last saved event: one number for all groups, or a list with one number for each group.
         target: the param groups.
     """
     own = replace(base, values=base.values[: len(saved)])

@@ -19,9 +19,9 @@ from lehr.handlers.schedules.duration_texts import (
 )
 from lehr.handlers.schedules.run_length import COUNTS
 
-UNITS_OF_CLOCKS = {"ms": MILLISECONDS}  # names of clocks' units, and RunLength's names for these units
+UNITS_OF_CLOCKS = {"ms": MILLISECONDS}  # units of clocks, and the names that RunLength uses for these units
 EVENTS_OF_RUN = (STEPS, EPOCHS)  # the units that a scheduler without a clock may count
-AT_STEPS = (  # without a filter, each of these events is a step
+AT_STEPS = (  # each of these events counts as a step, unless it has a filter
     *("ITERATION_STARTED", "ITERATION_COMPLETED", "GET_BATCH_STARTED", "GET_BATCH_COMPLETED"),
     *("STEP_STARTED", "STEP_COMPLETED"),
 )
@@ -35,7 +35,9 @@ class GivenUnit(NamedTuple):
     unit: str
 
     def in_words(self, part: float, whole: float) -> str | None:
-        """Return a string with a part of a run in this unit; None for events, percentages, or without a conversion.
+        """Return a text that gives a part of a run in this unit.
+
+        The result is None if the unit is events or a percentage, or if the run cannot convert events to the unit.
 
         >>> run = RunLength(total_tokens="1.2B", tokens_per_step=1_000_000)
         >>> GivenUnit(run, "tokens").in_words(900, 1200)
@@ -48,7 +50,7 @@ class GivenUnit(NamedTuple):
 
 
 def given_unit(scheduler: Any) -> GivenUnit | None:
-    """Return the unit of the first duration that is a text, in the arguments of a scheduler and of its members.
+    """Return the unit of the first duration that is a text, among the arguments of a scheduler and its members.
 
     Args:
         scheduler: the scheduler.
@@ -74,7 +76,7 @@ def counts_of(scheduler: Any) -> list[str]:
         scheduler: the scheduler.
 
     Returns:
-        ``counts`` of each :class:`~lehr.handlers.RunLength`, without repetitions.
+        The ``counts`` of each :class:`~lehr.handlers.RunLength` that converted durations, without repetitions.
     """
     own = getattr(scheduler, "thresholds_count", EVENTS)
     found = dict.fromkeys(one.run.counts for one in _units_in(scheduler, None, MAX_DEPTH))
@@ -90,8 +92,8 @@ def refuse_other_clock(scheduler: Any, clock: Any, event: Any) -> None:
         event: the event that the scheduler is attached to.
 
     Raises:
-        ValueError: durations were converted to another unit than the clock counts; or, without a clock, to a unit that
-            the event does not count.
+        ValueError: durations were converted to a unit that the clock does not count. If there is no clock, durations
+            were converted to a unit that the event does not count.
     """
     given = counts_of(scheduler)
     if not given:
@@ -118,16 +120,16 @@ def refuse_in_plain_loop(scheduler: Any, *, counts_amounts: bool) -> None:
 
     Args:
         scheduler: the scheduler.
-        counts_amounts: whether the loop passes amounts to ``apply``; else it counts events.
+        counts_amounts: whether the loop passes amounts to ``apply``. If False, the loop counts events.
 
     Raises:
-        ValueError: the durations were converted to tokens, samples or milliseconds, but the loop counts events; or to
-            steps or epochs, but the loop passes amounts.
+        ValueError: the durations were converted to tokens, samples or milliseconds, but the loop counts events; or the
+            durations were converted to steps or epochs, but the loop passes amounts.
     """
     for counts in counts_of(scheduler):
         if counts_amounts and counts in EVENTS_OF_RUN:
             raise ValueError(
-                f"run must have the counts of the amounts, such as 'tokens', where apply has an amount above 1, given "
+                f"run must count what the amounts of apply count, for example counts='tokens', given "
                 f"counts={counts!r}, to which the durations of {shown(scheduler, 100)} were converted"
             )
         if not counts_amounts and counts not in EVENTS_OF_RUN:
@@ -141,8 +143,7 @@ def refuse_in_plain_loop(scheduler: Any, *, counts_amounts: bool) -> None:
 def checked_reader(scheduler: Any) -> Callable[[int], Any]:
     """Return the function that reads a scheduler's value.
 
-    Before the first event, the function raises an error if the durations are in a unit that the scheduler does not
-    count.
+    Before the first event, raise an error if durations were converted to a unit that the scheduler does not count.
     """
     if scheduler._counted is None:
         refuse_in_plain_loop(scheduler, counts_amounts=False)
@@ -183,13 +184,13 @@ def _units_in(value: Any, run: RunLength | None, depth: int) -> Iterator[GivenUn
 
 @lru_cache(maxsize=256)
 def _may_have_units(class_: Any) -> bool:
-    """Return whether objects of a class may be, or may contain, durations; numbers and optimizers may not."""
+    """Return whether an object of a class may be a duration, or may contain durations."""
     is_scheduler = hasattr(class_, "run_length")
     return is_scheduler or issubclass(class_, str | list | tuple | Mapping | InUnits)
 
 
 def _unit_of(text: str) -> str | None:
-    """Return the unit of a duration; None for another text, such as a name."""
+    """Return the unit of a duration; None if the text is not a duration."""
     try:
         return quantity("duration", text).unit if has_unit(text) else None
     except ValueError:

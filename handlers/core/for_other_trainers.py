@@ -1,4 +1,4 @@
-"""Functions that run a scheduler without an engine, for integrations; they call private methods of the scheduler."""
+"""Functions with which integrations run a scheduler without an engine."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ AnyScheduler = ParamScheduler | ParamGroupScheduler
 
 
 def one_of_all(schedulers: Any) -> AnyScheduler:
-    """Return a scheduler that writes the values of one or several schedulers, which must not be called themselves.
+    """Return one scheduler that writes the values of one or several schedulers. Call only the returned scheduler.
 
     Raises:
         TypeError: an item is not a scheduler of the param groups of an optimizer.
@@ -35,7 +35,7 @@ def one_of_all(schedulers: Any) -> AnyScheduler:
                 f"{name} must be a scheduler of a parameter of an optimizer, given {arguments.shown(scheduler)}"
             )
         if scheduler.event_index:
-            raise ValueError(f"{name} must be at event 0, given {arguments.shown(scheduler)}: load a state afterwards")
+            raise ValueError(f"{name} must be at event 0, given {arguments.shown(scheduler)}: load its state later")
     numbers = Counter(
         (location.param_name, location.identity)
         for scheduler in given
@@ -77,12 +77,12 @@ def metric_driven_parts(scheduler: AnyScheduler) -> list[Any]:
 
 
 def parts_changed_by_reading(scheduler: AnyScheduler) -> list[Any]:
-    """Return the parts of a schedule that change when an event is read."""
+    """Return the parts of a schedule that change when their value at an event is read."""
     return [part for part in stateful_parts(scheduler.schedule) if part.changed_by_reading != ()]
 
 
 def progress_of(part: Any) -> dict[str, Any]:
-    """Return the entries in a part's state that change when the part is read at an event."""
+    """Return the entries of a part's state that change when the part's value at an event is read."""
     state: dict[str, Any] = part.state_dict()
     names = part.changed_by_reading
     return state if names is None else {name: state[name] for name in names}
@@ -92,7 +92,8 @@ def put_back(part: Any, progress: Any) -> None:
     """Load the entries that :func:`progress_of` returned into a part.
 
     Raises:
-        TypeError, ValueError: ``progress`` does not have the entries of the part; the part does not change then.
+        TypeError, ValueError: ``progress`` does not have the entries of the part. If this error is raised, the part
+            does not change.
     """
     present = part.state_dict()
     if not isinstance(progress, Mapping) or not set(progress) <= set(present):

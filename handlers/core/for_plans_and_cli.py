@@ -68,8 +68,8 @@ class FilteredAttachment(NamedTuple):
 
     Args:
         scheduler: the scheduler.
-        event_filter: the filter of the event, or None.
-        optimizer: the optimizer whose steps call the scheduler; None if all events call it.
+        event_filter: the filter of the event; None if the event has no filter.
+        optimizer: the optimizer whose steps call the scheduler. If None, all events call the scheduler.
     """
 
     scheduler: BaseParamScheduler
@@ -78,7 +78,7 @@ class FilteredAttachment(NamedTuple):
 
 
 def filtered_attachment(handler: object) -> FilteredAttachment | None:
-    """Return the scheduler, filter and optimizer behind a handler that ``attach`` made; None for any other handler."""
+    """Return the scheduler, filter and optimizer of a handler that ``attach`` made; None for any other handler."""
     if (clocked := clocked_attachment(handler)) is not None:
         return FilteredAttachment(clocked.scheduler, getattr(clocked.event, "filter", None), clocked.optimizer)
     if not isinstance(handler, Filtered):
@@ -93,7 +93,7 @@ def resumed_scheduler(handler: object) -> BaseParamScheduler | None:
 
 
 def simulate_resume(handler: object, engine: Engine, copied: BaseParamScheduler) -> None:
-    """Correct a copy of a scheduler as its resume check would correct the scheduler.
+    """Correct a copy of a scheduler as the resume check of the scheduler would correct the scheduler itself.
 
     Args:
         handler: a handler for which :func:`resumed_scheduler` is not None.
@@ -105,7 +105,9 @@ def simulate_resume(handler: object, engine: Engine, copied: BaseParamScheduler)
 
 
 def prepare_copy(copied: BaseParamScheduler, metrics: Collection[str]) -> None:
-    """Make a copy ready for a simulated run: it records nothing, warns of nothing, and needs no other rank.
+    """Prepare a copy of a scheduler for a simulated run.
+
+    The copy then records nothing, does not warn of illegal values, and does not wait for other ranks.
 
     Args:
         copied: the copy of a scheduler.
@@ -129,12 +131,12 @@ def optimizers_of(scheduler: BaseParamScheduler) -> set[int]:
 
 
 def base_values_of(scheduler: BaseParamScheduler) -> list[float]:
-    """Return the base value of each param group that a scheduler writes; empty for any other target."""
+    """Return the base value of each param group that a scheduler writes; an empty list if it writes no param groups."""
     return scheduler._target.base_values() if isinstance(scheduler, ParamScheduler) else []
 
 
 def planned_schedule(scheduler: BaseParamScheduler) -> Schedule | None:
-    """Return the schedule from the code, before any resume policy; None if the scheduler only has ``get_param``."""
+    """Return the schedule in the code, without a resume policy; None if the scheduler has only ``get_param``."""
     return scheduler._planned
 
 
@@ -154,7 +156,7 @@ def was_sought(scheduler: BaseParamScheduler) -> bool:
 
 
 def history_names(scheduler: BaseParamScheduler, name: str | None) -> list[str]:
-    """Return the names of the histories of a scheduler that was attached with a name, or without one."""
+    """Return the names of the histories of a scheduler that was attached with ``name``, which may be None."""
     return scheduler._history_names(name)
 
 
@@ -164,7 +166,7 @@ def history_engine(scheduler: BaseParamScheduler, engine: Engine) -> Engine:
 
 
 def type_name_of(scheduler: BaseParamScheduler) -> str:
-    """Return the type that the config of a scheduler names; without a config, the name of its class."""
+    """Return the type in the config of a scheduler, or the name of its class if it was not made from a config."""
     return str((scheduler._config or {}).get("type", type(scheduler).__name__))
 
 

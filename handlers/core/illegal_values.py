@@ -14,7 +14,7 @@ from .schedule_reading import Limits
 
 
 def limits_of(scheduler: Any) -> Limits | None:
-    """Return the lowest and the highest legal value of each column; None if all are legal or after a warning."""
+    """Return the lowest and highest legal value of each column; None if all values are legal, or after a warning."""
     if scheduler._target.legal is not None:
         return scheduler._target.legal[1:]  # type: ignore[no-any-return]
     columns = [legal or ANY_VALUE for _, legal in _legal_columns(scheduler)]
@@ -24,9 +24,10 @@ def limits_of(scheduler: Any) -> Limits | None:
 
 
 def _legal_columns(scheduler: Any) -> Sequence[tuple[Any, LegalRange | None]]:
-    """Return the member and the legal values of each column; empty if the scheduler has no members.
+    """Return, for each column, the member that writes it and the range of legal values.
 
-    The list is also empty if values are read event by event; each member then warns of its own values.
+    The list is empty if the scheduler has no members. It is also empty if values are read event by event, because each
+    member then warns of its own values.
     """
     members = getattr(scheduler, "_members", ()) if scheduler._is_pure else ()
     return [(member, member._target.legal) for member in members for _ in range(member.schedule.groups or 1)]

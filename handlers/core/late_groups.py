@@ -1,4 +1,4 @@
-"""Param groups that join a scheduler in mid-run, and continue from the value that they have at that event."""
+"""Param groups that join a scheduler, which means that you add them in mid-run and they keep their own values."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -12,13 +12,15 @@ from .simulation.private_copies import private_copy
 
 
 class JoinedGroup(NamedTuple):
-    """A param group that joined in mid-run; its value at event i is ``value * (f(i) / reference_value)``.
+    """A param group that joined in mid-run. Its value at event i is ``value * (f(i) / reference_value)``.
+
+    In this formula, f(i) is the value of the reference group, the first group whose base value is not 0.
 
     Args:
-        event_index: the event before which the group joined.
-        value: the group's value when it joined, or its ``initial_`` entry.
-        reference_value: the value f(j) of the reference group at event j = ``event_index``, or the reference group's
-            base value.
+        event_index: the index of the event before which the group joined.
+        value: the group's ``initial_`` entry. If the group has no such entry, its value when it joined.
+        reference_value: the value f(j) of the reference group at event j = ``event_index``. If the group has an
+            ``initial_`` entry, or if f(j) is 0, the base value of the reference group.
     """
 
     event_index: int
@@ -27,7 +29,7 @@ class JoinedGroup(NamedTuple):
 
 
 def with_joined_groups(schedule: Schedule, num_first: int, reference: int, joined: Sequence[JoinedGroup]) -> Schedule:
-    """Return a schedule with one more column for each group that joined."""
+    """Add a column to a schedule for each group that joined."""
     if not joined:
         return schedule
     pairs = [(group.value, group.reference_value) for group in joined]
@@ -41,8 +43,8 @@ def joining_groups(
 
     Args:
         target: the target.
-        first: the index of the first joining group, among the groups that are written.
-        event_index: the event.
+        first: the index of the first joining group among the groups to which the target writes.
+        event_index: the index of the event.
         base_value: the base value of the reference group.
         reference_value: the value of the reference group at this event.
     """
@@ -72,7 +74,7 @@ def joined_groups(scheduler: Any) -> Sequence[JoinedGroup]:
 
 
 def as_joined_groups(name: str, saved: Any) -> list[JoinedGroup]:
-    """Check the groups that joined in a saved state.
+    """Check the entry of a saved state that describes the groups that joined.
 
     Raises:
         TypeError, ValueError: an entry is not a list of an event index and two numbers.

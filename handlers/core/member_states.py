@@ -1,4 +1,4 @@
-"""Functions on the members of a scheduler of several parameters: their states, values and adjustments."""
+"""Functions for the members of a ``ParamGroupScheduler``, which are the schedulers that it combines."""
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
@@ -18,7 +18,7 @@ from .scheduler import BaseParamScheduler
 
 
 def member_like(scheduler: BaseParamScheduler) -> BaseParamScheduler:
-    """Return a new scheduler with the same schedule and target, at event 0; the given scheduler does not change."""
+    """Return a copy of a scheduler at event 0. The copy has the same schedule and the same target."""
     if not isinstance(scheduler, ParamScheduler):
         member = copy(scheduler)
         member._go_to(0)
@@ -30,7 +30,7 @@ def member_like(scheduler: BaseParamScheduler) -> BaseParamScheduler:
 
 
 def num_saved(member: BaseParamScheduler) -> int:
-    """Return how many values of a member a state contains: 1 if all groups share a value."""
+    """Return how many values of a member a state contains. The number is 1 if all groups have the same value."""
     if isinstance(member, ParamScheduler) and not member.schedule.is_pure:
         return len(member.optimizer_param_groups)
     return member.schedule.groups or 1
@@ -47,10 +47,10 @@ def take_base_values_of(scheduler: Any, state: Mapping[str, Any]) -> Callable[[]
     """Give the members of a scheduler the base values of a checked state.
 
     Returns:
-        A function that undoes this.
+        A function that undoes the change.
 
     Raises:
-        TypeError, ValueError: the state has no valid base values; nothing has changed then.
+        TypeError, ValueError: the state has no valid base values. If this error is raised, nothing changes.
     """
     undo: list[Callable[[], None]] = [
         partial(scheduler._follow, scheduler._schedule),
@@ -85,7 +85,9 @@ def states_of_members(state: Mapping[str, Any], members: Sequence[BaseParamSched
     """
     for key in ("base_values", "joined"):
         if len(listed(key, state[key])) != len(members):
-            raise ValueError(f"{key} must be those of {len(members)} schedulers, given {shown(state[key])}")
+            raise ValueError(
+                f"{key} must have an entry for each of {len(members)} schedulers, given {shown(state[key])}"
+            )
     saved = state["schedule"].get("schedules") if isinstance(state["schedule"], dict) else None
     schedules = saved if isinstance(saved, list) and len(saved) == len(members) else [None] * len(members)
     widths = [
@@ -142,7 +144,7 @@ def _width(member: BaseParamScheduler, base_values: Any, joined: Any) -> int:
 
 
 def history_row(member: BaseParamScheduler, value: Any) -> list[float]:
-    """Return a member's value in the history: a number for each param group."""
+    """Return the numbers that the history records for a member, one for each param group."""
     if isinstance(member, ParamScheduler) and member._target.float_groups() is None:
         value = member._target.as_held(value)
     if isinstance(value, list):
@@ -154,11 +156,12 @@ def side_by_side(members: Sequence[BaseParamScheduler], schedulers: Sequence[Bas
     """Combine schedulers of one optimizer's groups into one scheduler with a value for each group.
 
     Raises:
-        ValueError: the schedulers differ in optimizer or parameter, or do not have each param group exactly once.
+        ValueError: the schedulers have different optimizers or parameters; or a param group has no scheduler, or has
+            several schedulers.
     """
     own = [member for member in members if isinstance(member, ParamScheduler)]
     if len(own) < len(members):
-        raise ValueError(f"schedulers must all be of an optimizer to be concatenated, given {shown(schedulers)}")
+        raise ValueError(f"schedulers must all write to an optimizer to be concatenated, given {shown(schedulers)}")
     first = own[0]
     if len(own) == 1:
         return first

@@ -15,17 +15,17 @@ EVENTS_WITHOUT_END, MOST_EVENTS, MOST_POINTS = 100, 1_000_000, 2_000
 
 
 def html_of(scheduler: Any) -> str:
-    """Return a scheduler as HTML: its repr, and a picture of its values until its end, with a line at the next event.
+    """Return a scheduler as HTML: its repr, and a picture of its values with a line at the next event.
 
-    A schedule without an end is drawn for 100 events from the next event on, any other for at most 1,000,000 events. If
-    the values cannot be simulated, the error replaces the picture.
+    The picture shows all events until the end of the schedule, but at most 1,000,000 events. If the schedule has no
+    end, the picture shows the next 100 events. If the values cannot be simulated, the error replaces the picture.
     """
     try:
         end = end_of(scheduler.schedule)
         start = scheduler.event_index if end is None else 0
         num_events = EVENTS_WITHOUT_END if end is None else min(int(end) + 1, MOST_EVENTS)
         table = scheduler.simulate(num_events, start)
-    except Exception as error:  # a function of the user may raise anything, and a cell must still show the scheduler
+    except Exception as error:  # a user's function may raise any error, but the cell must still show the scheduler
         return as_html(f"{scheduler!r}\nno picture: {shown_text(f'{type(error).__name__}: {error}', 300)}")
     figure = figure_with(1)
     (axes,) = figure.axes

@@ -48,8 +48,9 @@ class ParamGroupScheduler(BaseParamScheduler):
 
     Args:
         schedulers: one or more schedulers, of any optimizers, parameters and param groups.
-        names: the name of each scheduler's history; None for the ``param_name`` of each scheduler. Schedulers with the
-            same name share a history, which contains the values of all these schedulers for each event.
+        names: the name of each scheduler's history. If None, the names are the ``param_name`` of each scheduler.
+            Schedulers with the same name share a history, which contains the values of all these schedulers for each
+            event.
         save_history: whether to record the written values in ``engine.state.param_history``. The ``save_history`` of
             the given schedulers has no effect.
 
@@ -97,7 +98,7 @@ class ParamGroupScheduler(BaseParamScheduler):
             if not isinstance(name, str):
                 raise ValueError(f"names[{at}] must be a string, given {shown(name)}")
         if len(names) != len(schedulers):
-            raise ValueError(f"names must be as many as the {len(schedulers)} schedulers, given {shown(names)}")
+            raise ValueError(f"names must have one name for each of {len(schedulers)} schedulers, given {shown(names)}")
         self._members = [member_like(scheduler) for scheduler in schedulers]
         params = ", ".join(dict.fromkeys(scheduler.param_name for scheduler in schedulers))
         schedule = SideBySide([member.schedule for member in self._members])
@@ -116,7 +117,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         return is_new
 
     def _at_event(self, members: list[Any]) -> list[Any]:
-        """Move members to the event of this scheduler, since an overridden ``get_param`` reads the event index."""
+        """Give members the event index of this scheduler, because an overridden ``get_param`` reads it."""
         for member in members:
             member._event_index, member._written_at = self._event_index, self._written_at
         return members
@@ -131,7 +132,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         super()._forget()
         groups = [member.schedule.groups for member in self._members]
         starts = accumulate((count or 1 for count in groups), initial=0)
-        # The columns of each scheduler in a row of values: an index, or a slice if each group has its own value.
+        # The columns of each scheduler in a row of values: one index, or a slice with an index for each group.
         self._columns = [
             start if count is None else slice(start, start + count)
             for start, count in zip(starts, groups, strict=False)
@@ -155,7 +156,10 @@ class ParamGroupScheduler(BaseParamScheduler):
         return [member for member in self._members if isinstance(member, ParamScheduler)]
 
     def _read(self, index: int) -> Any:
-        """Return a row of all values; if they are read event by event, a tuple with the value of each scheduler."""
+        """Return the values of all schedulers in one row.
+
+        If values are read event by event, return a tuple with the value of each scheduler instead.
+        """
         if self._is_pure:
             return read_in_block(self, index)
         self._at_event(self._members)
@@ -163,7 +167,7 @@ class ParamGroupScheduler(BaseParamScheduler):
             return self._rows_of_members([member._read(index) for member in self._members])
 
     def _row(self, value: Any) -> Any:
-        """Return the value of each scheduler, from a value that :meth:`_read` returned."""
+        """Split the values that :meth:`_read` returned into the value of each scheduler."""
         if type(value) is tuple:
             return value
         row = value if type(value) is list else value.tolist()
@@ -188,7 +192,7 @@ class ParamGroupScheduler(BaseParamScheduler):
             recorder = self._recorders.setdefault(own_name, Recorder())
             appends.append(recorder.appender(engine, own_name, self, row, len(row)))
         if all(isinstance(append, BuiltinFunctionType) for append in appends):
-            # One call of C code records all histories: no interrupt can stop it half-way.
+            # One call of C code records all histories, so no interrupt can stop the recording half-way.
             return deque(maxlen=0).extend, map(call, appends, rows.values())
         return self._record_all_or_nothing(engine, list(rows)), zip(appends, rows.values(), strict=True)
 
@@ -214,15 +218,16 @@ class ParamGroupScheduler(BaseParamScheduler):
         name: str | None = None,
         clock: "AnyClock" = None,
     ) -> "RemovableEventHandle":
-        """Write at each event of an engine; see :meth:`BaseParamScheduler.attach`.
+        """Write the values at each event of an engine; see :meth:`BaseParamScheduler.attach`.
 
         The method creates missing attributes of ``engine.state``; see :meth:`StateParamScheduler.attach`.
 
         Args:
             engine: the engine, usually the trainer.
-            event: an event of the engine, with any filter.
-            name: name of the history; None for the names of the schedulers.
-            clock: the clock whose amounts ``event_index`` counts, such as a :class:`TokenClock`; None to count events.
+            event: an event of the engine, which may have a filter.
+            name: the name of one history for all values. If None, each scheduler's history has its name in ``names``.
+            clock: the clock whose amounts ``event_index`` counts, such as a :class:`TokenClock`. If None,
+                ``event_index`` counts events.
 
         Raises:
             TypeError, ValueError: see :meth:`BaseParamScheduler.attach`.
@@ -324,7 +329,8 @@ class ParamGroupScheduler(BaseParamScheduler):
         """Return one scheduler with a value for each param group, for use in a :class:`ConcatScheduler`.
 
         Raises:
-            ValueError: the schedulers differ in optimizer or param name; or a param group has no scheduler, or several.
+            ValueError: the schedulers have different optimizers or param names; or a param group has no scheduler, or
+                has several schedulers.
         """
         return side_by_side(self._members, self.schedulers)
 
@@ -336,18 +342,18 @@ class ParamGroupScheduler(BaseParamScheduler):
         names: Sequence[str] | None = None,
         save_history: bool = False,
     ) -> list[list[float]]:
-        """Return the values that the first events would write; schedulers and optimizers do not change.
+        """Return the values that the first events would write. Schedulers and optimizers do not change.
 
         Args:
             num_events: the number of events.
             schedulers: one or more schedulers.
-            names: the name of each scheduler's history; None for the ``param_name`` of each scheduler.
+            names: the name of each scheduler's history. If None, the names are the ``param_name`` of each scheduler.
             save_history: has no effect.
 
         Shapes: a list of ``num_events`` rows, each with the event index and a value, or with a value for each group.
 
         Returns:
-            ``[[0, value_0, value_1, ...], ...]``, with the values of each scheduler.
+            ``[[0, value_0, value_1, ...], ...]``, where each row contains the values of all schedulers.
 
         Raises:
             TypeError, ValueError: see the constructor and :meth:`simulate`.

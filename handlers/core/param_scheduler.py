@@ -35,26 +35,27 @@ FEW_VALUES = 64  # a list of so few values takes as little time as a view of the
 class ParamScheduler(BaseParamScheduler):
     """Writes a schedule to a parameter of an optimizer.
 
-    At event i, counting from 0, it writes ``schedule(i)``, or ``base * schedule(i)`` in each group with ``relative``.
+    At event i, counting from 0, it writes ``schedule(i)``. If ``relative`` is True, it writes ``base * schedule(i)`` to
+    each param group, where base is the base value of the group.
 
     Attach it to an engine with ``scheduler.attach(trainer)``, or call ``scheduler(None)`` before each step of a
     plain loop.
 
     The scheduler fills a tensor in place, so the tensor stays the same object. If you replace a float by a tensor
-    during a run, or delete it, do this in all param groups: the scheduler checks only the first group that it writes.
+    during a run, or delete the float, do this in all param groups, because the scheduler checks only the first group
+    that it writes.
 
     Args:
         optimizer: a torch optimizer, or any object with ``param_groups`` like those of an optimizer.
-        param_name: ``"lr"``, ``"weight_decay"``, ``"betas[0]"`` or another numeric entry of the param groups;
+        param_name: ``"lr"``, ``"weight_decay"``, ``"betas[0]"`` or another numeric entry of the param groups.
             ``"momentum"`` means ``betas[0]`` in an optimizer that has betas and no momentum.
         save_history: whether to record the written values in ``engine.state.param_history``.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
         schedule: a :class:`Schedule`, or a function that takes the event index and returns a number or a list of
             numbers. A subclass that overrides ``get_param`` may leave the schedule out.
-        relative: whether the values of the schedule are factors of each group's base value. The base value is the
-            group's entry ``initial_lr``, as in torch (``initial_`` and another param name for another parameter). If
-            the group has no ``initial_`` entry, the base value is its value when you construct the scheduler. Keyword
-            only.
+        relative: whether the values of the schedule are factors of each group's base value. The base value of ``lr`` is
+            the group's entry ``initial_lr``, as in torch. Other parameters have the entry ``initial_`` and their name.
+            If the group has no such entry, the base value is its value when you construct the scheduler. Keyword only.
         run: the length of the run, which durations such as ``"10%"``, ``"3 epochs"`` or ``"2B tokens"`` need; see
             :class:`RunLength`. Keyword only.
 
@@ -104,7 +105,7 @@ class ParamScheduler(BaseParamScheduler):
         schedule: Schedule | Callable[[int], Value] | None,
         base: BaseValues | None = None,
     ) -> None:
-        """Construct the scheduler for a given target; ``base`` contains the base values of the schedule."""
+        """Construct the scheduler for a target. ``base`` contains the base values of the schedule."""
         super().__init__(param_name, save_history, schedule=schedule, target=target)
         given = self._planned
         added = target.selection.added
@@ -127,7 +128,7 @@ class ParamScheduler(BaseParamScheduler):
         self._register()
 
     def _distinct_values(self) -> Iterable[Any]:
-        """Return an object for each group that is written; groups with equal objects always have equal values."""
+        """Return an object for each group that is written. Groups with equal objects always get equal values."""
         return count()
 
     _base: BaseValues | None = None
@@ -140,8 +141,8 @@ class ParamScheduler(BaseParamScheduler):
         """Write the value of this event, record it, and count the event.
 
         Args:
-            engine: the engine that fires the event; None in a plain loop, without history.
-            name: name of the history; None for ``param_name``.
+            engine: the engine that fires the event; None in a plain loop.
+            name: the name of the history. If None, the name is ``param_name``.
             amount: the amount that the event adds to ``event_index``; see :class:`BaseParamScheduler`.
         """
         value, usual = None, self._usual
@@ -168,8 +169,8 @@ class ParamScheduler(BaseParamScheduler):
                         if indices is not None:  # None means that there is one group
                             for group in groups if len(indices) == length else [groups[at] for at in indices]:
                                 group[key] = value
-                        # Count first, then record: Python handles an interrupt only after the call of append, so an
-                        # interrupted event is counted and recorded, or neither.
+                        # Count first, then record. Python handles an interrupt only after the call of append, so an
+                        # interrupted event is both counted and recorded, or neither.
                         self._event_index = index + amount
                         if append is not None:
                             append(value)
@@ -184,7 +185,7 @@ class ParamScheduler(BaseParamScheduler):
         return None
 
     def _admit_groups(self) -> bool:
-        """Let groups that were added continue from their own values; return whether groups were added."""
+        """Let new groups continue from their own values. Return whether there are new groups."""
         if not self._admits or len(self.optimizer.param_groups) == self._num_groups_seen:
             return False
         joined = joined_groups(self)
@@ -197,13 +198,13 @@ class ParamScheduler(BaseParamScheduler):
         return is_new
 
     def _schedule_of_first(self, joined: Sequence[JoinedGroup]) -> Schedule:
-        """Return the schedule of the first groups; if all groups joined later, the schedule of the first of these."""
+        """Return the schedule of the first groups, or of the first group that joined if all groups joined later."""
         if self._base is None or self._base.values:
             return self._first_schedule  # type: ignore[no-any-return]
         return self._adjustment.applied_to(self._base.schedule(joined))
 
     def _follow(self, schedule: Schedule | None) -> None:
-        """Read the values of later events from this schedule, and multiples of them for the groups that joined."""
+        """Let the first groups follow a schedule, and let the groups that joined follow multiples of its values."""
         self._first_schedule: Any = schedule
         if schedule is not None and self._base is not None:
             schedule = self._base.for_all_groups(schedule, self._joined)
@@ -242,7 +243,7 @@ class ParamScheduler(BaseParamScheduler):
 
     @property
     def param_group_index(self) -> Selection:
-        """The selection of param groups; an index counts from the first group, None selects all."""
+        """The selection of param groups. An index counts from the first group. None selects all groups."""
         return self._target.param_group_index
 
     @property
@@ -285,11 +286,12 @@ class ParamScheduler(BaseParamScheduler):
         return finite_values(self._target.read)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state as plain data: see :meth:`BaseParamScheduler.state_dict`.
+        """Return the state as plain data; see :meth:`BaseParamScheduler.state_dict`.
 
-        ``param_groups`` is the number of param groups; groups beyond that number were added later. ``base_values``
+        ``param_groups`` is the number of param groups. Groups with higher indices were added later. ``base_values``
         contains the values from which the schedule started, or None. ``joined`` has an entry for each group that was
-        added and continues from its own value: the event index, the value, and the value of the reference group.
+        added later and continues from its own value. An entry contains the index of the event before which the group
+        was added, the value of the group, and the value of the reference group.
         """
         return {**super().state_dict(), **self._groups_state()}
 
@@ -349,7 +351,7 @@ class ParamScheduler(BaseParamScheduler):
 
     @classmethod
     def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> tuple[Any, Array]:
-        """Simulate; if the schedule is relative, use the given optimizer, whose groups have the base values."""
+        """Simulate the first events. If the schedule is relative, read the base values from the given optimizer."""
         if not scheduler_kwargs.get("relative") or scheduler_kwargs.get("optimizer") is None:
             return super()._simulated(num_events, scheduler_kwargs)
         scheduler = cls(**scheduler_kwargs)

@@ -1,4 +1,4 @@
-"""Pausing the schedulers of an engine, also while a learning rate finder of ignite runs."""
+"""Pauses the schedulers of an engine, also while a learning rate finder of ignite runs."""
 
 import sys
 import weakref
@@ -23,9 +23,10 @@ def is_paused(engine: Engine) -> bool:
 def paused(*engines: Engine) -> Iterator[None]:
     """Pause the schedulers of an engine within a ``with`` statement.
 
-    Meanwhile, schedulers, ``observe`` and ``next_phase`` write, count and record nothing, no matter who attached them.
-    Afterwards the schedulers continue at the same event. If the engine has run meanwhile, load its state or run it
-    anew. While ignite's ``FastaiLRFinder`` runs, schedulers that were attached by ``attach`` pause by themselves.
+    While they are paused, schedulers write, count and record nothing, and the handlers ``observe`` and ``next_phase``
+    do nothing. This also holds for schedulers that you attached with ``add_event_handler``. Afterwards, the schedulers
+    continue at the same event. If the engine has run in the meantime, load its state or begin a new run. While ignite's
+    ``FastaiLRFinder`` runs, schedulers that were attached by ``attach`` pause by themselves.
 
     Args:
         engines: the engine, usually the trainer, and others, such as an evaluator.
@@ -59,7 +60,7 @@ def paused(*engines: Engine) -> Iterator[None]:
 
 
 def steps_aside(engine: Engine) -> bool:
-    """Pause the schedulers of an engine if a finder of ignite runs it; return whether they are paused."""
+    """Pause the schedulers of an engine if a finder of ignite runs the engine. Return whether they are paused."""
     if not is_paused(engine) and _has_finder(engine):
         _PAUSED[engine] = Removed(engine)
         engine.add_event_handler(Events.COMPLETED, _finder_ended)
@@ -104,7 +105,7 @@ class Removed:
             engine._event_handlers[event] = [one for one in handlers if not _is_of_scheduler(one[0])]
 
     def put_back(self, engine: Engine) -> None:
-        """Put the handlers back in their order. Handlers that were added meanwhile follow them."""
+        """Put the handlers back in their order. Handlers that were added in the meantime come after them."""
         for event, before in self._before.items():
             now = engine._event_handlers.get(event, [])
             still = {id(one) for one in now}

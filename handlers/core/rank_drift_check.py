@@ -50,7 +50,7 @@ class DriftCheck:
                 raise TypeError(f"schedulers[{at}] must be a scheduler, given {arguments.shown(scheduler)}")
 
     def __call__(self, engine: Engine | None = None) -> None:
-        """Compare the schedulers; all ranks must call this at the same time."""
+        """Compare the schedulers of all ranks. All ranks must call the check at the same event."""
         if idist.get_world_size() == 1:
             return
         own = json.dumps(list(map(_compared, self.schedulers)))
@@ -76,7 +76,7 @@ def _compared(scheduler: BaseParamScheduler) -> dict[str, Any]:
 
 
 def _shown(ranks: list[list[dict[str, Any]]]) -> list[str]:
-    """Return, for each rank, a text on the schedulers that differ: event index, present values, other differences."""
+    """Return a text for each rank that describes the rank's schedulers, but only schedulers that differ."""
     if len({len(states) for states in ranks}) > 1:
         return [_names(states) for states in ranks]
     lines: list[list[str]] = [[] for _ in ranks]
@@ -96,7 +96,7 @@ def _names(states: list[dict[str, Any]]) -> str:
 
 
 def _lines(shown: list[str]) -> list[str]:
-    """Return a line for each rank; with many ranks, one line for ranks with the same text, and only a few lines."""
+    """Return a line for each rank. If there are many ranks, join ranks with the same text, and keep a few lines."""
     ranks: dict[str, list[str]] = {}
     for rank, text in enumerate(shown):
         ranks.setdefault(text if len(shown) > MOST_LINES else f"{rank} {text}", []).append(str(rank))

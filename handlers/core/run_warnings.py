@@ -48,9 +48,9 @@ def warn_if_late(engine: Engine, scheduler: Any, events: Sequence[Any]) -> None:
 
 
 def _first_values(scheduler: Any) -> Any:
-    """Return the first value of each group; None without an optimizer, or if only a user's function can compute it."""
+    """Return the first value of each group; None if there is no optimizer, or if only a user's code knows the value."""
     schedule, target = scheduler._schedule, scheduler._target
-    follows_first = isinstance(schedule, Shift) and schedule.by == 1  # its first event has f(1), as in ignite
+    follows_first = isinstance(schedule, Shift) and schedule.by == 1  # the first event writes f(1), as in ignite
     is_known = isinstance(target, ParamGroups) and not (scheduler._asks_get_param or scheduler._reads_metric)
     if not is_known or follows_first:
         return None
@@ -76,21 +76,21 @@ def _warn_of_late(engine: Engine, scheduler: Any, events: Sequence[Any], name: s
 
 
 def _few(values: Any) -> str:
-    """Return a string with the distinct values of the groups, at most four."""
+    """Return a text with at most four distinct values of the groups."""
     words = list(dict.fromkeys(f"{value:.4g}" for value in values))
     return ", ".join(words[:4]) + (", ..." if len(words) > 4 else "")
 
 
 def value_past_end(schedule: Schedule, event_index: int) -> tuple[float, float] | None:
-    """Return the highest value past the end of a schedule, and the highest before it, if a warning is due; else None.
+    """Return the highest value after the end of a schedule and the highest value before; None if no warning is due.
 
-    A warning is due if the values past the end are almost 0 compared with the highest value, and do not rise again. The
-    function returns None for schedules with metrics or a user's function, whose values are unknown, and for an
-    event-by-event schedule that would be read beyond event ``STEP_BY_STEP``.
+    A warning is due if the values after the end are almost 0 compared with the highest value, and do not rise again. No
+    warning is due if the schedule depends on metrics or a user's function, because its values are unknown. No warning
+    is due if the schedule would have to be read event by event beyond event ``STEP_BY_STEP``.
 
     Args:
         schedule: the schedule, which does not change.
-        event_index: the event.
+        event_index: the index of the next event.
     """
     length = end_of(schedule)
     if not length or event_index < length:
@@ -108,15 +108,15 @@ def value_past_end(schedule: Schedule, event_index: int) -> tuple[float, float] 
 
 
 def _sizes_at(schedule: Schedule, indices: Array) -> Array:
-    """Return the absolute values of a schedule at events, with one row for each event."""
+    """Return the absolute values of a schedule at events."""
     indices = indices.round()
     return np.abs(schedule(indices) if schedule.is_pure else [schedule(int(index)) for index in indices])
 
 
 def lr_past_end(scheduler: Any) -> tuple[float, float] | None:
-    """Return the highest :func:`value_past_end` of the learning rates; None if it is None for one of them.
+    """Return the highest :func:`value_past_end` of all learning rates; None if no warning is due for one of them.
 
-    A frozen group is no reason to warn while other groups learn.
+    If one group is frozen, the other groups still learn, so a warning would be wrong.
     """
     members = getattr(scheduler, "_members", [scheduler])
     of_lr = [member for member in members if getattr(member._target, "key", "") == "lr"]
@@ -127,7 +127,7 @@ def lr_past_end(scheduler: Any) -> tuple[float, float] | None:
 
 
 def how_to_begin_anew(scheduler: Any) -> str:
-    """Return an instruction that lets a scheduler begin anew; with metrics, ``seek(0)`` does not reset everything."""
+    """Return a text that tells how to begin anew. ``seek(0)`` does not reset a schedule that depends on metrics."""
     has_metrics = bool(metric_parts(scheduler._planned))
     return "load the states that it and its optimizer had before its first event" if has_metrics else "call seek(0)"
 
@@ -139,7 +139,7 @@ def engine_around(engine: Engine) -> Engine | None:
 
 
 def is_of_training(engine: Engine, events: Sequence[Any]) -> bool:
-    """Return whether a run has several events of a scheduler, and no other engine is running around it."""
+    """Return whether a run has several events of a scheduler, and no handler of another engine has started the run."""
     if engine_around(engine) is not None:
         return False
     if Events.STARTED in [one for event in events for one in each_of(event)]:
@@ -151,12 +151,12 @@ def is_of_training(engine: Engine, events: Sequence[Any]) -> bool:
 class EpochCheck:
     """A handler that warns, after the first epoch of a run, of schedulers and metrics that have had no effect.
 
-    It warns if no step of the optimizer has fired an event of the scheduler, if nothing passes metrics to a schedule
-    that depends on them, and if such a schedule has decided something before its first event.
+    It warns if no step of the optimizer has fired an event of the scheduler. It warns if nothing passes metrics to a
+    schedule that depends on metrics. It also warns if a schedule has reacted to metrics before its first event.
 
     Args:
         engine: the engine.
-        scheduler: the scheduler; the check has only a weak reference to it.
+        scheduler: the scheduler. The check holds only a weak reference to it.
         events: the events that the scheduler is attached to.
     """
 
@@ -165,7 +165,9 @@ class EpochCheck:
         found = metric_parts(scheduler._planned)
         parts: list[tuple[MetricPart, Any, Any]] = [(part, part.progress, part.decisions) for part in found]
         self._parts = [] if scheduler._reads_metric else parts  # parts whose metrics come from other handlers
-        self._waiting = [one for one in parts if one[0].first_event > scheduler.event_index]  # they have not begun
+        self._waiting = [
+            one for one in parts if one[0].first_event > scheduler.event_index
+        ]  # parts that have not begun
         self._optimizers: list[weakref.ref[Optimizer]] = []
         if any(map(is_step_event, events)):
             own = scheduler._stepping_optimizer()
@@ -185,7 +187,7 @@ class EpochCheck:
         return engine.add_event_handler(Events.EPOCH_STARTED, check) if is_needed else None
 
     def __call__(self, engine: Engine) -> None:
-        """Check at the start of the second epoch of a run, when all handlers of the first one have been called."""
+        """Check at the start of the second epoch of a run, when all handlers of the first epoch have been called."""
         scheduler = self._scheduler()
         if scheduler is None or is_paused(engine):
             return
@@ -200,8 +202,8 @@ class EpochCheck:
     def _warn_without_steps(self, engine: Engine, scheduler: Any) -> None:
         if self._optimizers and self._steps_of(engine) == self._steps:
             engine.logger.warning(
-                "%s has had no event in the first epoch: no step of its optimizer, %s, has fired one. Attach a "
-                "scheduler of the optimizer whose step() your code calls, or attach it to ITERATION_STARTED",
+                "%s has had no event in the first epoch: no step of its optimizer, %s, has fired an event. Attach a "
+                "scheduler of the optimizer whose step() your code calls, or attach this one to ITERATION_STARTED",
                 short_name(scheduler),
                 " or ".join(dict.fromkeys(type(one()).__name__ for one in self._optimizers)),
             )
@@ -226,8 +228,8 @@ class EpochCheck:
                 waiting.append((part, progress, decisions))
             else:
                 engine.logger.warning(
-                    "The %s in %s begins at event %s, but has counted metrics before and decided already. Let it "
-                    "count later metrics alone: begin=...",
+                    "The %s in %s begins at event %s, but has already counted earlier metrics and reacted to them. "
+                    "To count only later metrics, pass begin=...",
                     type(part.schedule).__name__,
                     short_name(scheduler),
                     part.first_event,

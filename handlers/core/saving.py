@@ -1,7 +1,4 @@
-"""Saving, checking and loading the state of a scheduler.
-
-The functions work on the schedule, the target and the event index of a scheduler; loading is all or nothing.
-"""
+"""Functions that save, check and load the state of a scheduler. They load either the whole state or nothing."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -21,7 +18,7 @@ from .resuming.policy import ResumePolicy, adjusted, checked_policy, warn_of_cha
 __all__ = ["Adjustment", "ResumePolicy", "checked_policy", "load_state", "state_of"]
 
 VERSION = 1
-NOT_WRITTEN = -1  # a value of ``_written_at``, with a clock: no value was written since the state was loaded
+NOT_WRITTEN = -1  # the ``_written_at`` of a scheduler with a clock that has written no value since its state was loaded
 # Entries that older versions did not save, and their default values.
 LATER_ENTRIES: dict[str, Any] = {
     "version": 0,
@@ -39,7 +36,7 @@ LATER_ENTRIES: dict[str, Any] = {
     "readings": [],
     "landing": None,
     "counts": None,
-    "before_epoch_completed": False,  # of development versions
+    "before_epoch_completed": False,  # only development versions saved this entry
 }
 RARE_ENTRIES = {"stretch", "cooldown", "unfinished", "readings", "landing", "counts", "before_epoch_completed"}
 
@@ -94,8 +91,8 @@ def load_state(scheduler: Any, state_dict: Mapping[str, Any], policy: ResumePoli
     """Load a state into a scheduler.
 
     Raises:
-        TypeError, ValueError: the state is not that of such a scheduler, or the policy does not work; nothing is
-            loaded.
+        TypeError, ValueError: the state belongs to another scheduler, or the policy does not work. If this error is
+            raised, nothing is loaded.
     """
     own = scheduler.state_dict()
     state = checked_state(state_dict, own, scheduler._identity())
@@ -171,7 +168,7 @@ def follow_adjusted(scheduler: Any, adjustment: Adjustment) -> None:
         schedule = adjustment.applied_to(planned)
         if schedule is not planned and schedule.groups not in (None, planned.groups, groups := scheduler._num_groups()):
             raise ValueError(
-                f"resume_policy must be 'keep_step' where the number of param groups has changed, from "
+                f"resume_policy must be 'keep_step' if the number of param groups has changed, given a change from "
                 f"{schedule.groups} to {groups}"
             )
         scheduler._follow(schedule)
@@ -235,7 +232,7 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
     value = checked["value"]
     if not isinstance(value, bool | None):
         numbers = arguments.number_or_numbers("value", value)
-        # As built-in types, so that the state can be saved as JSON.
+        # Numbers become built-in types, so that the state can be saved as JSON.
         checked["value"] = list(numbers) if isinstance(numbers, tuple) else value if type(value) is int else numbers
     return checked
 
@@ -252,7 +249,7 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def is_same_schedule(saved: Any, own: Any) -> bool:
-    """Return whether a saved description is that of the schedule in the code.
+    """Return whether a saved description describes the schedule in the code, whose description is ``own``.
 
     Raises:
         ValueError: ``saved`` is not the description of a schedule.
@@ -275,7 +272,7 @@ def check_plateau_values(
         planned: the schedule with the plateaus.
         state: the state.
         groups: the number of param groups; None if it is unknown.
-        may_be_fewer: whether there may be fewer values than groups; the other groups then keep their own values.
+        may_be_fewer: whether there may be fewer values than groups. If True, the other groups keep their own values.
 
     Raises:
         ValueError: there are too many or too few values.
@@ -285,11 +282,11 @@ def check_plateau_values(
         if not isinstance(values, list | tuple) or groups is None or len(values) in (1, groups):
             continue
         if len(values) > groups or not may_be_fewer:
-            raise ValueError(f"values must be one or {groups}, as many as the param groups, given {len(values)}")
+            raise ValueError(f"values must have 1 item, or {groups} for the param groups, given {len(values)}")
 
 
 def _load_progress(schedules: Sequence[StatefulSchedule], progress: Sequence[Any]) -> None:
-    """Load the states of all stateful schedules; after an error, load none.
+    """Load the states of all stateful schedules. If an error is raised, no state is loaded.
 
     Raises:
         ValueError: ``progress`` does not contain states of these schedules.
@@ -315,6 +312,6 @@ def finite_values(read: Any) -> list[float] | None:
     """Return the values that a target holds; None if the target cannot be read, or if a value is not finite."""
     try:
         held: list[float] = read()
-    except ValueError:  # an added group lacks the parameter or is not allowed; the next event raises it
+    except ValueError:  # an added group lacks the parameter or is not allowed; the next event raises the error
         return None
     return held if held and all(map(math.isfinite, held)) else None

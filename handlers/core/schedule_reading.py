@@ -1,6 +1,6 @@
-"""Reading the values of a schedule: blocks of events for a pure schedule, event by event for any other.
+"""Reads the values of a schedule: in blocks of events if the schedule is pure, and event by event if it is not.
 
-Training and simulation read values here and nowhere else, so they get the same bits.
+Training and simulation both read values with this module, so they get bit-identical values.
 """
 
 import contextlib
@@ -17,17 +17,20 @@ from lehr.handlers.targets.legal_values import LARGEST
 
 from .simulation.keep_random_state import random_state_kept
 
-BLOCK_SIZE, BLOCK_VALUES = 8192, 2**17  # the most events in a block, and the most values of all groups together
+BLOCK_SIZE, BLOCK_VALUES = 8192, 2**17  # the largest numbers of events and of values in a block
 FEW_GROUPS = 16
-Limits = tuple[Any, Any]  # the lowest and the highest legal value: numbers, or an array with one for each column
-FIRST_BLOCK_SIZE, GROWTH = 64, 8  # the events of a first block; the blocks that follow grow by this factor
+Limits = tuple[
+    Any, Any
+]  # the lowest and the highest legal values: two numbers, or two arrays with a number for each column
+FIRST_BLOCK_SIZE, GROWTH = 64, 8  # the number of events in the first block, and the factor by which later blocks grow
 
 
 def block_size(schedule: Schedule) -> int:
-    """Return the largest number of events to read at once; a formula takes as long for one event as for hundreds.
+    """Return the largest number of events to read at once.
 
-    This is :data:`BLOCK_SIZE`, or a smaller power of two, so that a block has at most :data:`BLOCK_VALUES` values. For
-    a schedule that is not pure it is 1.
+    A formula takes as long for one event as for hundreds of events. For a pure schedule, the number is therefore
+    :data:`BLOCK_SIZE`, or a smaller power of two, so that a block has at most :data:`BLOCK_VALUES` values. For a
+    schedule that is not pure, the number is 1.
     """
     return _block_size_for(schedule.groups) if schedule.is_pure else 1
 
@@ -46,8 +49,8 @@ def read_block(schedule: Schedule, index: int, size: int | None = None) -> tuple
 
     Args:
         schedule: the schedule.
-        index: the event.
-        size: the number of events, a power of two; None for :func:`block_size`.
+        index: the index of the event.
+        size: the number of events, which is a power of two. If None, the number is :func:`block_size`.
 
     Returns:
         The first event, and values ``(n,)`` or ``(n, G)`` with n <= ``size``.
@@ -94,19 +97,17 @@ def check_shape(schedule: Schedule, values: NDArray[Any], size: int) -> None:
     if values.shape != wanted and (schedule.is_pure or values.ndim not in (1, 2) or len(values) != size):
         raise ValueError(
             f"{arguments.shown(schedule)} gave an array of shape {values.shape} for {size} events, "
-            f"where its groups={groups} wants {wanted}"
+            f"but its groups={groups} needs the shape {wanted}"
         )
     if values.dtype.kind not in "fiu":
-        raise ValueError(
-            f"{arguments.shown(schedule)} gave values of type {values.dtype}, where real numbers are wanted"
-        )
+        raise ValueError(f"{arguments.shown(schedule)} gave values of type {values.dtype}, but must give real numbers")
 
 
 class BlockReader:
     """Reads a pure schedule in blocks, and keeps the last block.
 
-    A block is a list of floats, or of lists with a float for each group: Python reads lists fastest. For more than
-    :data:`FEW_GROUPS` groups, a block is an array, since lists take four times the memory.
+    A block is a list, because Python reads lists fastest. Each item is a float, or a list with one float for each
+    group. For more than :data:`FEW_GROUPS` groups, a block is an array, because lists take four times the memory.
 
     Args:
         schedule: the schedule.
@@ -123,14 +124,14 @@ class BlockReader:
 
     @property
     def by_index(self) -> tuple[Any, int]:
-        """The values that were read, and the index of the first: a list; or a mapping from indices, and 0."""
+        """The values that were read: a list and the index of its first value, or a dict by index and 0."""
         return (self.values, self.first_event) if type(self.values) is list else (self.strided, 0)
 
     def read(self, index: int) -> Value:
-        """Return the value at an event: a float, or a list with one for each group.
+        """Return the value at an event: a float, or a list with one float for each group.
 
         Raises:
-            ValueError: as :func:`read_block`.
+            ValueError: see :func:`read_block`.
         """
         at = index - self.first_event
         if not 0 <= at < len(self.values):
@@ -139,7 +140,7 @@ class BlockReader:
         return value.tolist() if isinstance(value, np.ndarray) else value
 
     def known(self, index: int) -> Value | None:
-        """Return the value at an event if it was read with the last block; otherwise None."""
+        """Return the value at an event if the last block contains the value; otherwise None."""
         at = index - self.first_event
         value = self.values[at] if 0 <= at < len(self.values) else self.strided.get(index)
         return value.tolist() if isinstance(value, np.ndarray) else value
@@ -151,13 +152,13 @@ class BlockReader:
         first, values = read_block(self.schedule, index, self._size)
         if self.limits is not None:
             values = self._legal_part(values, first, index)
-        # Copy the array, since the schedule may change it later.
+        # Copy the array, because the schedule may change it later.
         is_list = values.ndim == 1 or values.shape[1] <= FEW_GROUPS
         self.first_event, self.values = first, values.tolist() if is_list else values.copy()
         return index - first
 
     def _legal_part(self, values: Array, first: int, index: int) -> Array:
-        """Return the values of a block before the first illegal one; all if the value at ``index`` is illegal."""
+        """Return the values of a block before the first illegal value, or all if the value at ``index`` is illegal."""
         lowest, highest = self.limits  # type: ignore[misc]
         if type(lowest) is float and values.min() >= lowest and (highest == LARGEST or values.max() <= highest):
             return values  # the usual case, which is quick to check
@@ -177,16 +178,16 @@ class BlockReader:
 
 
 class EventReader:
-    """Reads any schedule event by event, and the pure schedules in it in blocks."""
+    """Reads any schedule event by event, except that pure schedules inside the schedule are read in blocks."""
 
     def __init__(self) -> None:
         self._readers: dict[int, Callable[[int], Value] | None] = {}  # by the id of the schedule
-        self._known: list[Schedule] = []  # these are kept alive, so that no other object gets their ids
+        self._known: list[Schedule] = []  # schedules that are kept alive, so that no other object gets their ids
         self._now: dict[tuple[int, int], Value] | None = None  # the values of one event, while it is read
 
     @contextlib.contextmanager
     def one_event(self) -> Iterator[None]:
-        """Within this context, evaluate each schedule once, even if several others contain it."""
+        """Within this context, evaluate each schedule once, even if several other schedules contain it."""
         self._now = {}
         try:
             yield
@@ -194,7 +195,7 @@ class EventReader:
             self._now = None
 
     def read(self, schedule: Schedule, index: int) -> Value:
-        """Return the value at an event: a float, or a list with one for each group.
+        """Return the value at an event: a float, or a list with one float for each group.
 
         Raises:
             TypeError, ValueError: the value is not a finite number, or the schedule raises the error.
@@ -212,10 +213,10 @@ class EventReader:
         return self._now[key, index]
 
     def _reader_of(self, schedule: Schedule) -> Callable[[int], Value] | None:
-        """Make and keep the function that reads a schedule, and return it; None for a composition.
+        """Make the function that reads a schedule, keep the function, and return it; None for a composition.
 
-        A bound method of this object would make a reference cycle, which keeps optimizers in memory until garbage
-        collection.
+        A composition is read by a bound method of this object. If the object kept this method, the reference cycle
+        would keep optimizers in memory until garbage collection.
         """
         reader: Callable[[int], Value] | None = None
         if schedule.is_pure:
@@ -240,9 +241,9 @@ def read_values(schedule: Schedule, start: int, num_events: int, groups: int | N
 
     Args:
         schedule: the schedule.
-        start: the first event.
+        start: the index of the first event.
         num_events: the number of events.
-        groups: the number of param groups; None for the number of values of the schedule.
+        groups: the number of param groups. If None, the number of values that the schedule has at an event.
 
     Raises:
         ValueError: see :func:`read_block`; or the schedule has values for another number of groups.

@@ -1,4 +1,4 @@
-"""The scheduler: at each event, it reads a value of its schedule, writes it to its target and counts the event."""
+"""``BaseParamScheduler``: at each event, it reads a value of a schedule, writes it to a target and counts the event."""
 
 import copy
 import inspect
@@ -43,8 +43,8 @@ class BaseParamScheduler(SimulateValues, ABC):
     """The base of all schedulers: a schedule, a target and one integer, the event index.
 
     At event i, counting from 0, a scheduler writes ``schedule(i)`` to its target and adds one to ``event_index``. The
-    constructor writes nothing. The event index is the only progress, so :meth:`seek` can move the scheduler to any
-    event. A stateful schedule, such as a plateau, has its own state, which is saved with the scheduler.
+    constructor writes nothing. Only the event index changes from event to event, so :meth:`seek` can move the scheduler
+    to any event. A stateful schedule, such as a plateau, also has its own state, which is saved with the scheduler.
 
     A subclass defines a target, and either passes a schedule or overrides :meth:`get_param`.
 
@@ -76,13 +76,13 @@ class BaseParamScheduler(SimulateValues, ABC):
     _admit_groups: Callable[[], bool]
     _sought = False  # whether seek() was called since the last run
     _reads_metric = False  # whether a metric is read at the scheduler's own events
-    _is_called_by_another = False  # whether another object writes its values
+    _is_called_by_another = False  # whether another object writes the scheduler's values
     _repeats = 0  # the number of coming events that the engine fires a second time
-    _loaded_at = -1  # the event at which a state was loaded, and the value in that state
-    _loaded_value: Any = None
+    _loaded_at = -1  # the event index in the loaded state
+    _loaded_value: Any = None  # the value in the loaded state
     _readings: tuple[Any, ...] = ()  # readings of a clock that are not yet added to the event index
-    _written_at: int | None = None  # with a clock, the event index of the last value; -1 for the loaded value
-    _counted: str | None = None  # the unit of the event index: that of a clock, "amounts", or "events"
+    _written_at: int | None = None  # with a clock, the event index of the last value, or -1 if this is the loaded value
+    _counted: str | None = None  # the unit of the event index: the unit of a clock, "amounts", or "events"
     _landing: Any = None  # a LandingState, if the clock has a deadline
     _reader_type: type[BlockReader] = BlockReader
     _writes_bools = False  # whether get_param may return True or False
@@ -93,7 +93,7 @@ class BaseParamScheduler(SimulateValues, ABC):
     _caches: ClassVar[set[str]] = {"_block_reader", "_event_reader", "_recorder", "_plain_loop"}
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Keep the arguments, for :meth:`config`."""
+        """Keep the arguments of the constructor for :meth:`config`."""
         made = super().__new__(cls)
         made._given = as_config.kept_arguments(args, kwargs)
         return made
@@ -118,7 +118,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         self._follow(self._planned)
 
     def _register(self) -> None:
-        """Add the scheduler to :data:`EXISTING`. The constructor of a subclass calls this last."""
+        """Add the scheduler to :data:`EXISTING`. The constructor of a subclass calls this method at its end."""
         EXISTING[id(self)] = self
 
     _given: tuple[tuple[Any, ...], dict[str, Any]]
@@ -148,7 +148,7 @@ class BaseParamScheduler(SimulateValues, ABC):
 
         Args:
             engine: the engine that fires the event; None in a plain loop.
-            name: name of the history; None for ``param_name``.
+            name: the name of the history. If None, the name is ``param_name``.
             amount: the amount that the event adds to ``event_index``: 1, or the amount of a :class:`Clock`.
         """
         if self._admits:
@@ -166,18 +166,20 @@ class BaseParamScheduler(SimulateValues, ABC):
         if self._save_history and (engine is not None or self._plain_loop is not None):
             record, row = self._recording(engine or self._plain_loop, name, value)  # type: ignore[arg-type]
         self._target.write(value, engine)
-        # Count, then record: Python handles an interrupt after a call, so both are done or neither.
+        # Count, then record. Python handles an interrupt only after a call, so both happen, or neither.
         self._event_index = index + amount
         if record is not None:
             record(row)
 
     def apply(self, amount: int | None = None) -> None:
-        """Write the value of this event, and count the event; call it in your own loop, before the optimizer's step.
+        """Write the value of this event, and count the event.
+
+        Call this method in your own loop before the optimizer's step.
 
         Args:
             amount: the amount that the event adds to ``event_index``, at least 0, such as the number of tokens in this
-                batch, summed over all ranks; None for 1. With tokens, the schedule is a function of the number of
-                tokens before the batch.
+                batch, summed over all ranks. If None, the amount is 1. If you count tokens, the schedule is a function
+                of the number of tokens before the batch.
 
         Raises:
             ValueError: ``amount`` is not a whole number of at least 0; the schedule must be read event by event, like
@@ -204,7 +206,7 @@ class BaseParamScheduler(SimulateValues, ABC):
     def apply_at_steps(self) -> "RemovableHandle":
         """Let the optimizer call :meth:`apply` before each step that it really takes, until ``handle.remove()``.
 
-        With gradient accumulation, or a ``GradScaler`` that skips steps, the scheduler does not count iterations
+        If you accumulate gradients, or a ``GradScaler`` skips steps, the scheduler does not count the iterations
         without a step.
 
         Raises:
@@ -238,7 +240,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         return checked_value(self, index, value)
 
     def _row(self, value: Any) -> Any:
-        """Return a value other than a float, as plain data to write."""
+        """Convert a value that is not a float to plain data."""
         return value.tolist() if isinstance(value, np.ndarray) else value
 
     def _recording(self, engine: "Engine", name: str | None, value: Any) -> tuple[Callable[[Any], Any], Any]:
@@ -247,12 +249,12 @@ class BaseParamScheduler(SimulateValues, ABC):
         return self._recorder.appender(engine, name or self.param_name, self, value, width), value
 
     def _named(self, index: int) -> str:
-        """Return the name of the value of ``get_param`` in an error."""
+        """Return the name that an error gives to the value of ``get_param``."""
         return f"the value of {type(self).__name__}.get_param at event {index}"
 
     @property
     def schedule(self) -> Schedule:
-        """The schedule; if ``get_param`` is overridden, a schedule that calls it."""
+        """The schedule. If ``get_param`` is overridden, this is a schedule that calls ``get_param``."""
         if self._schedule is None or self._asks_get_param:
             return FunctionSchedule(GetParam(self))
         return self._schedule
@@ -269,9 +271,9 @@ class BaseParamScheduler(SimulateValues, ABC):
 
     @property
     def history(self) -> ParamHistory | None:
-        """The history of a plain loop, in which :meth:`apply` records; None for no history.
+        """The history in which :meth:`apply` records the values of a plain loop; None if there is no history.
 
-        An engine has its own history: see ``save_history``.
+        An engine has its own history, in which a scheduler records if ``save_history`` is True.
         """
         return None if self._plain_loop is None else self._plain_loop.state.param_history
 
@@ -284,7 +286,7 @@ class BaseParamScheduler(SimulateValues, ABC):
 
     @property
     def event_index(self) -> int:
-        """The index of the next event, which is the number of events so far; assigning to it calls :meth:`seek`."""
+        """The index of the next event, which is the number of events so far. To set it is to call :meth:`seek`."""
         return self._event_index
 
     @event_index.setter
@@ -292,9 +294,10 @@ class BaseParamScheduler(SimulateValues, ABC):
         self.seek(event_index)
 
     def seek(self, event_index: int) -> None:
-        """Go to an event: the next call writes ``schedule(event_index)``; this takes the same time at any index.
+        """Go to an event, so that the next call writes ``schedule(event_index)``.
 
-        The next resume does not warn that this event index differs from the engine's.
+        This takes the same time for any event index. When a run resumes next, the scheduler does not warn that its
+        event index differs from the engine's number of events.
 
         Args:
             event_index: the index of the next event, at least 0.
@@ -308,14 +311,14 @@ class BaseParamScheduler(SimulateValues, ABC):
 
     def _go_to(self, event_index: int) -> None:
         self._event_index, self._repeats, self._readings = event_index, 0, ()
-        if self._block_reader is not NOTHING_READ:  # a block may begin with events that cannot be written
+        if self._block_reader is not NOTHING_READ:  # the last block was not checked for illegal values before its event
             self._block_reader = self._reader_type(self._schedule, limits_of(self))  # type: ignore[arg-type]
 
     def get_param(self) -> Value:
-        """Return the value of the next event: a float, or a list with one for each param group.
+        """Return the value of the next event: a float, or a list with one float for each param group.
 
-        A subclass may override this method, and read ``self.event_index``. The scheduler then calls it at each event,
-        and never earlier. It may return any number, or a list of numbers.
+        A subclass may override this method, and read ``self.event_index`` in it. The scheduler calls the method of the
+        subclass at each event, and never earlier. The method may return any number, or a list of numbers.
         """
         return value_of_schedule(self)
 
@@ -337,18 +340,18 @@ class BaseParamScheduler(SimulateValues, ABC):
 
         Args:
             engine: the engine, usually the trainer.
-            event: the event, or its name, such as ``"EPOCH_STARTED"``. The scheduler counts the events that pass the
-                filter of the event, if it has one. An event of :class:`~lehr.engine.OptimizerEvents` is a real step of
+            event: the event, or its name, such as ``"EPOCH_STARTED"``. If the event has a filter, the scheduler counts
+                only events that pass the filter. An event of :class:`~lehr.engine.OptimizerEvents` is a real step of
                 the scheduler's optimizer.
-            name: name of the history; None for ``param_name``.
-            clock: the clock whose amounts ``event_index`` counts, such as a :class:`TokenClock`; None to count the
-                events.
+            name: the name of the history. If None, the name is ``param_name``.
+            clock: the clock whose amounts ``event_index`` counts, such as a :class:`TokenClock`. If None,
+                ``event_index`` counts the events.
 
         Returns:
             A handle whose ``remove()`` detaches the scheduler.
 
         Raises:
-            TypeError: ``engine`` is not an engine, or ``name`` not a string.
+            TypeError: ``engine`` is not an engine, or ``name`` is not a string.
             ValueError: the engine has no such event; with ``save_history``, another attached scheduler has a history of
                 this name; the clock does not work with the event or the scheduler.
         """
@@ -360,10 +363,12 @@ class BaseParamScheduler(SimulateValues, ABC):
         """Return the values that events ``start`` to ``start + num_events - 1`` write, without writing them.
 
         The scheduler, the optimizer, the disk and the random states stay as they are. A Python function or an
-        overridden ``get_param`` runs on a copy of its object. The copy shares only engines, optimizers, modules,
-        tensors and data loaders. Changes that a function makes to a closure or a global remain. If the simulation calls
-        a function of yours, the random state of Python, NumPy and torch's CPU is restored afterwards: random numbers
-        that another thread draws meanwhile repeat. Otherwise the random state is neither read nor set.
+        overridden ``get_param`` runs on a copy of its object. The copy shares only engines, modules, data loaders and
+        trained or very large tensors with the original. Changes that a function makes to a closure or a global remain.
+
+        If the simulation calls a function of yours, the random state of Python, NumPy and torch's CPU is restored
+        afterwards. If another thread draws random numbers in the meantime, the same numbers are then drawn again. If
+        the simulation calls no function of yours, the random state is neither read nor set.
 
         Args:
             num_events: the number of events, at least 0.
@@ -388,10 +393,10 @@ class BaseParamScheduler(SimulateValues, ABC):
     def state_dict(self) -> dict[str, Any]:
         """Return the state as plain data: the event index, and entries that identify the scheduler and its schedule.
 
-        ``schedule``, ``length`` and ``value`` are the schedule, its length and the last value; a run that resumes with
-        another schedule needs them. ``shift`` and ``handover`` are the effect of an earlier resume policy, and so are
-        ``stretch`` and ``cooldown`` if there are any. ``counts`` is the unit of a clock. ``progress`` is a list of the
-        states of stateful schedules, if there are any. ``version`` is the version of the format.
+        ``schedule``, ``length`` and ``value`` are the schedule, its length and the last value. A run that resumes with
+        another schedule needs these entries. ``shift``, ``handover``, ``stretch`` and ``cooldown`` are the effect of an
+        earlier resume policy. ``counts`` is the unit of a clock. ``progress`` is a list with the state of each stateful
+        schedule. ``version`` is the version of the format.
         """
         return saving.state_of(self)
 
@@ -402,33 +407,36 @@ class BaseParamScheduler(SimulateValues, ABC):
         and the policy decides how this scheduler continues:
 
         - ``"keep_step"``, the default: at the same event of the new schedule.
-        - ``"keep_fraction"``: at the same fraction of the new schedule as of the saved one. Use it for another batch
-          size.
+        - ``"keep_fraction"``: at the same fraction of the new schedule as of the saved schedule. Use this policy if the
+          batch size has changed.
         - ``"keep_end"``: at the same fraction, too. The rest of the new schedule is stretched, so that it ends at the
-          event that equals its length. Use it for a longer or shorter run.
+          event that equals its length. Use this policy for a longer or shorter run.
         - ``"keep_value"``: at the same event, but from the saved value. The value approaches the new schedule over the
           rest of its length; see :class:`~lehr.handlers.schedules.Handover`.
 
         A :class:`CooldownPolicy` begins a cool-down, whether or not the schedule has changed.
 
-        ``event_index`` always counts all events. With a policy other than the default, :attr:`schedule` is a
+        ``event_index`` always counts all events. If the policy is not the default, :attr:`schedule` is a
         :class:`~lehr.handlers.schedules.Shift`, a ``Handover``, a ``Cooldown`` or a stretch of the new schedule. The
-        state contains its arguments for the next resume.
+        state of the scheduler contains the arguments of this change for the next time that the run resumes.
+
+        If an error is raised, nothing is loaded.
 
         Args:
             state_dict: a state from :meth:`state_dict`, also of an older version.
-            resume_policy: the policy; None for :attr:`resume_policy`, since ignite's ``Checkpoint`` passes no policy.
+            resume_policy: the policy. If None, the policy is :attr:`resume_policy`. ignite's ``Checkpoint`` passes no
+                policy.
 
         Raises:
-            TypeError: the state is not a mapping, or an entry has the wrong type; nothing is loaded.
+            TypeError: the state is not a mapping, or an entry has the wrong type.
             ValueError: an entry is missing or unknown; the state belongs to another class of scheduler or parameter;
-                the policy does not work, such as ``"keep_fraction"`` for a schedule without an end. Nothing is loaded.
+                the policy does not work, such as ``"keep_fraction"`` for a schedule without an end.
         """
         saving.load_state(self, state_dict, self._resume_policy if resume_policy is None else resume_policy)
 
     @property
     def resume_policy(self) -> saving.ResumePolicy:
-        """The policy for a schedule that differs from the saved one, or a cool-down; see :meth:`load_state_dict`."""
+        """The policy that :meth:`load_state_dict` follows if you pass no policy."""
         return self._resume_policy
 
     @resume_policy.setter
@@ -438,10 +446,10 @@ class BaseParamScheduler(SimulateValues, ABC):
     def config(self) -> dict[str, Any]:
         """Return a mapping of plain data that :func:`configure_scheduler` turns back into an equal scheduler.
 
-        A scheduler that was made from a config returns that config. For any other, ``type`` is the name of the class,
-        and the other entries are the arguments that differ from their defaults. The effect of a resume policy, such as
-        a cool-down, is in the state, not in the config. Nor are values from the param groups; the new scheduler reads
-        them again, so the groups should hold the same values.
+        A scheduler that was made from a config returns that config. For any other scheduler, ``type`` is the name of
+        the class, and the other entries are the arguments that differ from their defaults. The state, not the config,
+        contains the effect of a resume policy, such as a cool-down. The config does not contain values from the param
+        groups. The new scheduler reads these values again, so the groups should hold the same values.
 
         Raises:
             TypeError: an argument is not plain data, such as a function or an engine.
@@ -455,7 +463,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         """Return the number of param groups that are written; None if the target has none."""
 
     def _labels(self) -> list[str] | None:
-        """Return the labels of the lines in a plot; None for the param groups."""
+        """Return the labels of the lines in a plot; None if the names of the param groups are the labels."""
         return None
 
     def _history_names(self, name: str | None) -> list[str]:
@@ -467,15 +475,15 @@ class BaseParamScheduler(SimulateValues, ABC):
         return engine
 
     def _stepping_optimizer(self) -> "Optimizer | None":
-        """Return the optimizer whose steps are :class:`OptimizerEvents`; None if there is not exactly one."""
+        """Return the torch optimizer to which the scheduler writes; None if there is not exactly one."""
         return None
 
     def _locations(self, engine: "Engine") -> dict[str, list[Location]]:
-        """Return the numbers that are written at the events of an engine, by the names of their histories."""
+        """Return the locations that are written at the events of an engine. The keys are the names of histories."""
         return {self.param_name: self._target.locations(engine)}
 
     def _holders(self, engine: "Engine") -> list[Any]:
-        """Return the objects that hold the numbers that are written; there may be more objects than needed."""
+        """Return the objects that hold the written numbers. The list may contain further objects."""
         return self._target.holders(engine)
 
     def _identity(self) -> dict[str, Any]:
@@ -493,7 +501,7 @@ class BaseParamScheduler(SimulateValues, ABC):
             self._target.last = state["value"]
 
     def _take_base_values(self, state: Mapping[str, Any]) -> Callable[[], None]:
-        """Take the base values from a checked state and follow their schedule; return a function that undoes this."""
+        """Take the base values from a checked state, and follow their schedule. Return a function that undoes this."""
         return lambda: None
 
     def _adjust(self, adjustment: saving.Adjustment) -> None:
@@ -515,5 +523,6 @@ class BaseParamScheduler(SimulateValues, ABC):
 # inspect and editors show these arguments for this class, as for its subclasses.
 BaseParamScheduler.__new__.__signature__ = inspect.signature(BaseParamScheduler.__init__)  # type: ignore[attr-defined]
 
-# All schedulers, to find schedulers that are not attached. Keys are ids, since a subclass may have no hash.
+# All schedulers, so that checks find schedulers that are not attached. The keys are ids, because a subclass may have no
+# hash.
 EXISTING: "weakref.WeakValueDictionary[int, BaseParamScheduler]" = weakref.WeakValueDictionary()

@@ -1,4 +1,4 @@
-"""The parts of a scheduler that configs and the command read: its members, its target, its metric and its labels."""
+"""Functions with which configs and the command read a scheduler's members, target, metric and labels."""
 
 from collections.abc import Sequence
 
@@ -8,13 +8,13 @@ from .scheduler import BaseParamScheduler
 
 
 def members_of(scheduler: BaseParamScheduler) -> Sequence[BaseParamScheduler]:
-    """Return the schedulers that a ``ParamGroupScheduler`` combines; for any other scheduler, itself."""
+    """Return the schedulers that a ``ParamGroupScheduler`` combines, or a list with the scheduler itself."""
     members: Sequence[BaseParamScheduler] = vars(scheduler).get("_members", [scheduler])
     return members
 
 
 def metric_name_of(scheduler: BaseParamScheduler) -> str | None:
-    """Return the name of the metric that drives a scheduler, or None."""
+    """Return the name of the metric that drives a scheduler; None if no metric drives it."""
     return getattr(scheduler, "metric_name", None)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class StateParamScheduler(BaseParamScheduler):
-    """Writes a schedule to an attribute of ``engine.state``: any number that the training step or a handler reads.
+    """Writes a schedule to an attribute of ``engine.state``, which the training step or a handler may read.
 
     At event i, counting from 0, it writes ``schedule(i)``. A subclass may override ``get_param``, as in ignite. Inside
     ``get_param``, ``event_index`` counts from 1. The scheduler writes the number that ``get_param`` returns, unchanged.
@@ -98,17 +98,18 @@ class StateParamScheduler(BaseParamScheduler):
         name: str | None = None,
         clock: "AnyClock" = None,
     ) -> "RemovableEventHandle":
-        """Write at each event of an engine; see :meth:`BaseParamScheduler.attach`.
+        """Write a value at each event of an engine; see :meth:`BaseParamScheduler.attach`.
 
-        The method creates the attribute if it is missing, with a value for the time before the first event:
-        ``schedule(0)``; or ``f(0)`` for a scheduler whose first event has ``f(1)``; or None for a Python function or an
-        overridden ``get_param``.
+        If the attribute is missing, the method creates it with a value for the time before the first event. The value
+        is ``schedule(0)``. For a scheduler whose first event writes ``f(1)``, the value is ``f(0)``. For a Python
+        function or an overridden ``get_param``, the value is None.
 
         Args:
             engine: the engine, usually the trainer.
-            event: an event of the engine, with any filter.
-            name: name of the history; None for ``param_name``.
-            clock: the clock whose amounts ``event_index`` counts, such as a :class:`TokenClock`; None to count events.
+            event: an event of the engine, which may have a filter.
+            name: the name of the history. If None, the name is ``param_name``.
+            clock: the clock whose amounts ``event_index`` counts, such as a :class:`TokenClock`. If None,
+                ``event_index`` counts events.
 
         Raises:
             TypeError: ``engine`` is not an ignite ``Engine``.

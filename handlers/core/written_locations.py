@@ -14,9 +14,9 @@ Locations = dict[str, list[Location]]  # the keys are names of histories
 
 
 def locations_of(handler: Any, engine: "Engine | None") -> Locations:
-    """Return the numbers that a handler writes at the events of an engine; none if it is not a scheduler.
+    """Return the locations of the numbers that a handler writes at an engine's events; empty if it is no scheduler.
 
-    The result is also empty if the param groups are missing or not allowed; the next event raises the error.
+    The result is also empty if the param groups are missing or not allowed. The next event then raises an error.
     """
     find = getattr(type(handler), "_locations", None)
     with suppress(TypeError, ValueError):
@@ -32,7 +32,7 @@ def holders_of(locations: Locations) -> set[int] | None:
 
 
 def may_share(holders: set[int] | None, handler: Any, engine: "Engine") -> bool:
-    """Return whether a handler may write a number in these holders; faster than comparing locations."""
+    """Return whether a handler may write a number in these holders. This is faster than comparing locations."""
     find = getattr(type(handler), "_holders", None)
     with suppress(TypeError, ValueError):
         return find is not None and (holders is None or not holders.isdisjoint(map(id, find(handler, engine))))
@@ -40,7 +40,7 @@ def may_share(holders: set[int] | None, handler: Any, engine: "Engine") -> bool:
 
 
 def labels_of(locations: Sequence[Location]) -> list[str]:
-    """Return each location's param group name, with the optimizer's number if there are several optimizers."""
+    """Return the name of each location's param group, with the optimizer's number if there are several optimizers."""
     optimizers = {id(location.owner): location.owner for location in locations if location.is_in_optimizer}
     names = {
         id(group): str(group.get("name", f"group {number}"))

@@ -17,7 +17,7 @@ NAMES_OF_LEHR = {"param_history", "optimizer", "optimizer_step", "optimizer_step
 
 @cache
 def own_names() -> frozenset[str]:
-    """Return the names of attributes of ``engine.state`` that ignite or lehr uses; a scheduler must not write them."""
+    """Return the attributes of ``engine.state`` that ignite or lehr uses, and that no scheduler may write."""
     from ignite.engine import State
 
     return frozenset({*vars(State()), *dir(State)} | NAMES_OF_LEHR)
@@ -28,7 +28,7 @@ class EngineAttribute(Target):
 
     Args:
         name: the name of the attribute.
-        number_type: ``int`` to write values as ints; ``float`` to write them unchanged.
+        number_type: ``int`` if values are written as ints; ``float`` if values are written unchanged.
 
     Raises:
         ValueError: the engine itself uses an attribute called ``name``.

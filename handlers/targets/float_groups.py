@@ -16,8 +16,8 @@ class FloatGroups(NamedTuple):
 
     Args:
         optimizer: the optimizer.
-        groups: the list of the optimizer's groups; ``load_state_dict`` replaces this list.
-        length: the length of the list; ``add_param_group`` changes this length.
+        groups: the list of the optimizer's groups. ``load_state_dict`` replaces this list.
+        length: the length of the list. ``add_param_group`` changes this length.
         key: the key of the parameter in each group.
         first: the index of the first group that is written.
         indices: the indices of all groups that are written, in rising order; None if only one group is written.

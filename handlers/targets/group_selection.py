@@ -1,4 +1,4 @@
-"""The argument ``param_group_index``: it selects param groups, also among the groups that you add later."""
+"""The argument ``param_group_index``, which selects param groups, also among the groups that you add later."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Groups:
             the last value if the schedule has a value for each group. ``"ignore"`` never writes to the group.
             ``"refuse"`` raises an error at the next event. None means ``"own"`` if the schedule starts from each
             group's own value, ``"adopt"`` if the schedule has one value for all groups, and ``"refuse"`` otherwise.
-        required: whether the group must exist when you construct the scheduler. With False, the scheduler counts its
+        required: whether the group must exist when you construct the scheduler. If False, the scheduler counts its
             events and writes nothing until you add the group.
 
     Raises:
@@ -77,7 +77,7 @@ class Groups:
         if self.added is not None:
             arguments.one_of("added", self.added, ADDED)
             if isinstance(select, int):
-                raise ValueError(f"added must be None for the group of one index, given {arguments.shown(self.added)}")
+                raise ValueError(f"added must be None if select is an index, given {arguments.shown(self.added)}")
 
     def config(self) -> Any:
         """Return the selection as plain data.

@@ -32,7 +32,7 @@ class HasParamGroups(Protocol):
 
 
 class PlaceholderOptimizer:
-    """An optimizer for simulations. It has one param group; a target adds the parameter that it needs to this group."""
+    """An optimizer for simulations. It has one param group, to which a target adds the parameter that it needs."""
 
     def __init__(self) -> None:
         self.param_groups: list[Group] = [{}]
@@ -45,8 +45,9 @@ class ParamGroups(Target):
     ``betas[0]`` in an optimizer that has betas and no momentum. The target replaces a number, but it fills a tensor in
     place, so that compiled optimizers and CUDA graphs keep reading the same tensor.
 
-    Each event looks the groups up again, since ``add_param_group`` and ``load_state_dict`` may change them. The target
-    applies a name or a predicate again when the list of groups was replaced or its length has changed.
+    The target looks up the groups again at each event, because ``add_param_group`` and ``load_state_dict`` may change
+    them. It applies a name or a predicate again if the list of groups was replaced or the length of the list has
+    changed.
 
     Args:
         optimizer: a torch optimizer, or another object with a list ``param_groups`` of dictionaries.
@@ -166,7 +167,7 @@ class ParamGroups(Target):
             self.known_groups = ids.index(selected[num_values - 1]) + 1
 
     def fitted(self, values: list[float], groups: Sequence[Group]) -> list[float]:
-        """Return one value for each group; if groups were added and ``added`` is ``"adopt"``, repeat the last value.
+        """Return one value for each group. If ``added`` is ``"adopt"``, new groups get the last value.
 
         Raises:
             ValueError: the number of values is not the number of groups, and the last value may not be repeated.
@@ -191,13 +192,13 @@ class ParamGroups(Target):
         groups, key, values = self.optimizer.param_groups if self._writes_all else self.groups(), self.key, []
         try:
             for group in groups:
-                values.append(float(group[key]))  # a comprehension takes twice as long for one group
+                values.append(float(group[key]))  # a list comprehension takes twice as long if there is one group
         except (KeyError, TypeError):  # a group lacks the parameter, or the parameter is an item of the entry
             return [float(number) for number in self._numbers_of(groups)]
         return values
 
     def base_values(self) -> list[float]:
-        """Return the base value of each group: its entry ``initial_<key>``, or its present value without such an entry.
+        """Return the base value of each group: its entry ``initial_<key>``, or its present value if it has no entry.
 
         Torch's schedulers write the same entry, such as ``initial_lr``, to the groups.
 
@@ -247,10 +248,10 @@ class ParamGroups(Target):
         return numbers
 
     def write(self, value: Value, engine: "Engine | None" = None) -> None:
-        """Write a float to all groups, or write the values of a list or a memoryview to the groups, one to each group.
+        """Write a float to all groups, or write one value of a list or a memoryview to each group.
 
         Raises:
-            ValueError: :meth:`check` raises this error. No group is written then.
+            ValueError: see :meth:`check`. If this error is raised, no group is written.
         """
         all_groups = self.optimizer.param_groups
         groups = all_groups if self._writes_all else self.groups()
@@ -316,7 +317,7 @@ class ParamGroups(Target):
         # ``repeat()`` has no end, so ``torch.compile`` does not compile this loop. Compiling it would cost more time.
         for group, old, new in zip(groups, numbers, values):  # noqa: B905
             if isinstance(old, tensor):
-                if old is not filled:  # groups with one value may share a tensor
+                if old is not filled:  # groups with the same value may share a tensor
                     (old.detach() if old.requires_grad else old).fill_(new)
                 filled = old
             elif self.item is None:
@@ -329,7 +330,7 @@ class ParamGroups(Target):
         """Raise an error if two groups share a tensor although they need different values.
 
         Args:
-            values: the value of each selected group; groups with equal values may share a tensor.
+            values: the value of each selected group. Groups with equal values may share a tensor.
 
         Raises:
             ValueError: a selected group shares its tensor with a group that has another value or is not selected.

@@ -35,7 +35,7 @@ def find_entry(param_name: str, groups: list[Group]) -> tuple[str, int | None]:
 
 
 def _no_number(param_name: str, groups: list[Group]) -> str:
-    """Return the end of an error message about a group whose entry of this name is not a number; ``""`` if none."""
+    """Return the end of an error text if the entry of this name is not a number in a group; otherwise ``""``."""
     for at, group in enumerate(groups):
         if param_name in group and param_name != "params" and not _is_number(group[param_name]):
             given = arguments.shown(group[param_name])[:100]

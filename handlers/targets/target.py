@@ -56,9 +56,10 @@ class Location(NamedTuple):
         return isinstance(self.holder, dict)
 
     def read(self) -> list[float]:
-        """Return a list that contains the number; if the attribute of an engine's state is a list, all its items.
+        """Return a list that contains the number.
 
-        The number is NaN if the engine's state does not have the attribute yet.
+        If the attribute of an engine's state is a list, return all its items. If the engine's state does not have the
+        attribute yet, the number is NaN.
         """
         if isinstance(self.holder, dict):
             number = self.holder[self.key] if self.item is None else self.holder[self.key][self.item]
@@ -72,8 +73,8 @@ class Location(NamedTuple):
 class Target(ABC):
     """The base class of targets. A target writes a scheduler's values to one or several locations.
 
-    A target first checks a value and then writes it, so that an event writes to all of its targets, or to none if one
-    of them cannot take its value.
+    A target first checks a value and then writes it. So if one of several targets cannot take its value, an event
+    writes to none of them.
     """
 
     is_saved = True  # whether a checkpoint of the optimizer contains the values
@@ -92,7 +93,7 @@ class Target(ABC):
         """Check a value and write it.
 
         Raises:
-            TypeError, ValueError: :meth:`check` raises this error.
+            TypeError, ValueError: see :meth:`check`.
         """
         self.check(value, engine)()
 
@@ -107,7 +108,7 @@ class Target(ABC):
 
     @abstractmethod
     def read(self) -> Any:
-        """Return the present value as plain data; for an engine's state, return the last value that was written."""
+        """Return the present value as plain data. For an engine's state, return the last value that was written."""
 
     @abstractmethod
     def holders(self, engine: "Engine") -> list[Any]:

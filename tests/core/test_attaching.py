@@ -84,7 +84,7 @@ def test_two_that_write_the_same_are_told(make, turned, bare, trainer, caplog):
         first.attach(trainer, Events.ITERATION_STARTED)
     second.attach(trainer, Events.ITERATION_STARTED)
     (message,) = logged(caplog)
-    assert f"over what {repr(first)[:140]}" in message
+    assert f"that {repr(first)[:140]}" in message
     assert len(message) <= 500
 
 

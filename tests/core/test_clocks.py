@@ -340,15 +340,15 @@ def phases_with_torch(optimizer):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (torch_scheduler, "clock must be left out for a schedule that goes on event by event, given StepLR"),
-        (phases_with_torch, "clock must be left out for a schedule that goes on event by event, given StepLR"),
+        (torch_scheduler, "clock must be left out for a schedule that is computed event by event, given StepLR"),
+        (phases_with_torch, "clock must be left out for a schedule that is computed event by event, given StepLR"),
         (
             lambda optimizer: MultiplicativeScheduler(optimizer, "lr", lambda event: 0.9, initial_value=0.1),
-            "clock must be left out for a schedule that goes on event by event, given CumulativeProduct",
+            "clock must be left out for a schedule that is computed event by event, given CumulativeProduct",
         ),
         (
             lambda optimizer: ParamGroupScheduler([torch_scheduler(optimizer)]),
-            "clock must be left out for a schedule that goes on event by event, given StepLR",
+            "clock must be left out for a schedule that is computed event by event, given StepLR",
         ),
         (
             lambda optimizer: Own(optimizer, "lr", schedule=COUNTING),
@@ -397,14 +397,14 @@ def test_wrong_arguments():
         scheduler.apply(amount=-3)
     handle = scheduler.attach(trainer, clock=TokenClock(tokens_of))
     for clock in (None, TokenClock(tokens_of)):
-        with pytest.raises(ValueError, match="a scheduler with a clock must be attached once"):
+        with pytest.raises(ValueError, match="a scheduler with a clock must be attached only once"):
             scheduler.attach(trainer, clock=clock)
     handle.remove()
     assert not trainer.has_event_handler(scheduler)
     assert not any(trainer._event_handlers.values())
     scheduler.attach(trainer, clock=SampleClock())
     trainer.logger.disabled = True
-    with pytest.raises(ValueError, match="samples_of must be given for a batch without a tensor, given 5"):
+    with pytest.raises(ValueError, match="samples_of must be a function for a batch without a tensor, given 5"):
         trainer.run([5])
 
 

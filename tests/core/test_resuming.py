@@ -497,7 +497,7 @@ def test_ignites_checkpoint_follows_the_policy_of_the_scheduler():
     before, after = one_cycle(100), one_cycle(200)
     before.seek(50)
     after.resume_policy = "keep_fraction"
-    with pytest.warns(ResumeWarning, match="as far through it as before, at its event 100"):
+    with pytest.warns(ResumeWarning, match="at the same fraction as before, at its event 100"):
         after.load_state_dict(before.state_dict())
     assert isinstance(after.schedule, Shift)
     with pytest.raises(ValueError, match="resume_policy must be one of 'keep_step', 'keep_fraction', 'keep_value'"):

@@ -116,8 +116,8 @@ def ramp(run, optimizer):
         (TOKENS, lambda scheduler, optimizer: scheduler.apply(), "run must have counts='steps' where"),
         (TOKENS, lambda scheduler, optimizer: scheduler(None), "run must have counts='steps' where"),
         (TOKENS, lambda scheduler, optimizer: dry_run(scheduler, 1, 10), "run must have counts='steps' where"),
-        (STEPS, lambda scheduler, optimizer: scheduler.apply(amount=8), "run must have the counts of the amounts"),
-        (STEPS, lambda scheduler, optimizer: dry_run(scheduler, 1, 10, amounts=8), "run must have the counts of"),
+        (STEPS, lambda scheduler, optimizer: scheduler.apply(amount=8), "run must count what the amounts"),
+        (STEPS, lambda scheduler, optimizer: dry_run(scheduler, 1, 10, amounts=8), "run must count what"),
     ],
 )
 def test_texts_need_the_unit_of_a_plain_loop(make, run, call, message):
@@ -247,7 +247,7 @@ def test_a_cool_down_is_in_the_unit_of_the_trunk(policy, is_refused):
     trainer.run([0] * 20)
     branch = ConstantScheduler(make_optimizer(), "lr", 0.1)
     if is_refused:
-        with pytest.raises(ValueError, match="run must have the counts of the saved event index, which is in tokens"):
+        with pytest.raises(ValueError, match="run must count what the saved event index counts, which is tokens"):
             branch.load_state_dict(trunk.state_dict(), resume_policy=policy)
         assert branch.event_index == 0
         return

@@ -179,7 +179,7 @@ def test_a_schedule_for_too_many_groups_is_refused():
     scheduler = ParamScheduler(make_optimizer(3), "lr", schedule=TwoGroups())
     for act in (lambda: scheduler(None), lambda: scheduler.simulate(4)):
         with pytest.raises(
-            ValueError, match=rf"gave an array of shape \((64|{BLOCK_SIZE}), 2\) .* where its groups=None wants"
+            ValueError, match=rf"gave an array of shape \((64|{BLOCK_SIZE}), 2\) .* but its groups=None needs"
         ):
             act()
 
@@ -192,7 +192,7 @@ def test_a_schedule_must_give_real_numbers(dtype):
             return np.ones(len(indices)).astype(dtype)
 
     optimizer = make_optimizer()
-    with pytest.raises(ValueError, match="gave values of type .*, where real numbers are wanted"):
+    with pytest.raises(ValueError, match="gave values of type .*, but must give real numbers"):
         ParamScheduler(optimizer, "lr", schedule=Typed())(None)
     assert values_of(optimizer) == [0.5]
 

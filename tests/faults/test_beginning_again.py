@@ -72,7 +72,7 @@ def test_a_run_past_the_end_of_a_schedule_is_a_finding_and_told(epochs, trainer)
     assert (finding.code, finding.severity) == ("past-end", "warning")
     assert finding.numbers == {"event_index": 40, "length": 40.0, "value": pytest.approx(4e-7), "highest": 0.1}
     (message,) = run(trainer, epochs)
-    assert "all events of the engine's run are past the end of the schedule: they have 4e-07" in message
+    assert "all events of the engine's run are past the end of the schedule: they write 4e-07" in message
     assert "call seek(0)" in message
 
 
@@ -449,7 +449,7 @@ def test_a_phase_that_a_users_function_may_begin_after_the_saver_is_told():
     resumed, phases = make()
     Checkpoint.load_objects({"trainer": resumed, "phases": phases}, states[0])
     (message,) = run(resumed, 4)
-    assert "before other handlers of the same event brought it next_phase" in message
+    assert "before other handlers of the same event passed next_phase to it" in message
 
 
 def plateaued(saver_event=None, first=False, evaluate_at=Events.EPOCH_COMPLETED):
@@ -490,7 +490,7 @@ def test_a_lost_metric_of_an_evaluator_is_told_when_the_run_resumes(event, first
     resumed, plateau, _ = plateaued(None, evaluate_at=evaluate_at)
     Checkpoint.load_objects({"trainer": resumed, "plateau": plateau}, states[0])
     messages = run(resumed, 6)
-    assert ["brought it a metric, and ignite does not come back" in one for one in messages] == [True] * is_lost
+    assert ["passed a metric to it. The resumed run lacks" in one for one in messages] == [True] * is_lost
     if event.filter(trainer, 20) or event.filter(trainer, 2):  # the finding looks at the ends of epochs
         plan, _, _ = plateaued(event, first, evaluate_at)
         assert len(found(plan, "inexact-resume", metrics={"loss": [1.0] * 4})) == is_lost
@@ -541,7 +541,7 @@ def test_a_lost_metric_is_told_when_the_run_resumes():
         resumed, again = make()
         resumed.load_state_dict(state[0])
         again.load_state_dict(state[1])
-        messages = [one for one in run(resumed, 4) if "ignite does not come back to that event" in one]
+        messages = [one for one in run(resumed, 4) if "ignite does not call these handlers again" in one]
         assert bool(messages) == is_told
 
 
@@ -619,7 +619,7 @@ def test_a_scheduler_of_real_steps_that_no_step_reaches_is_told_after_the_first_
     assert logged(caplog) == []
     trainer.run(range(LENGTH), max_epochs=4)
     (message,) = logged(caplog)
-    assert "has had no event in the first epoch: no step of its optimizer, SGD, has fired one" in message
+    assert "has had no event in the first epoch: no step of its optimizer, SGD, has fired an event" in message
 
 
 def test_a_state_parameter_at_real_steps_that_never_come_is_told_too(trainer, caplog):
@@ -628,7 +628,7 @@ def test_a_state_parameter_at_real_steps_that_never_come_is_told_too(trainer, ca
     scheduler.attach(trainer, OptimizerEvents.STEP_STARTED)
     trainer.run(range(LENGTH), max_epochs=4)
     (message,) = logged(caplog)
-    assert "has had no event in the first epoch: no step of its optimizer, SGD, has fired one" in message
+    assert "has had no event in the first epoch: no step of its optimizer, SGD, has fired an event" in message
     assert optimizer
 
 

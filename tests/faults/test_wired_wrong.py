@@ -308,7 +308,7 @@ def test_a_plateau_that_decides_before_it_begins_is_a_finding_and_told(trainer, 
     assert (finding.severity, finding.numbers) == ("warning", {"metrics": 3, "first_event": 30, "begin": 0})
     trainer.run(range(10), max_epochs=4)
     (message,) = logged(caplog)
-    assert "begins at event 30, but has counted metrics before and decided already" in message
+    assert "begins at event 30, but has already counted earlier metrics and reacted to them" in message
     assert keep
 
 
@@ -320,7 +320,7 @@ def test_a_scheduler_that_reads_the_metric_itself_and_decides_before_its_plateau
     assert len(found(trainer, "early-metrics", metrics={"loss": [1.0] * 40})) == 1
     trainer.run(range(10), max_epochs=4)
     (message,) = logged(caplog)
-    assert "begins at event 30, but has counted metrics before and decided already" in message
+    assert "begins at event 30, but has already counted earlier metrics and reacted to them" in message
 
 
 @pytest.mark.parametrize("kwargs", [{"begin": 3, "patience": 1}, {"patience": 3}, {"begin": 1, "patience": 2}])

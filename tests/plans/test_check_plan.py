@@ -911,7 +911,7 @@ def test_a_second_writer_at_the_same_event_is_said_at_once(setting, log):
     ExponentialScheduler(setting.optimizer, "lr", gamma=0.9).attach(setting.trainer)
     (message,) = said(log)
     assert message.startswith("<ExponentialScheduler of 'lr'")
-    assert "attached to ITERATION_STARTED, writes lr over what <CosineDecayScheduler of 'lr'" in message
+    assert "attached to ITERATION_STARTED, overwrites the lr that <CosineDecayScheduler of 'lr'" in message
 
 
 def test_what_a_filter_may_keep_apart_is_not(setting, log):

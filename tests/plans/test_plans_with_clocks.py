@@ -226,5 +226,5 @@ def test_a_plain_loop_is_planned_with_the_amounts_that_it_passes():
     ):
         dry_run(scheduler, 4, 6, amounts=AMOUNTS, gradient_accumulation_steps=2)
     wrapped = LRScheduler(torch.optim.lr_scheduler.StepLR(make_optimizer(), 3))
-    with pytest.raises(ValueError, match="amounts must be left out for a schedule that goes on event by event"):
+    with pytest.raises(ValueError, match="amounts must be left out for a schedule that is computed event by event"):
         dry_run(wrapped, 4, 6, amounts=AMOUNTS)

@@ -284,7 +284,7 @@ def test_a_bad_reading_on_one_rank_is_an_error_on_all_at_the_same_event(told, ba
     assert len(own[0]["values"]) == rank_program.BAD_EVENT - 1
     for report in own[:-1]:
         assert report["error"][0] == "RuntimeError"
-        assert report["error"][1].endswith(f"on all ranks, which it is not on 1 of {len(told)}")
+        assert report["error"][1].endswith(f"on all ranks, but it is not on 1 of {len(told)} ranks")
     assert own[-1]["error"][0] in ("ValueError", "TypeError", "IndexError")
 
 

@@ -223,7 +223,11 @@ def test_the_rows_of_a_concatenation_warn_of_illegal_values():
         ),
         (lambda o: [[constant(o, 1.0)], "lr"], TypeError, "names must be a list or tuple, given 'lr'"),
         (lambda o: [[constant(o, 1.0)], [3]], ValueError, r"names\[0\] must be a string, given 3"),
-        (lambda o: [[constant(o, 1.0)], ["a", "b"]], ValueError, "names must be as many as the 1 schedulers, given"),
+        (
+            lambda o: [[constant(o, 1.0)], ["a", "b"]],
+            ValueError,
+            "names must have one name for each of 1 schedulers, given",
+        ),
         (lambda o: [[constant(o, 1.0)], ["a"], 1], TypeError, "save_history must be True or False, given 1"),
     ],
 )

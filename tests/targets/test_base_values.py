@@ -102,7 +102,7 @@ def test_relative_is_refused_where_get_param_is_overridden():
         def get_param(self):
             return 0.5
 
-    with pytest.raises(TypeError, match="relative must be False where get_param is overridden"):
+    with pytest.raises(TypeError, match="relative must be False if get_param is overridden"):
         Own(sgd(0.1), "lr", relative=True)
 
 

@@ -127,7 +127,7 @@ def test_wrong_arguments_of_groups_are_refused():
         Groups(added="forget")
     with pytest.raises(TypeError, match="added must be a string, given 3"):
         Groups(added=3)
-    with pytest.raises(ValueError, match="added must be None for the group of one index, given 'adopt'"):
+    with pytest.raises(ValueError, match="added must be None if select is an index, given 'adopt'"):
         Groups(1, added="adopt")
 
 

@@ -15,8 +15,8 @@ from .landing_by_deadline import check_can_land, landing_handlers
 from .stepping_by_amounts import check_counts_amounts
 from .time_clock import TimeClock
 
-# A scheduler with a clock may write at these events: the clock has read all batches before, and the next step uses
-# the value.
+# A scheduler with a clock may write at these events. At each of them, the clock has read all earlier batches, and the
+# next step uses the value.
 WRITING_EVENTS = (
     Events.ITERATION_STARTED,
     Events.EPOCH_STARTED,
@@ -28,14 +28,14 @@ WRITING_EVENTS = (
 def handler_with_clock(
     scheduler: Any, clock: Clock, event: Any, optimizer: Optimizer | None
 ) -> tuple[Clocked, list[tuple[Any, Any]]]:
-    """Return the handler that writes the values, and the ``(event, handler)`` pairs that must be attached with it."""
+    """Return the handler that writes the values, and ``(event, handler)`` pairs of the other handlers to attach."""
     if isinstance(clock, TimeClock) and clock.has_deadline:
         return landing_handlers(scheduler, clock, event, optimizer)
     if isinstance(clock, TimeClock):
         timed = AtTimes(scheduler, clock, event, optimizer)
         counts_itself = event == Events.ITERATION_STARTED
         more = [] if counts_itself else [(Events.ITERATION_STARTED, timed.count)]
-        more.append((Events.ITERATION_COMPLETED, timed.count))  # a checkpoint then contains the time of its step
+        more.append((Events.ITERATION_COMPLETED, timed.count))  # so that a checkpoint contains the time of its step
         return timed, [(Events.STARTED, clock._begin), *more]
     if event == Events.ITERATION_STARTED:
         return AtIterations(scheduler, clock, event, optimizer), []
@@ -45,7 +45,7 @@ def handler_with_clock(
 
 
 def checked_clock(scheduler: Any, clock: object, event: Any) -> Clock | None:
-    """Return the clock to count with; None for the default, which counts events.
+    """Check the argument ``clock`` of ``attach``, and return the clock; None if the scheduler counts events.
 
     Args:
         scheduler: the scheduler.
@@ -65,7 +65,7 @@ def checked_clock(scheduler: Any, clock: object, event: Any) -> Clock | None:
         event = next((one for one in WRITING_EVENTS if one.name == event or one.value == event), event)
     if isinstance(event, EventsList) or not any(event == one for one in WRITING_EVENTS):
         names = ", ".join(one.name for one in WRITING_EVENTS)
-        raise ValueError(f"event must be one of {names} where a clock is given, given {arguments.shown(event)}")
+        raise ValueError(f"event must be one of {names} for a scheduler with a clock, given {arguments.shown(event)}")
     _refuse_second(scheduler, is_attached(scheduler))
     check_counts_amounts(scheduler, "clock")
     if isinstance(clock, TimeClock) and clock.has_deadline:
@@ -74,9 +74,9 @@ def checked_clock(scheduler: Any, clock: object, event: Any) -> Clock | None:
 
 
 def _refuse_second(scheduler: Any, is_second: bool) -> None:
-    """Raise an error if a scheduler would be attached twice, at least once with a clock."""
+    """Raise an error if this is the second time that a scheduler with a clock is attached."""
     if is_second:
         raise ValueError(
-            f"a scheduler with a clock must be attached once, given {arguments.shown(scheduler)}: remove its handle "
-            "first"
+            f"a scheduler with a clock must be attached only once, given {arguments.shown(scheduler)}: remove its "
+            "first handle"
         )

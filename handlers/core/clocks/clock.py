@@ -1,4 +1,4 @@
-"""The base of all clocks, and the default one, which counts events."""
+"""``Clock``, the base class of all clocks, and ``EventClock``, the default clock, which counts events."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
@@ -11,15 +11,15 @@ from lehr.handlers.schedules import arguments
 
 
 class Clock(ABC):
-    """Defines what the event index of a scheduler counts; pass it to the scheduler's ``attach``.
+    """Defines what the event index of a scheduler counts. Pass a clock to the scheduler's ``attach``.
 
-    A subclass defines :meth:`reading`, which returns the amount of this iteration's batch. lehr calls it once for each
-    iteration, sums the readings of all ranks, and adds the sum to ``event_index`` when the batch has been trained. The
-    event index at an event is therefore the sum over all earlier batches.
+    A subclass defines :meth:`reading`, which returns the amount in the batch of this iteration, such as the number of
+    images. lehr calls :meth:`reading` once for each iteration, sums the readings of all ranks, and adds the sum to
+    ``event_index``. At each event, the event index is the sum over all earlier batches.
 
     Args:
-        lag: the number of latest readings that are not counted yet, at least 0. A reading that is a tensor on a GPU is
-            then read this many iterations later, when the GPU has computed it, and the training does not wait for it.
+        lag: the number of iterations that lehr waits before it counts a reading, at least 0. If the readings are
+            tensors on a GPU, a lag gives the GPU time to compute them, so that the training does not wait.
 
     Raises:
         ValueError: ``lag`` is not a whole number of at least 0.
@@ -49,7 +49,10 @@ class Clock(ABC):
 
     @abstractmethod
     def reading(self, engine: Engine) -> "int | torch.Tensor":
-        """Return the amount of ``engine.state.batch`` on this rank: a whole number from 0 on, or a tensor with one."""
+        """Return the amount in ``engine.state.batch`` on this rank.
+
+        The amount is a whole number of at least 0, or a tensor that contains one such number.
+        """
 
     def __repr__(self) -> str:
         lag = f"lag={self.lag}" if getattr(self, "lag", 0) else ""
@@ -57,7 +60,7 @@ class Clock(ABC):
 
 
 class EventClock(Clock):
-    """Counts events: the default of ``attach``. Each event counts 1.
+    """Counts each event as 1. This clock is the default of ``attach``.
 
     Example:
         >>> import torch
@@ -82,7 +85,7 @@ class EventClock(Clock):
 
 
 class OnItsWay:
-    """A tensor on a GPU, which is copied to the CPU once the GPU has computed it, while the training continues.
+    """A copy of a GPU tensor on the CPU. The training does not wait until the GPU has computed the tensor.
 
     Args:
         tensor: the tensor on the GPU.
@@ -106,9 +109,9 @@ Reading = int | torch.Tensor | OnItsWay
 
 
 def summed_reading(clock: Clock, engine: Engine) -> Reading:
-    """Return the amount of this iteration's batches, summed over all ranks.
+    """Return the amount in this iteration's batches, summed over all ranks.
 
-    With a lag, this function does not read a tensor; :func:`amount_of` reads it later.
+    If the clock has a lag, this function may return a tensor, which :func:`amount_of` reads later.
 
     Raises:
         TypeError, ValueError: the reading is not a whole number of at least 0.
@@ -158,13 +161,13 @@ def amount_of(clock: Clock, reading: Reading) -> int:
     if failed:
         raise RuntimeError(
             f"the reading of {arguments.shown_text(type(clock).__name__, 100)} must be a whole number of at least 0 on "
-            f"all ranks, which it is not on {failed:.0f} of {idist.get_world_size()}"
+            f"all ranks, but it is not on {failed:.0f} of {idist.get_world_size()} ranks"
         )
     return int(amount)
 
 
 def _summed_over_ranks(clock: Clock, engine: Engine) -> Reading:
-    """Return the sum over all ranks. A rank with a bad reading takes part, too, since the other ranks wait for it."""
+    """Sum the readings of all ranks. A rank with a bad reading takes part, because the other ranks wait for it."""
     error: Exception | None = None
     packed = torch.tensor([0, 1], dtype=torch.int64)
     try:
@@ -182,7 +185,7 @@ def _summed_over_ranks(clock: Clock, engine: Engine) -> Reading:
 
 
 def _packed(reading: torch.Tensor) -> torch.Tensor:
-    """Return a tensor with a reading and whether it is bad, on the reading's device: nothing waits for the GPU."""
+    """Return a tensor with a reading and a flag for a bad reading, on the same device, without waiting for the GPU."""
     whole = reading.to(torch.int64)
     is_bad = (whole != reading) | (whole < 0)
     return torch.stack([torch.where(is_bad, torch.zeros_like(whole), whole), is_bad.to(torch.int64)])

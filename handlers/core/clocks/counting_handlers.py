@@ -23,11 +23,11 @@ class Clocked:
         scheduler: the scheduler.
         clock: the clock.
         event: the event, with its filter.
-        optimizer: the optimizer if only its steps call the scheduler; otherwise None.
+        optimizer: the optimizer whose steps call the scheduler. If None, all events call the scheduler.
     """
 
     calls_scheduler = True
-    tell: Callable[[int], None] | None = None  # a simulated run passes the event index of each value to it
+    tell: Callable[[int], None] | None = None  # a simulated run sets this to get the index of each written value
 
     def __init__(self, scheduler: Any, clock: Clock, event: Any, optimizer: Optimizer | None) -> None:
         self._scheduler, self._clock, self._event = scheduler, clock, event
@@ -66,7 +66,7 @@ class Clocked:
 
 
 class AtIterations(Clocked):
-    """Writes at the start of iterations, and then counts the batch of the iteration."""
+    """Writes a value at the start of each iteration, and then counts the batch of the iteration."""
 
     def __call__(self, engine: Engine, **kwargs: Any) -> None:
         """Read the clock, write the value of this event if the event passes the filter, and count the amount."""
@@ -99,7 +99,7 @@ class BatchCounter(Clocked):
         del self._parent  # only the handler that writes has this attribute
 
     def __call__(self, engine: Engine, **kwargs: Any) -> None:
-        """Read the clock."""
+        """Read the clock for the batch of this iteration."""
         scheduler = self._scheduler
         scheduler._readings = (*scheduler._readings, summed_reading(self._clock, engine))
         if not is_step_event(self._event):
@@ -109,7 +109,7 @@ class BatchCounter(Clocked):
 
 
 class AtSteps(Clocked):
-    """Writes at real steps, and then counts the batches that the step trains on."""
+    """Writes a value at each real step of an optimizer, and then counts the batches on which the step trains."""
 
     _last: tuple[int, bool] | None = None  # the amount of the last step, and whether a value was written
 
@@ -129,7 +129,7 @@ class AtSteps(Clocked):
         self._last = amount, passes
 
     def _take_back(self, engine: Engine, name: str | None, amount: int, was_written: bool) -> None:
-        """Undo the last step, which has failed; its batches count with the batches of the next step."""
+        """Undo the last step, which has failed. The next step counts the batches of the failed step, too."""
         scheduler, readings, self._last = self._scheduler, self._scheduler._readings, None
         scheduler._go_to(scheduler._event_index - amount)
         scheduler._readings, scheduler._repeats = (amount, *readings), int(was_written)
@@ -138,7 +138,7 @@ class AtSteps(Clocked):
 
 
 class AtStarts(Clocked):
-    """Writes at the start of epochs or batches; a :class:`BatchCounter` counts the batches."""
+    """Writes a value at the start of each epoch or batch. A :class:`BatchCounter` counts the batches."""
 
     def __call__(self, engine: Engine, **kwargs: Any) -> None:
         """Write the value of this event if the event passes the filter, and is not repeated by a resumed run."""
@@ -147,14 +147,14 @@ class AtStarts(Clocked):
 
 
 class AtTimes(Clocked):
-    """Counts the time since the last event, and then writes."""
+    """Counts the time since the last event, and then writes a value."""
 
     _clock: TimeClock
 
     def __init__(self, scheduler: Any, clock: TimeClock, event: Any, optimizer: Optimizer | None) -> None:
         super().__init__(scheduler, clock, event, optimizer)
-        self._run: object = None  # the run whose time is counted; _counted is the time counted so far
-        self._counted = 0
+        self._run: object = None  # the run whose time is counted
+        self._counted = 0  # the milliseconds of this run that are counted so far
 
     def __call__(self, engine: Engine, **kwargs: Any) -> None:
         """Count the time since the last event, and write the value of this event if the event passes the filter."""

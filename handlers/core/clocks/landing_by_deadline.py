@@ -1,4 +1,4 @@
-"""Landing: a scheduler follows its schedule until it must cool down to finish before a deadline."""
+"""Lets a scheduler land, which means that it follows its schedule until it must cool down to meet a deadline."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,17 +18,17 @@ from .time_clock import TimeClock
 
 @dataclass
 class Progress:
-    """The progress of a cool-down, which changes from event to event."""
+    """The progress of a cool-down, from 0 to 1, which changes at each event."""
 
     now: float = 0.0
 
 
 @dataclass(frozen=True, repr=False)
 class Landing(LiveSchedule):
-    """A schedule that moves to an end value with the progress of a cool-down.
+    """A schedule that cools down from another schedule to an end value.
 
     Args:
-        schedule: the schedule of the trunk, which is still read during the cool-down.
+        schedule: the schedule without the cool-down. Its values are read during the cool-down, too.
         end_value: the value at the end of the cool-down.
         curve: the curve of the cool-down.
         progress: the progress of the cool-down.
@@ -41,7 +41,7 @@ class Landing(LiveSchedule):
 
     @property
     def groups(self) -> int | None:
-        """The number of param groups of the trunk's schedule; None if one value is for all groups."""
+        """The number of param groups of ``schedule``; None if one value is for all groups."""
         return self.schedule.groups
 
     def value(self, index: int) -> float | list[float]:
@@ -52,19 +52,19 @@ class Landing(LiveSchedule):
 
 
 class AtLanding(Clocked):
-    """Writes the values of a trunk, and begins and re-plans its cool-down.
+    """Writes the values of a schedule, begins its cool-down, and plans the cool-down again at each event.
 
-    With R seconds left and a step time of s, ``n = max(floor(R / s), 1)`` steps are left. The cool-down begins when the
-    remaining steps, or the remaining time, are at most its length. At each event of the cool-down, the progress p
-    becomes ``p + (1 - p) / n``: the remaining progress is spread evenly over the remaining steps. The last step, with n
-    = 1, has the end value.
+    If R seconds are left and a step takes s seconds, then ``n = max(floor(R / s), 1)`` steps are left. The cool-down
+    begins when the remaining steps or the remaining time are not longer than the cool-down. At each event of the
+    cool-down, the progress p becomes ``p + (1 - p) / n``, which spreads the remaining progress evenly over the
+    remaining steps. The last step (``n = 1``) trains with the end value.
     """
 
     _clock: TimeClock
 
     def __init__(self, scheduler: Any, clock: TimeClock, event: Any, optimizer: Optimizer | None) -> None:
         super().__init__(scheduler, clock, event, optimizer)
-        self._run: object = None  # the run whose time is counted; _counted is the time counted so far
+        self._run: object = None  # the run whose time is counted; _counted is its time in microseconds so far
         self._counted, self._progress = 0, Progress()
 
     def __call__(self, engine: Engine, **kwargs: Any) -> None:
@@ -79,7 +79,7 @@ class AtLanding(Clocked):
         self._progress.now = now.progress
         if now.progress > 0:
             if scheduler._admits:
-                scheduler._admit_groups()  # this changes the trunk
+                scheduler._admit_groups()  # this changes the schedule
             self._follow()
         scheduler(engine, **kwargs)
         scheduler._landing, self._run, self._counted = now, run, microseconds
@@ -87,7 +87,7 @@ class AtLanding(Clocked):
             self.tell(scheduler._event_index - 1)
 
     def _now(self, engine: Engine) -> tuple[object, int, LandingState]:
-        """Return the run, its microseconds so far, and the state with the time since the last count added."""
+        """Return the run, its microseconds so far, and the state of the landing at this time."""
         run, seconds = self._clock._seconds(engine)
         microseconds = round(seconds * 1e6)
         passed = microseconds - (self._counted if run is self._run else 0)
@@ -117,19 +117,19 @@ class AtLanding(Clocked):
             follow_landing(scheduler, Landing(trunk, clock.end_value, clock.curve, self._progress))
 
     def start(self, engine: Engine) -> None:
-        """Check the date of the deadline in a new run; end the run if the scheduler has already landed."""
+        """In a new run, check the date of the deadline. If the scheduler has already landed, end the run."""
         if self._scheduler._event_index == 0:
             self._clock._check_date(engine)
         self.end(engine)
 
     def finish(self, engine: Engine) -> None:
-        """Count the time of the step, which a checkpoint may contain; end the run if it was the last one."""
+        """Count the time of the step, because a checkpoint may contain it. If this was the last step, end the run."""
         if self._scheduler._landing is not None:  # the landing has begun
             self._run, self._counted, self._scheduler._landing = self._now(engine)
         self.end(engine)
 
     def end(self, engine: Engine) -> None:
-        """End a run after its last step, which was at the end value."""
+        """End a run if its last step has trained with the end value."""
         landing = self._scheduler._landing
         if landing is not None and landing.progress >= 1.0:
             engine.terminate()
@@ -142,9 +142,9 @@ def follow_landing(scheduler: Any, landing: Landing) -> None:
 
 
 def follow_trunk(scheduler: Any) -> None:
-    """Let a scheduler that was landing read its values from the trunk's schedule from now on."""
+    """Let a scheduler that was landing follow its schedule without a cool-down from now on."""
     if isinstance(scheduler._schedule, Landing):
-        # Follow the schedule of the first groups. The groups that joined follow it.
+        # Follow the schedule of the first groups. The values of the groups that joined are computed from this schedule.
         scheduler._follow(getattr(scheduler, "_first_schedule", scheduler._schedule.schedule))
 
 
@@ -152,22 +152,23 @@ def check_can_land(scheduler: Any, event: Any) -> None:
     """Check that a scheduler can land.
 
     Raises:
-        ValueError: the schedule is not pure; the scheduler has several parameters, whole numbers or no optimizer; or
-            the event is neither ``ITERATION_STARTED`` nor ``STEP_STARTED`` without a filter.
+        ValueError: the schedule is not pure; the scheduler writes several parameters or whole numbers, or has no
+            optimizer; the event has a filter, or is neither ``ITERATION_STARTED`` nor ``STEP_STARTED``.
     """
     is_one = not getattr(scheduler, "_members", ()) and scheduler._number_type is float
     is_pure = scheduler._is_pure or isinstance(scheduler._schedule, Landing)  # a landing has begun
     if not is_pure or scheduler._asks_get_param or not is_one or not hasattr(scheduler, "_base"):
         raise ValueError(
-            "clock must not have a deadline for a scheduler of several parameters, of no optimizer, or driven by "
-            f"metrics or functions, given {arguments.shown(scheduler)}: attach a scheduler of each parameter"
+            "clock must not have a deadline for a scheduler that writes several parameters, has no optimizer, or is "
+            f"driven by metrics or functions, given {arguments.shown(scheduler)}: attach one scheduler for each "
+            "parameter"
         )
     if getattr(event, "filter", None) is not None or getattr(event, "name", "") not in (
         "ITERATION_STARTED",
         "STEP_STARTED",
     ):
         raise ValueError(
-            "event must be ITERATION_STARTED or STEP_STARTED without a filter where the clock has a deadline, "
+            "event must be ITERATION_STARTED or STEP_STARTED without a filter if the clock has a deadline, "
             f"given {arguments.shown(event)}"
         )
 
@@ -175,7 +176,7 @@ def check_can_land(scheduler: Any, event: Any) -> None:
 def landing_handlers(
     scheduler: Any, clock: TimeClock, event: Any, optimizer: Optimizer | None
 ) -> tuple[AtLanding, list[tuple[Any, Any]]]:
-    """Return the handler that writes the values, and the ``(event, handler)`` pairs that must be attached with it."""
+    """Return the handler that writes the values, and ``(event, handler)`` pairs of the other handlers to attach."""
     landing = AtLanding(scheduler, clock, event, optimizer)
     return landing, [
         (Events.STARTED, clock._begin),

@@ -1,4 +1,4 @@
-"""The state of a landing: the used time, the progress of the cool-down and recent step times."""
+"""The state of a landing: the training time so far, the progress of the cool-down and the times of recent steps."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,8 +7,8 @@ from typing import Any
 
 from lehr.handlers.schedules import arguments
 
-MOST_RECENT = 32  # the time of a step is the mean over this many last steps
-LONGEST = 3.0  # a longer step, such as one with an evaluation, counts as 3 times the median
+MOST_RECENT = 32  # the step time is the mean over at most this number of recent steps
+LONGEST = 3.0  # a step longer than 3 times the median, for example with an evaluation, counts as 3 times the median
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ def resume_with_clock(clock: Clock, engine: Engine, scheduler: Any, warns: bool)
     if warns and scheduler.event_index == 0 and scheduler._loaded_at < 0 and not scheduler._sought:
         warnings.warn(
             f"{arguments.shown(scheduler)} has counted nothing, but the engine resumes after iteration "
-            f"{engine.state.iteration}: load the scheduler's state with the engine's, or call seek() with the "
-            f"{clock.unit} so far. To begin at 0 without this warning, call seek(0)",
+            f"{engine.state.iteration}: load the scheduler's state with the engine's state, or call seek() with the "
+            f"number of {clock.unit} so far. To begin at 0 without this warning, call seek(0)",
             ResumeWarning,
             stacklevel=2,
         )
@@ -47,16 +47,16 @@ def warn_of_other_unit(clock: Clock | None, scheduler: Any) -> None:
     if before != now and not (before == AMOUNTS and now != EVENTS):
         warnings.warn(
             f"{arguments.shown(scheduler)} has counted {before} so far, and now counts {now}: attach it as in the "
-            f"saved run, or call seek() with the {now} so far. To go on from {event_index} without this warning, call "
-            f"seek({event_index})",
+            f"saved run, or call seek() with the number of {now} so far. To go on from {event_index} without this "
+            f"warning, call seek({event_index})",
             ResumeWarning,
             stacklevel=3,
         )
     elif landing is not None and not (isinstance(clock, TimeClock) and clock.has_deadline):
         warnings.warn(
-            f"{arguments.shown(scheduler)} was on its way to a deadline, {landing.progress:.0%} through its cool-down, "
-            "and now follows its schedule without one: attach it with a TimeClock that has a deadline. To go on "
-            f"without this warning, call seek({event_index})",
+            f"{arguments.shown(scheduler)} had completed {landing.progress:.0%} of its cool-down to a deadline, and "
+            "now follows its schedule without a deadline: attach the scheduler with a TimeClock that has a deadline. "
+            f"To go on without this warning, call seek({event_index})",
             ResumeWarning,
             stacklevel=3,
         )

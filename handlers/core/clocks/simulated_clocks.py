@@ -1,4 +1,4 @@
-"""Clocks of simulated runs, whose readings are given in advance, and the handlers that count with them."""
+"""Clocks that know all readings of a simulated run in advance, and the handlers that use these clocks."""
 
 import copy
 import weakref
@@ -17,7 +17,7 @@ DURING_ITERATION = ("ITERATION_STARTED", "STEP_STARTED", "STEP_COMPLETED")
 
 
 class PlannedClock(Clock):
-    """A clock with planned amounts, which are sums over all ranks.
+    """A clock that knows its amounts in advance. Each amount is a sum over all ranks.
 
     Args:
         clock: the clock of the real run.
@@ -36,7 +36,7 @@ class PlannedClock(Clock):
 
 
 class PlannedTime:
-    """A function that returns the planned time of a run.
+    """A function that returns the planned time of a simulated run so far.
 
     Args:
         seconds: the duration of each iteration of the run.
@@ -68,7 +68,7 @@ class ClockedAttachment(NamedTuple):
         method: the method that the engine calls to count, or to end the run; None if the engine calls the handler
             itself.
         event: the event of the scheduler, with its filter.
-        optimizer: the optimizer if only its steps call the scheduler; otherwise None.
+        optimizer: the optimizer whose steps call the scheduler. If None, all events call the scheduler.
     """
 
     handler: Clocked
@@ -100,7 +100,7 @@ class ClockedAttachment(NamedTuple):
 
 
 def clocked_attachment(function: object) -> ClockedAttachment | None:
-    """Return the attachment behind a handler of an engine; None for any other handler."""
+    """Return the attachment to which a handler of an engine belongs; None if it belongs to no attachment."""
     owner = getattr(function, "__self__", function)
     if not isinstance(owner, Clocked):
         return None
@@ -110,7 +110,7 @@ def clocked_attachment(function: object) -> ClockedAttachment | None:
 
 
 def is_counter(function: object) -> bool:
-    """Return whether a handler of an engine only starts to measure the time of a run."""
+    """Return whether a handler of an engine only starts a clock that measures the time of a run."""
     return isinstance(getattr(function, "__self__", None), TimeClock)
 
 

@@ -15,20 +15,20 @@ def check_counts_amounts(scheduler: Any, argument: str) -> None:
     """Check that a scheduler can count amounts other than 1.
 
     Raises:
-        ValueError: its schedule must be read event by event, or its class has a ``__call__`` without the argument
-            ``amount``.
+        ValueError: the scheduler's schedule must be read event by event, or ``__call__`` of the scheduler's class has
+            no argument ``amount``.
     """
     planned = [getattr(one, "_planned", None) for one in (scheduler, *getattr(scheduler, "_members", ()))]
     stepwise = next((found for one in planned if one is not None and (found := _stepwise_part(one))), None)
     if stepwise is not None:
         raise ValueError(
-            f"{argument} must be left out for a schedule that goes on event by event, given "
-            f"{arguments.shown(stepwise)}: use a schedule of lehr, whose value at any event is a formula"
+            f"{argument} must be left out for a schedule that is computed event by event, given "
+            f"{arguments.shown(stepwise)}: use a schedule of lehr that has a formula"
         )
     if "amount" not in inspect.signature(type(scheduler).__call__).parameters:
         raise ValueError(
             f"{argument} must be left out for {type(scheduler).__name__}, whose __call__ has no argument 'amount': "
-            "add it, and pass it on to the base class"
+            "add this argument, and pass it to the base class"
         )
 
 

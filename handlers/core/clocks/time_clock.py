@@ -1,4 +1,4 @@
-"""``TimeClock``, which counts the time of training, and can cool a schedule down by a deadline."""
+"""``TimeClock``, which counts the training time, and can cool a schedule down by a deadline."""
 
 import math
 import time
@@ -36,7 +36,7 @@ class Stopwatch:
         self._read_at: tuple[Any, Any] | None = None
 
     def read(self, engine: Engine) -> float:
-        """Return the seconds of the run so far: one number for all schedulers of an event, on all ranks."""
+        """Return the seconds of the run so far. The number is the same for all schedulers of an event and all ranks."""
         at = engine.state.iteration, engine.last_event_name
         if at != self._read_at:
             self._count_to(self._now())
@@ -45,10 +45,10 @@ class Stopwatch:
         return self.elapsed
 
     def _count_to(self, now: float) -> None:
-        """Count the time since the last reading; if the clock went back, do not count the same seconds twice."""
+        """Count the time since the last reading. If the clock went back, do not count the same seconds twice."""
         if not math.isfinite(now):
             return
-        is_back = self._last < self._highest <= now  # above the highest time: subtract the seconds counted below
+        is_back = self._last < self._highest <= now  # subtract the seconds that were counted below the highest time
         passed = max(now - self._highest - self._below if is_back else now - self._last, 0.0)
         self._below = 0.0 if now >= self._highest else self._below + passed
         self._last, self._highest = now, max(self._highest, now)
@@ -64,33 +64,33 @@ def of_rank_0(number: float) -> float:
 
 
 class TimeClock(Clock):
-    """Counts the time of training: the event index of a scheduler is in whole milliseconds.
+    """Counts the time of training, so that the event index of a scheduler is a number of milliseconds.
 
     The clock counts while the engine runs, from the start of each run, including evaluations and checkpoints. The time
     between two runs, or between a checkpoint and a run that resumes from it, does not count. All ranks count the time
     of rank 0.
 
-    With a deadline, ``budget`` or ``land_by``, the scheduler counts events as usual, and cools down by the deadline.
-    The scheduler follows its schedule until the cool-down must begin, which depends on the measured time of a step.
-    During the cool-down, with a progress p that grows from 0 to 1, each event writes::
+    If you give a deadline with ``budget`` or ``land_by``, the scheduler counts events as usual, and cools down by the
+    deadline. The scheduler follows its schedule until the cool-down must begin. The clock measures the time of a step
+    to find this event. During the cool-down, the progress p grows from 0 to 1, and each event writes::
 
         value(i) = schedule(i) + (end_value - schedule(i)) * curve(p)
 
-    Each event plans the rest of the cool-down anew. The last step before the deadline trains with the end value, and
-    then the engine terminates. The values depend on the time, so they are not known in advance. The state of the
-    scheduler contains the training time so far.
+    Each event plans the rest of the cool-down again. The last step before the deadline trains with the end value.
+    After this step, the engine terminates. The values depend on the time, so they are not known in advance. The state
+    of the scheduler contains the training time so far.
 
     Args:
         budget: the training time until the last step: a text such as ``"8 h"``, or a positive number of seconds.
         land_by: the date and time of the last step, with a time zone, such as ``"2026-12-01T06:00+01:00"``.
-        cooldown: the length of the cool-down: ``"15%"`` of the steps of the whole run, a time such as ``"30 min"``, or
-            a number of steps.
+        cooldown: the length of the cool-down, which is a text such as ``"15%"`` (of the steps of the whole run), a time
+            such as ``"30 min"``, or a number of steps.
         end_value: the value of the last step.
         curve: the curve of the cool-down: ``"linear"``, ``"cosine"``, ``"1-sqrt"`` or ``"quadratic"``.
         now: a function that returns the time in seconds, from any origin. The default, ``time.monotonic``, does not
             jump when the system's time is changed. If the returned time is earlier than before, the clock adds nothing.
-        unix_time: a function that returns the seconds since 1970. With ``land_by``, the clock calls it at the start of
-            each run.
+        unix_time: a function that returns the seconds since 1970. If you give ``land_by``, the clock calls this
+            function at the start of each run.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -138,7 +138,7 @@ class TimeClock(Clock):
         self.now = arguments.function("now", now, "a function that returns the time in seconds")
         self.unix_time = arguments.function("unix_time", unix_time, "a function that returns the seconds since 1970")
         if budget is not None and land_by is not None:
-            raise ValueError(f"land_by must be None if a budget is given, given {arguments.shown(land_by)}")
+            raise ValueError(f"land_by must be None if budget is not None, given {arguments.shown(land_by)}")
         self.budget = None if budget is None else _checked_seconds("budget", budget)
         self.land_by = None if land_by is None else _date("land_by", land_by)
         self._cooldown = _cooldown("cooldown", cooldown)
@@ -177,7 +177,7 @@ class TimeClock(Clock):
         self._forget_runs()
 
     def __deepcopy__(self, memo: Any) -> "TimeClock":
-        return self  # a clock has no state of a scheduler, so copies of the scheduler share it
+        return self  # a clock contains no state of a scheduler, so copies of a scheduler share the clock
 
     @property
     def has_deadline(self) -> bool:
@@ -189,7 +189,6 @@ class TimeClock(Clock):
         return self._milliseconds(engine)[1]
 
     def _begin(self, engine: Engine) -> None:
-        """Begin to count the time of a run."""
         self._watches[engine] = Stopwatch(self.now)
         self._left.pop(engine, None)
         if self.land_by is not None:
@@ -258,7 +257,6 @@ def _checked_seconds(name: str, given: Any) -> float:
 
 
 def _date(name: str, given: Any) -> datetime:
-    """Return a date with its time zone."""
     try:
         date = given if isinstance(given, datetime) else datetime.fromisoformat(given)
     except (TypeError, ValueError) as error:
@@ -280,7 +278,7 @@ def _cooldown(name: str, given: Any) -> tuple[Fraction | int, str]:
     is_known = read.unit in (PERCENT, MILLISECONDS, STEPS, EVENTS)
     if not is_known or not read.amount or (read.unit == PERCENT and read.amount > 100):
         raise ValueError(
-            f"{name} must be more than 0%, at most 100%, a time such as '30 min' or a number of steps, "
+            f"{name} must be a percentage above 0% and at most 100%, a time such as '30 min' or a number of steps, "
             f"given {arguments.shown(given)}"
         )
     return read.amount, STEPS if read.unit == EVENTS else read.unit

@@ -13,13 +13,13 @@ from .clock import Clock
 class TokenClock(Clock):
     """Counts tokens: the event index of a scheduler is the number of tokens in all batches before the event.
 
-    A schedule over tokens has the same value at the same number of tokens, however the batches are split: with a
-    batch-size ramp, batches of different lengths, gradient accumulation or another number of ranks.
+    A schedule over tokens has the same value at the same number of tokens. The batch size, the length of sequences,
+    gradient accumulation and the number of ranks have no influence.
 
     Args:
-        tokens_of: a function of the engine that returns the number of tokens in ``engine.state.batch`` on this rank: a
-            whole number, or a tensor with one. lehr sums it over the ranks.
-        lag: the number of latest batches that may not be counted yet; see :class:`Clock`.
+        tokens_of: a function that takes the engine and returns the number of tokens in ``engine.state.batch`` on this
+            rank, as a whole number or as a tensor with one element. lehr sums the numbers of all ranks.
+        lag: the number of iterations that lehr waits before it counts a batch; see :class:`Clock`.
 
     Raises:
         TypeError: ``tokens_of`` cannot be called.
@@ -48,7 +48,7 @@ class TokenClock(Clock):
         self.tokens_of = arguments.function("tokens_of", tokens_of, "a function of the engine")
 
     def reading(self, engine: Engine) -> Any:
-        """Return the tokens of the batch of this iteration."""
+        """Return the number of tokens in the batch of this iteration."""
         return self.tokens_of(engine)
 
 
@@ -56,9 +56,9 @@ class SampleClock(Clock):
     """Counts samples: the event index of a scheduler is the number of samples in all batches before the event.
 
     Args:
-        samples_of: a function of the engine that returns the number of samples in ``engine.state.batch`` on this rank;
-            None for the length of the first tensor in the batch, which may be in a list or a mapping.
-        lag: the number of latest batches that may not be counted yet; see :class:`Clock`.
+        samples_of: a function that takes the engine and returns the number of samples in ``engine.state.batch`` on this
+            rank. If None, the clock uses the length of the first tensor in the batch, also inside a list or a mapping.
+        lag: the number of iterations that lehr waits before it counts a batch; see :class:`Clock`.
 
     Raises:
         TypeError: ``samples_of`` cannot be called.
@@ -89,7 +89,7 @@ class SampleClock(Clock):
         self.samples_of = samples_of
 
     def reading(self, engine: Engine) -> Any:
-        """Return the samples of the batch of this iteration.
+        """Return the number of samples in the batch of this iteration.
 
         Raises:
             ValueError: the batch has no tensor, and ``samples_of`` was not given.
@@ -99,14 +99,14 @@ class SampleClock(Clock):
         length = first_length(engine.state.batch)
         if length is None:
             raise ValueError(
-                "samples_of must be given for a batch without a tensor, "
+                "samples_of must be a function for a batch without a tensor, "
                 f"given {arguments.shown(engine.state.batch, 200)}"
             )
         return length
 
 
 def first_length(batch: Any) -> int | None:
-    """Return the length of the first tensor or array in a batch; None if there is none."""
+    """Return the length of the first tensor or array in a batch; None if the batch has no tensor or array."""
     shape = getattr(batch, "shape", None)
     if shape is not None:
         return int(shape[0]) if len(shape) else None

@@ -1,1 +1,1 @@
-"""Metrics that drive schedulers: how handlers pass them, how schedulers read them, and which handlers do so."""
+"""Metrics that drive schedulers: classes that read metrics, and functions that find the handlers that pass metrics."""

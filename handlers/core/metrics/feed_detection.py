@@ -1,4 +1,4 @@
-"""Finds out whether anything passes metrics to the parts of schedules that depend on them, by inspecting code."""
+"""Inspects the code of handlers to find out whether they pass metrics to a schedule that depends on metrics."""
 
 import gc
 from functools import partial
@@ -25,12 +25,12 @@ def is_fed(part: StatefulSchedule) -> bool:
 
 
 def how_to_feed(scheduler: Any, part: StatefulSchedule) -> str:
-    """Return an instruction, for a message, to pass metrics to a part of a scheduler's schedule."""
+    """Return a text that tells the user how to pass metrics to a part of a scheduler's schedule."""
     if hasattr(scheduler, "observe"):
         return "attach observe: evaluator.add_event_handler(Events.COMPLETED, scheduler.observe)"
     kind = type(part).__name__
     return (
-        f"attach observe of the scheduler in it that has the {kind}: evaluator.add_event_handler(Events.COMPLETED, "
+        f"attach observe of the inner scheduler that has the {kind}: evaluator.add_event_handler(Events.COMPLETED, "
         f"plateau.observe); or call observe(metric) of the {kind} itself"
     )
 
@@ -86,14 +86,14 @@ def _feeds(function: Any, part: StatefulSchedule, depth: int) -> bool:
     references = references_of(function)
     if "observe" in names_in(code.__code__):
         known = [one for one in references if _schedule_of(one) is not None]
-        # Without a scheduler among the references, the function may find it in a list or an attribute.
+        # If the references contain no scheduler, the function may find a scheduler in a list or an attribute.
         return any(_contains(one, part) for one in known) or not known
     called = [one for one in references if isinstance(one, FunctionType | MethodType) and one is not function]
     return depth > 0 and any(_feeds(one, part, depth - 1) for one in called)
 
 
 def _schedule_of(thing: Any) -> Schedule | None:
-    """Return a schedule, or the schedule of a scheduler; None for anything else."""
+    """Return an object if it is a schedule, or its schedule if it is a scheduler; otherwise None."""
     schedule = getattr(thing, "_planned", thing)
     return schedule if isinstance(schedule, Schedule) else None
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class SchedulerWithMetric(ParamScheduler):
-    """A scheduler with the name of a metric; a subclass sets ``_feed``."""
+    """A scheduler that has the name of a metric. A subclass sets ``_feed``."""
 
     _feed: MetricFeed
 
@@ -46,8 +46,6 @@ class MetricDrivenScheduler(SchedulerWithMetric):
     """A scheduler that reads a metric of the engine at each event and passes it to its schedule.
 
     If the event fails, the schedule returns to its state before the metric, so that the event can be repeated.
-
-    A subclass overrides the abstract methods.
     """
 
     _reads_metric = True
@@ -56,8 +54,8 @@ class MetricDrivenScheduler(SchedulerWithMetric):
         """Pass the metric to the schedule, write the value of this event, record it, and count the event.
 
         Args:
-            engine: the engine that has the metric; None in a plain loop, which has no metric and no history.
-            name: name of the history; None for ``param_name``.
+            engine: the engine that has the metric; None in a plain loop, which has no metric.
+            name: the name of the history. If None, the name is ``param_name``.
             amount: the amount that the event adds to ``event_index``; see :class:`BaseParamScheduler`.
         """
         if not self._reads_metric:
@@ -81,14 +79,14 @@ class MetricDrivenScheduler(SchedulerWithMetric):
             raise
 
     def _reads_metric_at(self, index: int) -> bool:
-        """Return whether an event reads the metric."""
+        """Return whether the scheduler reads the metric at an event."""
         return True
 
     @abstractmethod
     def _give_metric(self, engine: "Engine") -> bool:
-        """Read the metric and pass it to the schedule; return False if the target has the value of the event already.
+        """Read the metric and pass it to the schedule.
 
-        Such an event only counts.
+        If the target already has the value of this event, return False. The scheduler then only counts the event.
         """
 
     @abstractmethod
@@ -97,7 +95,7 @@ class MetricDrivenScheduler(SchedulerWithMetric):
 
     @abstractmethod
     def _restore_schedule(self, state: Any) -> None:
-        """Restore that state."""
+        """Restore a state that :meth:`_schedule_state` returned."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state with the metric for the next event; see :meth:`BaseParamScheduler.state_dict`."""
@@ -111,7 +109,8 @@ class MetricDrivenScheduler(SchedulerWithMetric):
             resume_policy: as in :meth:`BaseParamScheduler.load_state_dict`.
 
         Raises:
-            TypeError, ValueError: see :meth:`BaseParamScheduler.load_state_dict`; nothing is loaded then.
+            TypeError, ValueError: see :meth:`BaseParamScheduler.load_state_dict`. If this error is raised, nothing is
+                loaded.
         """
         metric = saved_metric(state_dict)
         super().load_state_dict(state_dict, resume_policy)

@@ -1,4 +1,4 @@
-"""Reading the metric of an engine, and combining the metrics of several ranks."""
+"""Reads a metric of an engine, and combines the metrics of several ranks."""
 
 import weakref
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ def metric_of(engine: "Engine", metric_name: str, reduction: str = "none") -> fl
         metric_name: the name that the metric was attached with.
         reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
             metric of rank 0) or ``"none"`` (each rank uses its own). Except with ``"none"``, all ranks must call this
-            function. With ``"none"``, or with one rank, the metric is returned unchanged.
+            function. If ``reduction`` is ``"none"`` or there is only one rank, the metric is returned unchanged.
 
     Raises:
         TypeError: the metric of one of several ranks is not a number. All ranks raise this error.
@@ -31,7 +31,7 @@ def metric_of(engine: "Engine", metric_name: str, reduction: str = "none") -> fl
 
 
 def reduced_metric(metric: float | None, reduction: str) -> float | None:
-    """Return a metric combined over all ranks, in the way of :func:`metric_of`; None if it is missing on a rank."""
+    """Combine a metric over all ranks, like :func:`metric_of`. Return None if the metric is missing on a rank."""
     return metric if reduction == "none" or _is_alone() else _reduced(metric, reduction)[0]
 
 
@@ -46,8 +46,8 @@ def _present(engine: "Engine", metric_name: str) -> Any:
 def _is_alone() -> bool:
     """Return whether this is the only process.
 
-    The number of processes may change at any event. ``get_world_size`` of ignite asks each of its backends, which takes
-    longer than the rest of an event, so torch's backend is asked first.
+    The number of processes may change at any event. ignite's ``get_world_size`` asks each of its backends, and takes
+    longer than everything else in an event. Therefore, this function first asks torch's backend.
     """
     is_initialized = _only_backend()
     return (is_initialized is not None and not is_initialized()) or _distributed().get_world_size() == 1
@@ -82,7 +82,7 @@ def _reduced(metric: object, reduction: str) -> tuple[float | None, list[int]]:
     else:
         try:
             value = checked_metric(metric)
-        except TypeError:  # raise the error later: the other ranks wait in all_gather
+        except TypeError:  # raise the error later, because the other ranks wait in all_gather
             status = 2.0
     mine = torch.tensor([[status, value]], dtype=torch.float64)
     gathered: Any = _distributed().all_gather(mine)
@@ -91,8 +91,8 @@ def _reduced(metric: object, reduction: str) -> tuple[float | None, list[int]]:
     if 2.0 in found:
         ranks = [rank for rank, status in enumerate(found) if status == 2]
         raise TypeError(
-            f"the metric must be a number on every rank, which it is not on {arguments.shown(ranks, 100)}, "
-            f"given {arguments.shown(metric)} here"
+            f"the metric must be a number on every rank, but it is not on ranks {arguments.shown(ranks, 100)}, "
+            f"given {arguments.shown(metric)} on this rank"
         )
     if 1.0 in found:
         return None, [rank for rank, status in enumerate(found) if status == 1]
@@ -137,7 +137,7 @@ class MetricFeed:
 
         Raises:
             TypeError: with several ranks, the metric is not a number.
-            ValueError: the metric is required, and missing on a rank.
+            ValueError: the metric is required, but it is missing on a rank.
         """
         if self._engine() is not engine:
             self.follow(engine)
@@ -167,7 +167,7 @@ class MetricFeed:
             return []
 
     def load(self, saved: list[float]) -> None:
-        """Load the metric that a state contains for the next event."""
+        """Load a list that :meth:`state` returned."""
         self._saved = saved[0] if saved else None
 
 
@@ -189,11 +189,11 @@ def _missing_where(engine: "Engine", name: str, ranks: list[int]) -> str:
 
 
 def no_engine() -> None:
-    """Returns None, like a weak reference to a deleted engine."""
+    """Return None, like a weak reference to a deleted engine."""
 
 
 def saved_metric(state_dict: object) -> list[float]:
-    """Return the entry ``metric`` of a saved state, after a check.
+    """Check the entry ``metric`` of a saved state, and return it.
 
     Raises:
         TypeError: the entry is not a list with at most one float.

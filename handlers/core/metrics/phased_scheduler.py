@@ -1,4 +1,4 @@
-"""A scheduler of phases, which it reads in blocks until the next phase begins."""
+"""The base class of schedulers with phases. Values are read in blocks until the next phase begins."""
 
 from typing import TYPE_CHECKING
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 
 class PhasedScheduler(SchedulerWithMetric):
-    """A scheduler of phases; a subclass sets ``_phases`` and passes them to the constructor as the schedule."""
+    """A scheduler with phases. A subclass sets ``_phases``, and passes them to the constructor as the schedule."""
 
     _phases: Phases
-    _begun: list[int]  # the events at which the phases began that are read
+    _begun: list[int]  # the event at which each phase began, for the phases from which values are read
 
     def __call__(self, engine: "Engine | None", name: str | None = None, amount: int = 1) -> None:
         """Write the value of this event, record it, and count the event.
 
         Args:
-            engine: the engine that fires the event; None in a plain loop, without history.
-            name: name of the history; None for ``param_name``.
+            engine: the engine that fires the event; None in a plain loop.
+            name: the name of the history. If None, the name is ``param_name``.
             amount: the amount that the event adds to ``event_index``; see :class:`BaseParamScheduler`.
         """
         if self._phases.begun is not self._begun:  # another phase began
@@ -43,9 +43,9 @@ class PhasedScheduler(SchedulerWithMetric):
             raise
 
     def _read_in_blocks(self) -> None:
-        """Read the phases that have begun as a pure schedule."""
+        """Read the values of the phases that have begun in blocks, like the values of a pure schedule."""
         self._begun = self._phases.begun
-        # Values for groups are read at their events, since some phases may have one value for all groups.
+        # If a phase has a value for each group, read event by event, because another phase may have a single value.
         if self._schedule is self._phases and self._phases.groups is None and not self._asks_get_param:
             self._block_reader = self._reader_type(BegunPhases(self._phases, self._begun), limits_of(self))
             self._usual = None

@@ -1,1 +1,1 @@
-"""Resuming a run: saved states, resume policies, and events that are missed or repeated."""
+"""What schedulers do when a run resumes: load states, follow policies, and correct missed or repeated events."""

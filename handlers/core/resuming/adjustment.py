@@ -19,13 +19,13 @@ class Adjustment:
 
     Args:
         shift: the number that is added to the event index.
-        handover: the begin, duration and start value of a :class:`~lehr.handlers.schedules.Handover`; None for no
-            handover.
-        stretch: the begin, position and end of a :class:`StretchedRest`; None for no stretch. With a stretch, the shift
-            is 0.
-        cooldown: the begin, duration, end value and name of the curve of a :class:`~lehr.handlers.schedules.Cooldown`;
-            None for no cool-down. If the end value is None, the value follows the schedule without a cool-down. A
-            scheduler of several parameters has a tuple with an end value for each parameter.
+        handover: the begin, duration and start value of a :class:`~lehr.handlers.schedules.Handover`. If None, there is
+            no handover.
+        stretch: the begin, position and end of a :class:`StretchedRest`. If None, the schedule is not stretched. If
+            there is a stretch, the shift is 0.
+        cooldown: the begin, duration, end value and name of the curve of a :class:`~lehr.handlers.schedules.Cooldown`.
+            If None, there is no cool-down. If the end value is None, the value follows the schedule without a
+            cool-down. A scheduler of several parameters has a tuple with an end value for each parameter.
     """
 
     shift: int = 0
@@ -34,7 +34,7 @@ class Adjustment:
     cooldown: tuple[int, float, Any, str] | None = None
 
     def __str__(self) -> str:
-        """Return a text on the change, to append to the text of the schedule; the text is empty for no change."""
+        """Return a text that describes the change, and that can follow the text of the schedule."""
         text = f", read {abs(self.shift)} events {'later' if self.shift > 0 else 'earlier'}" if self.shift else ""
         if self.stretch is not None:
             first, position, end = self.stretch
@@ -48,7 +48,7 @@ class Adjustment:
         return text
 
     def position_at(self, event_index: int) -> int:
-        """Return the event of the schedule in the code whose value is read at the given event."""
+        """Return the index at which the schedule in the code is read for an event."""
         if self.stretch is None:
             return max(event_index + self.shift, 0)
         return int(StretchedRest(_ANY, *self.stretch).position_at(np.array([float(event_index)]))[0])
@@ -100,7 +100,7 @@ class Adjustment:
 
 
 def _items(name: str, saved: Any, form: str) -> Any:
-    """Return the saved items, after a check that there are as many as in ``form``; None if nothing was saved."""
+    """Check that there are as many saved items as in ``form``, and return them. Return None if nothing was saved."""
     if saved is not None and not (isinstance(saved, list | tuple) and len(saved) == form.count(",") + 1):
         raise ValueError(f"{name} must be {form} or None, given {arguments.shown(saved)}")
     return saved
@@ -128,13 +128,13 @@ def _checked_cooldown(begin: Any, duration: Any, end_value: Any, curve: Any) -> 
 
 
 def _checked_end(name: str, value: Any, depth: int = 2) -> Any:
-    """Return a checked end value: a number, None, or a tuple of end values, each of which may be a tuple of numbers."""
+    """Check an end value. It is a number, None, or a tuple whose items are numbers, None or tuples of numbers."""
     if value is None:
         return None
     if not isinstance(value, list | tuple):
         return arguments.number(name, value)
     if not value or not depth:
-        raise ValueError(f"{name} must be a number, or a list with one for each, given {arguments.shown(value)}")
+        raise ValueError(f"{name} must be a number or a list of numbers, given {arguments.shown(value)}")
     return tuple(_checked_end(f"{name}[{at}]", one, depth - 1) for at, one in enumerate(value))
 
 

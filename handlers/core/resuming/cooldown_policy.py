@@ -1,4 +1,4 @@
-"""The resume policy that begins a cool-down at the event of the checkpoint."""
+"""The resume policy that begins a cool-down at the event at which the checkpoint was saved."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,38 +16,39 @@ from .adjustment import Adjustment
 
 @dataclass(frozen=True)
 class CooldownPolicy:
-    """A resume policy that begins a cool-down where the saved run was: a branch of its trunk.
+    """A resume policy that begins a cool-down at the event at which the state was saved.
 
+    The saved run is called the trunk, and the run that cools down is called a branch of the trunk.
     ``scheduler.load_state_dict(state, resume_policy=CooldownPolicy(1000))`` loads the state of a trunk. Let e be the
-    event index in the state, d the duration, and ``p = min((i - e) / d, 1)``. With the schedule in the code, event i
-    then writes::
+    event index in the state, d the duration, ``p = min((i - e) / d, 1)``, and ``schedule`` the schedule in the code.
+    Event i of the branch then writes::
 
         value(i) = schedule(i) + (end_value - schedule(i)) * curve(p)
 
     Event e writes ``schedule(e)``, as the trunk does, and event e + d writes the end value. The trunk and its
-    checkpoint stay as they are. The state of the branch contains the cool-down, so a resumed branch continues it
-    without a policy; the same policy changes nothing. A branch cannot begin another cool-down; begin the other
-    cool-down from the checkpoint of the trunk.
+    checkpoint stay as they are. The state of the branch contains the cool-down, so a resumed branch continues the
+    cool-down without a policy. If you pass the same policy again, nothing changes. A branch cannot begin another
+    cool-down. To cool down in another way, load the checkpoint of the trunk.
 
     The policy acts whether or not the schedule has changed. If the schedule has changed, a :class:`ResumeWarning` shows
     both schedules, and the branch continues at the same event of the new schedule, as with ``"keep_step"``.
 
     Args:
-        duration: events of the cool-down, at least 1; or a text such as ``"10%"``, ``"2 epochs"`` or ``"2B tokens"``,
-            which ``run`` converts. A percentage is of the length of ``run``, not of the events of the trunk.
+        duration: the number of events of the cool-down, at least 1, or a text such as ``"10%"``, ``"2 epochs"`` or
+            ``"2B tokens"``, which ``run`` converts. A percentage is a part of the length of ``run``, not of the trunk.
         curve: ``"linear"``, ``"cosine"``, ``"1-sqrt"``, ``"quadratic"``, ``"log"``, ``"power"`` or ``"exponential"``,
             with the formulas and the default power and ratio of
             :class:`~lehr.handlers.WarmupStableDecayScheduler`.
-        end_value: value at the end of the cool-down and after it; a number, or a list with one for each param group.
-            For a scheduler of several parameters, a mapping such as ``{"lr": 0.0}``; parameters without an end value
-            follow their schedules.
-        run: the :class:`~lehr.handlers.RunLength` that converts a text. Keyword only.
+        end_value: the value at the end of the cool-down and after it. Give one number, or a list with one number for
+            each param group. For a scheduler of several parameters, give a mapping such as ``{"lr": 0.0}``. A parameter
+            without an end value follows its schedule.
+        run: the :class:`~lehr.handlers.RunLength` that converts ``duration`` if it is a text. Keyword only.
 
     Raises:
         TypeError: an argument has the wrong type.
         ValueError: an argument is out of its range. ``load_state_dict`` also raises this error for a schedule with a
             state of its own, such as a plateau, phases or torch's schedulers, for an overridden ``get_param``, and for
-            a number of values that does not fit.
+            a wrong number of end values.
 
     Source: Hägele et al., "Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations", 2024,
     https://arxiv.org/abs/2405.18392 (cool-downs from several checkpoints of one run, 1-sqrt).
@@ -102,10 +103,11 @@ def refuse_other_unit(policy: CooldownPolicy, counted: str | None) -> None:
 
     Args:
         policy: the policy.
-        counted: the unit of the event index: that of a clock, or ``"amounts"``; None for events or an unknown unit.
+        counted: the unit of the event index, which is the unit of a clock or ``"amounts"``. If None, the event index
+            counts events, or its unit is unknown.
 
     Raises:
-        ValueError: ``counts`` of the run is another unit.
+        ValueError: the ``counts`` of the policy's run is another unit.
     """
     counts = policy._counts
     if counts is None or counted is None:
@@ -113,7 +115,7 @@ def refuse_other_unit(policy: CooldownPolicy, counted: str | None) -> None:
     unit = UNITS_OF_CLOCKS.get(counted, counted)
     if counts in EVENTS_OF_RUN or (unit in COUNTS and counts != unit):
         raise ValueError(
-            f"run must have the counts of the saved event index, which is in {unit}, given counts={counts!r}, to which "
+            f"run must count what the saved event index counts, which is {unit}, given counts={counts!r}, to which "
             f"the duration of {arguments.shown(policy)} was converted"
         )
 
@@ -125,7 +127,7 @@ def with_cooldown(policy: CooldownPolicy, scheduler: Any, saved: Adjustment, eve
         policy: the policy.
         scheduler: the scheduler, with the base values of the state.
         saved: the adjustment of the saved run.
-        event_index: the event.
+        event_index: the index of the event.
 
     Raises:
         ValueError: the saved run is in another cool-down; the end values do not fit the scheduler.
@@ -136,14 +138,14 @@ def with_cooldown(policy: CooldownPolicy, scheduler: Any, saved: Adjustment, eve
     if saved.cooldown[1:] == (duration, ends, policy.curve):
         return saved
     raise ValueError(
-        "resume_policy must not begin another cool-down in that of a branch, from event "
-        f"{saved.cooldown[0]} over {saved.cooldown[1]:g} events: load the state of its trunk, or load this one "
+        "resume_policy must not begin another cool-down in a branch, whose own cool-down began at event "
+        f"{saved.cooldown[0]} and takes {saved.cooldown[1]:g} events: load the state of its trunk, or load this state "
         f"without a policy, given {arguments.shown(policy)}"
     )
 
 
 def _ends_of(scheduler: Any, ends: Any) -> Any:
-    """Return the checked end value of a scheduler; for a scheduler of several parameters, a tuple of end values."""
+    """Check the end values of a scheduler. For a scheduler of several parameters, return a tuple of end values."""
     members = getattr(scheduler, "_members", None)
     names = [scheduler.param_name] if members is None else [member.param_name for member in members]
     if not isinstance(ends, Mapping):
@@ -163,9 +165,11 @@ def _ends_of(scheduler: Any, ends: Any) -> Any:
 
 
 def _fitting(end_value: Any, scheduler: Any) -> Any:
-    """Return the end value, after a check that it has as many values as the scheduler has groups."""
+    """Check that an end value is one number or has one number for each group of the scheduler, and return it."""
     schedule: Schedule = getattr(scheduler, "_first_schedule", scheduler._schedule)
-    has_joined = bool(getattr(scheduler, "_joined", ()))  # groups that joined follow the first groups
+    has_joined = bool(
+        getattr(scheduler, "_joined", ())
+    )  # the values of groups that joined are computed from the first groups
     groups = schedule.groups or (len(scheduler._base.values) if has_joined else scheduler._num_groups())
     if isinstance(end_value, Sequence) and groups not in (None, len(end_value)):
         raise ValueError(

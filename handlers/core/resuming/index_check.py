@@ -1,4 +1,4 @@
-"""A check of schedulers when a run resumes: it corrects their events and warns of a wrong event index."""
+"""Checks a scheduler when a run resumes. The check corrects the event index, or warns that it is wrong."""
 
 import inspect
 import warnings
@@ -27,21 +27,22 @@ from lehr.handlers.schedules import arguments
 from .policy import ResumeWarning
 from .repeated_events import take_back_events
 
-# The signature of the handler. ignite asks for the signature of each handler that it adds, and it takes longer to find
-# it than to do all the rest.
+# The signature of the handler. ignite asks for the signature of each handler that it adds. To find a signature takes
+# longer than to add the handler.
 SIGNATURE = inspect.Signature([inspect.Parameter("engine", inspect.Parameter.POSITIONAL_OR_KEYWORD)])
 
 
 class ResumeCheck:
     """A handler that compares the event index of a scheduler with the events of a resumed run.
 
-    At the start of a run, it warns if the two differ. It also corrects the scheduler in the following cases, since
-    ignite does not save everything with an engine. If the checkpoint was inside an epoch, ignite fires the start of
-    that epoch again. If the checkpoint was at the end of an iteration or epoch, ignite skips the handlers after it.
-    Values outside an optimizer are not in the checkpoint, so the check writes them again.
+    At the start of a run, the check warns if the event index differs from the engine's number of events. It also
+    corrects the scheduler in three cases. If a checkpoint was saved inside an epoch, ignite fires the start of this
+    epoch again, so the check takes this event back. If a checkpoint was saved at the end of an iteration or epoch,
+    ignite skips the handlers after the saver, so the check calls the scheduler for the skipped events. A checkpoint
+    does not contain values outside an optimizer, so the check writes these values again.
 
     Args:
-        scheduler: the scheduler; the check has only a weak reference to it.
+        scheduler: the scheduler. The check holds only a weak reference to it.
         engine: the engine that the scheduler is attached to.
     """
 
@@ -50,12 +51,12 @@ class ResumeCheck:
         self.__signature__ = SIGNATURE
         self._attached: list[tuple[Any, str | None]] = []  # pairs of an event and the name of its history
         self._epoch_check: RemovableEventHandle | None = None
-        self._has_warned = False  # whether it has warned of a run that begins anew
+        self._has_warned = False  # whether the check has warned of a run that begins anew
         self._engine_around: weakref.ref[Engine] | None = None  # the trainer that runs the engine
         self._iteration_around = 0  # the iteration of the trainer that runs the engine
         self._joined_late = False  # whether the scheduler had events before it was attached
         self._clock: weakref.ref[Any] | None = None  # the clock of the scheduler; None if it counts events
-        self._lead: int | None = None  # the engine's number of events minus the scheduler's, as intended
+        self._lead: int | None = None  # how many more events the engine should have had than the scheduler
         if id(scheduler) not in CHECKS:
             CHECKS[id(scheduler)] = weakref.WeakKeyDictionary()
             weakref.finalize(scheduler, CHECKS.pop, id(scheduler)).atexit = False
@@ -68,12 +69,12 @@ class ResumeCheck:
 
     @property
     def clock(self) -> Any:
-        """The clock that the scheduler was attached with; None if it counts events."""
+        """The clock with which the scheduler was attached; None if the scheduler counts events."""
         return None if self._clock is None else self._clock()
 
     @classmethod
     def of(cls, scheduler: Any, engine: Engine) -> "ResumeCheck":
-        """Return the check of a scheduler and an engine; if there is none, make one and attach it to the engine."""
+        """Return the check of a scheduler and an engine. If there is no check, attach a new check to the engine."""
         checks = CHECKS.get(id(scheduler))
         if checks is not None and engine in checks:
             return checks[engine]  # type: ignore[no-any-return]
@@ -89,7 +90,7 @@ class ResumeCheck:
         if len(self._attached) == 1 and scheduler is not None:
             self._joined_late = scheduler.event_index > 0
         if engine.last_event_name is not None and scheduler is not None:
-            fired = self._times_fired(engine, scheduler)  # the engine has run: the scheduler starts in mid-run
+            fired = self._times_fired(engine, scheduler)  # the engine has run, so the scheduler starts in mid-run
             self._lead = 0 if clock else None if fired is None else fired - scheduler.event_index
 
     def discard(self, engine: Engine, event: Any, name: str | None) -> None:
@@ -103,7 +104,7 @@ class ResumeCheck:
                 CHECKS[id(scheduler)].pop(engine, None)
 
     def __call__(self, engine: Engine) -> None:
-        """Compare and correct the event index if the run resumes; warn if the scheduler has no effect in the run."""
+        """Check the event index if the run resumes. Warn if the scheduler has no effect in the run."""
         scheduler = self._scheduler()
         if scheduler is None or not engine.has_event_handler(scheduler) or steps_aside(engine):
             return
@@ -130,8 +131,8 @@ class ResumeCheck:
         past_end = lr_past_end(scheduler)
         if past_end is not None:
             message = (
-                f"all events of the engine's run are past the end of the schedule: they have {past_end[0]:.4g}, where "
-                f"its highest value is {past_end[1]:.4g}"
+                f"all events of the engine's run are past the end of the schedule: they write {past_end[0]:.4g}, but "
+                f"the highest value of the schedule is {past_end[1]:.4g}"
             )
         elif is_new and not self._has_warned and not counts_for(scheduler, engine) and is_of_training(engine, events):
             self._has_warned = True
@@ -164,18 +165,18 @@ class ResumeCheck:
 
     @staticmethod
     def _warn_of_lost(scheduler: Any) -> None:
-        """Warn of metrics and phases that the checkpoint lacks, since handlers passed them after the saver."""
+        """Warn that the checkpoint lacks metrics or phases, because handlers passed them after the saver."""
         lost, scheduler._lost = " and ".join(dict.fromkeys(scheduler._lost)), ()
         warnings.warn(
-            f"{short_name(scheduler)} was saved before other handlers of the same event brought it {lost}, and "
-            "ignite does not come back to that event: what they brought is lost. Save at EPOCH_COMPLETED, after all "
-            "other handlers",
+            f"{short_name(scheduler)} was saved before other handlers of the same event passed {lost} to it. The "
+            "resumed run lacks what they passed, because ignite does not call these handlers again. Save at "
+            "EPOCH_COMPLETED, after all other handlers",
             ResumeWarning,
             stacklevel=2,
         )
 
     def _resume(self, engine: Engine, scheduler: Any) -> None:
-        """Compare the event index with the engine's events, and correct it."""
+        """Compare the event index with the engine's number of events, and correct the event index."""
         if self.clock is not None:
             resume_with_clock(self.clock, engine, scheduler, warns=self._lead is None)
             self._lead, scheduler._sought = None, False
@@ -191,7 +192,7 @@ class ResumeCheck:
         self._take_back(engine, scheduler, expected)
 
     def simulate_resume(self, engine: Engine, copied: Any) -> None:
-        """Correct a copy of the scheduler at the engine of a simulated run, as a resume would correct the scheduler."""
+        """Correct a copy of the scheduler in a simulated run, as a resumed run would correct the scheduler."""
         scheduler, own_engine = self._scheduler(), self._engine()
         if self.clock is not None:
             resume_with_clock(self.clock, engine, copied, warns=False)
@@ -201,14 +202,14 @@ class ResumeCheck:
             self._take_back(engine, copied, expected)
 
     def _expected(self, engine: Engine, scheduler: Any) -> int | None:
-        """Return the event index that fits the engine's events; None if unknown."""
+        """Return the event index that fits the engine's number of events; None if this number is unknown."""
         fired = self._times_fired(engine, scheduler)
         if fired is None:
             return None
         return nearest_expected(scheduler, fired - (self._lead or 0))
 
     def _call_for_missed_events(self, engine: Engine, scheduler: Any, expected: int | None) -> None:
-        """Write values that no checkpoint has, and call the scheduler for the events that ignite skips."""
+        """Write values that no checkpoint contains, and call the scheduler for events that ignite skips."""
         if scheduler.event_index == scheduler._loaded_at:
             scheduler._target.write_last_again(engine)
         if expected is None or scheduler._reads_metric:
@@ -228,7 +229,7 @@ class ResumeCheck:
         """Take back the events that the engine fires a second time."""
         again = [(name, repeated_epoch_starts(engine, event)) for event, name in self._attached]
         num_again = sum(count for _, count in again)
-        # With a user's own filter, the number of fired events is unknown: compare with the loaded index instead.
+        # The number of fired events is unknown for a user's own filter. In this case, compare with the loaded index.
         has_had_all = scheduler.event_index == (scheduler._loaded_at if expected is None else expected)
         if num_again and has_had_all and scheduler.event_index >= num_again:
             for name, count in again:
@@ -242,7 +243,7 @@ class ResumeCheck:
         if steps and count != expected and count in others:
             warnings.warn(
                 f"{arguments.shown(scheduler)} is at event {count}, but the engine, which resumes after iteration "
-                f"{engine.state.iteration}, has counted {expected} steps of its optimizer, and {count} of another one: "
+                f"{engine.state.iteration}, has counted {expected} steps of its optimizer, and {count} of another: "
                 "attach the optimizers in the order in which the saved run attached them",
                 ResumeWarning,
                 stacklevel=2,
@@ -259,15 +260,15 @@ class ResumeCheck:
             warnings.warn(
                 f"{arguments.shown(scheduler)} is at event {count}, but the engine, which resumes after iteration "
                 f"{engine.state.iteration}, has had {expected} of its events: load the scheduler's state with the "
-                f"engine's, or call seek({expected - again}). To go on from event {count} without this warning, call "
-                f"seek({count})",
+                f"engine's state, or call seek({expected - again}). To go on from event {count} without this warning, "
+                f"call seek({count})",
                 ResumeWarning,
                 stacklevel=2,
             )
         scheduler._sought = False
 
     def _times_fired(self, engine: Engine, scheduler: Any) -> int | None:
-        """Return how often the events have fired; None if unknown, or if the scheduler has several engines."""
+        """Return how often the events have fired; None if this is unknown, or if the scheduler has several engines."""
         optimizer = scheduler._stepping_optimizer()
         steps = None if optimizer is None else steps_of(engine, optimizer)
         counts = [times_fired(engine, event, steps) for event, _ in self._attached]
@@ -276,10 +277,11 @@ class ResumeCheck:
 
 
 def nearest_expected(scheduler: Any, expected: int) -> int:
-    """Return the event index that fits a number of events of an engine.
+    """Return the event index that a scheduler should have after ``expected`` events of its engine.
 
-    After a resume with ``"keep_fraction"``, the engine may count the events of the shifted schedule, such as the same
-    number of shorter epochs. The event index then differs from the engine's number of events by the rounded shift.
+    After a run has resumed with ``"keep_fraction"``, the engine may count the events of the shifted schedule. For
+    example, it has had the same number of epochs, but the epochs are shorter now. In this case, the event index differs
+    from the engine's number of events by the rounded shift.
     """
     shift, count = scheduler._adjustment.shift, scheduler.event_index
     if shift and abs(count + shift - expected) <= 1:

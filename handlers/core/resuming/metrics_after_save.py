@@ -1,4 +1,4 @@
-"""Finds metrics and phase starts that a checkpoint lacks, since handlers pass them to a scheduler after the saver.
+"""Finds metrics and starts of phases that a checkpoint lacks, because handlers pass them after the checkpoint is saved.
 
 A run that resumes from the checkpoint does not call these handlers again.
 """
@@ -22,11 +22,12 @@ LATER: dict[Any, tuple[Any, ...]] = dict.fromkeys(WITHIN_ITERATION, (Events.ITER
 
 
 class Unfinished(NamedTuple):
-    """The metrics and phase starts that handlers after a saver pass to a scheduler.
+    """The metrics and the starts of phases that handlers pass to a scheduler after its checkpoint is saved.
 
     Args:
-        phases: for each ``next_phase``, the position of the stateful schedule, and the first event of the phase.
-        lost: names of other things that a resumed run cannot recover, such as ``"a metric"``.
+        phases: for each ``next_phase``, a list with the position of the stateful schedule and the first event of the
+            phase.
+        lost: the names of everything else, which a resumed run cannot recover, such as ``"a metric"``.
     """
 
     phases: list[list[int]]
@@ -34,7 +35,7 @@ class Unfinished(NamedTuple):
 
 
 def unfinished_of(scheduler: Any) -> Unfinished | None:
-    """Return the metrics and phase starts that handlers after the running one will pass to a scheduler, if any.
+    """Find out what handlers will pass to a scheduler after the running handler. Return None if they pass nothing.
 
     Args:
         scheduler: a scheduler of a stateful schedule.
@@ -43,7 +44,7 @@ def unfinished_of(scheduler: Any) -> Unfinished | None:
 
 
 def brought_by(handlers: Iterator[RegisteredHandler], scheduler: Any) -> Unfinished | None:
-    """Return the metrics and phase starts that handlers, called in this order, pass to a scheduler, if any."""
+    """Find out what handlers, called in this order, pass to a scheduler. Return None if they pass nothing."""
     parts, found, event = stateful_parts(scheduler._planned), Unfinished([], []), scheduler._event_index
     for registered in handlers:
         brought = what_it_brings(registered, scheduler)
@@ -61,7 +62,7 @@ def brought_by(handlers: Iterator[RegisteredHandler], scheduler: Any) -> Unfinis
 
 
 def what_it_brings(registered: RegisteredHandler, scheduler: Any) -> str | None:
-    """Return what a handler does: ``"an event"``, ``"a metric"``, ``"a phase"``, ``"next_phase"``, or None.
+    """Return what a handler passes: ``"an event"``, ``"a metric"``, ``"a phase"``, ``"next_phase"``, or None.
 
     The result is ``"a phase"`` for a handler that begins a phase, and ``"next_phase"`` for a user's function whose code
     may begin a phase.
@@ -106,7 +107,7 @@ def _later(engine: Engine, event: Any, is_outermost: bool) -> list[Any] | None:
 
 
 def _passes(engine: Engine, registered: RegisteredHandler) -> bool:
-    """Return whether an event passes a handler's filter; True for a user's filter, which is not called."""
+    """Return whether an event passes a handler's filter. A user's own filter is not called, and counts as passed."""
     event = getattr(registered.handler, "_event", registered.event)
     event_filter = registered.event_filter or getattr(event, "filter", None)
     if event_filter is None or filter_arguments(event_filter) is None:
@@ -115,7 +116,7 @@ def _passes(engine: Engine, registered: RegisteredHandler) -> bool:
 
 
 def checked(state: Any, parts: list[StatefulSchedule]) -> Unfinished:
-    """Return the entry ``unfinished`` of a state, after a check.
+    """Check the entry ``unfinished`` of a state, and return it.
 
     Raises:
         TypeError, ValueError: ``state`` is not a valid entry ``unfinished``.

@@ -43,7 +43,7 @@ ResumeWarning.__module__ = "lehr.handlers"
 
 
 def checked_policy(policy: Any) -> ResumePolicy:
-    """Return the policy, which must be one of :data:`POLICIES` or a :class:`CooldownPolicy`."""
+    """Check that a policy is one of :data:`POLICIES` or a :class:`CooldownPolicy`, and return it."""
     return policy if isinstance(policy, CooldownPolicy) else arguments.one_of("resume_policy", policy, POLICIES)
 
 
@@ -55,7 +55,7 @@ def adjusted(
     policy: ResumePolicy,
     is_same: bool,
 ) -> Adjustment:
-    """Return the adjustment with which a scheduler resumes. A policy name has an effect only if the schedule differs.
+    """Return the adjustment with which a scheduler resumes. A policy name has an effect only for a changed schedule.
 
     Args:
         scheduler: the scheduler.
@@ -77,7 +77,8 @@ def adjusted(
     )
     if not may_be_adjusted:
         raise ValueError(
-            f"an adjustment must not be given for {_text(description)}, given {arguments.shown(saved.state_dict())}"
+            f"the state must not have an adjustment for {_text(description)}, given "
+            f"{arguments.shown(saved.state_dict())}"
         )
     goes_on = saved if is_same else _at_same_step(saved, event_index)
     if policy == "keep_step" or (is_same and isinstance(policy, str)):
@@ -110,7 +111,7 @@ def adjusted(
 
 
 def _may_cool_down(planned: Schedule | None) -> bool:
-    """Return whether a schedule may cool down; a user's function may, but a schedule with its own state may not."""
+    """Return whether a schedule may cool down. A user's function may, but a schedule with its own state may not."""
     return planned is not None and not stateful_parts(planned)
 
 
@@ -147,7 +148,7 @@ def _from_same_value(state: Mapping[str, Any], length: float, saved: Adjustment,
 
 
 def _fraction(state: Mapping[str, Any], saved: Adjustment, policy: str) -> float:
-    """Return the fraction of its schedule that the saved run had completed: 1 at the end."""
+    """Return the fraction of its schedule that the saved run had completed, which is 1 at the end."""
     if not state["length"]:
         raise ValueError(
             f"resume_policy must not be {policy!r} where the saved schedule has no known end: "
@@ -172,16 +173,16 @@ def warn_of_change(state: Mapping[str, Any], description: Any, policy: ResumePol
     how = {
         "CooldownPolicy": f"{at}, and cools down",
         "keep_step": at,
-        "keep_fraction": f"as far through it as before, {at}",
+        "keep_fraction": f"at the same fraction as before, {at}",
         "keep_value": f"from the present value {arguments.shown(state['value'], 50)}, towards the new schedule",
-        "keep_end": f"as far through it as before, {at}, and so that both end together",
+        "keep_end": f"at the same fraction as before, {at}, and ends at the event that equals its length",
     }[name]
     if state["handover"] is not None:
         how += "; the handover in the state is dropped"
     if state.get("cooldown") is not None:
         how += "; the cool-down in the state goes on"
     if state.get("progress"):
-        how += "; its state is that of the saved schedule"
+        how += "; its state comes from the saved schedule"
     saved, now = _beginning_near_difference(_full_text(state["schedule"]), _full_text(description))
     warnings.warn(
         f"the saved schedule differs from this one, which goes on from event {event_index}, {how} "
@@ -200,17 +201,17 @@ def level_of_caller() -> int:
 
 
 def _text(description: Any) -> str:
-    """Return the beginning of the text of a description."""
+    """Return the text of a description, shortened for an error."""
     return arguments.shown_text(_full_text(description))
 
 
 def _full_text(description: Any) -> str:
-    """Return the text of a description, for a message; a state of version 0 contains the text itself."""
+    """Return the text of a description. A state of version 0 contains the text itself."""
     return description if isinstance(description, str) else text_of(description)
 
 
 def _beginning_near_difference(*texts: str) -> list[str]:
-    """Return parts of long texts that begin just before the texts differ, with at most 130 characters each."""
+    """Return the part of each text that begins just before the texts differ, in at most 130 characters."""
     pairs = zip(*texts, strict=False)
     common = next((at for at, pair in enumerate(pairs) if len(set(pair)) > 1), min(map(len, texts)))
     start = max(common - 60, 0) if any(len(text) > 130 for text in texts) else 0

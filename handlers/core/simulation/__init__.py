@@ -1,1 +1,1 @@
-"""Simulations, which compute the values that a scheduler will write, without a change of the training."""
+"""Simulations, which compute the values that a scheduler will write, and do not change the training."""

@@ -14,12 +14,12 @@ from lehr.handlers.schedules.base import Array
 from lehr.handlers.targets.engine_attribute import EngineAttribute
 from lehr.handlers.targets.target import Location
 
-MOST_BLOCKS = 16  # a schedule is read in at most 16 blocks: more blocks take more calls, fewer take more memory
+MOST_BLOCKS = 16  # more blocks would take more calls, and fewer blocks would take more memory
 WRITE_BY_INDEX = BaseParamScheduler.__call__, ParamScheduler.__call__
 
 
 def can_write_at_once(scheduler: BaseParamScheduler) -> bool:
-    """Return whether the values of a scheduler depend only on the event index, with one number for each location."""
+    """Return whether a scheduler's values depend only on the event index, and each location gets one number."""
     return (
         scheduler._is_pure
         and not scheduler._reads_metric

@@ -18,8 +18,8 @@ from .private_copies import PLAIN, reachable_from
 # None of the code in these modules draws random numbers from the generators of the process.
 WITHOUT_DRAWS = ("lehr.", "ignite.", "torch.optim.")
 
-# Callable objects that no simulation calls, or that run no code of their own. reachable_from also gives the
-# function of a partial. Metrics hold a weak reference to their engine.
+# Callable objects that no simulation calls, or that run no code of their own. A partial has no code of its own, and
+# reachable_from also returns its function. A weak reference occurs in metrics, which refer to their engine.
 NOT_CALLED = (type, partial, weakref.ReferenceType)
 NOT_CALLED_OF_TORCH = ("torch.Tensor", "torch.nn.Module", "torch.optim.Optimizer")
 KNOWN_CLASSES = ("lehr", "ignite", "torch", "numpy", "collections")
@@ -30,8 +30,9 @@ UNCHANGED = contextlib.nullcontext()
 def random_state_kept(*simulated: object) -> contextlib.AbstractContextManager[None]:
     """Restore the random state of Python, NumPy and torch's CPU afterwards, if ``simulated`` has a user's function.
 
-    Without a user's function, the random state is neither read nor set. With a user's function, random numbers that
-    another thread draws in the meantime repeat afterwards: the state belongs to the process, and not to a thread.
+    If there is no user's function, the random state is neither read nor set. If there is a user's function, and another
+    thread draws random numbers in the meantime, the same numbers are drawn again afterwards, because all threads share
+    the random state.
 
     Args:
         simulated: the objects that the simulation calls: schedules, schedulers, and the filters of events.
@@ -70,7 +71,7 @@ def calls_user_code(thing: object) -> bool:
 
 
 def _is_plain_formula(thing: Any) -> bool:
-    """Return whether an object is a schedule of lehr with numbers alone, which is the usual case."""
+    """Return whether an object is a schedule of lehr that contains only plain values, which is the usual case."""
     return (
         isinstance(thing, Schedule)
         and type(thing).__module__.startswith("lehr.")

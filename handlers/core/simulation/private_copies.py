@@ -22,8 +22,8 @@ def private_copy(thing: T, kept: Iterable[object] = (), replaced: Sequence[tuple
     """Return a deep copy of a schedule or a scheduler, without the model and the state of the optimizer.
 
     The copy shares engines, modules, data loaders, trained tensors and tensors larger than :data:`LARGEST`. A stand-in
-    replaces each optimizer: it has copies of the hyper-parameters, empty parameters of the same shapes on torch's
-    ``meta`` device, and no state. It shares no memory with the optimizer.
+    replaces each optimizer. The stand-in has copies of the hyper-parameters, empty parameters of the same shapes on
+    torch's ``meta`` device, and no state. It shares no memory with the optimizer.
 
     Args:
         thing: the object to copy.
@@ -87,7 +87,7 @@ def reachable_from(whole: object, kept: Container[int] = ()) -> Iterable[object]
         thing: Any = waiting.pop()
         if id(thing) not in seen:
             seen[id(thing)] = thing
-            # Lists come first: there may be many.
+            # Look for lists first, because there may be many lists.
             is_list = type(thing) in (tuple, list) and id(thing) not in kept
             if is_list or not (id(thing) in kept or _is_shared(thing, shared, tensor) or isinstance(thing, optimizers)):
                 parts = thing if is_list else _parts_of(thing)

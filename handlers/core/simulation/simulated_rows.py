@@ -13,7 +13,7 @@ def rows_of(table: Array, number_type: type[float] | type[int]) -> list[list[Any
 
     Args:
         table: the values of the first events, ``(num_events, groups)``.
-        number_type: ``int`` for whole values such as batch sizes, else ``float``.
+        number_type: ``int`` if the values are whole numbers, such as batch sizes; otherwise ``float``.
     """
     columns = table.T.tolist() if number_type is float else [map(int, column) for column in table.T.tolist()]
     with _without_garbage_collection():
@@ -22,7 +22,7 @@ def rows_of(table: Array, number_type: type[float] | type[int]) -> list[list[Any
 
 @contextmanager
 def _without_garbage_collection() -> Iterator[None]:
-    """Pause the garbage collector while many lists are made, since it would traverse them repeatedly."""
+    """Pause the garbage collector while many lists are made, because it would traverse these lists repeatedly."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -26,15 +26,15 @@ P = ParamSpec("P")
 class SimulateValues:
     """The class methods of a scheduler that take the arguments of its constructor, by name.
 
-    Their ``cls`` is annotated as the constructor, so that a type checker sees the arguments: all of them, or all but
-    the optimizer or data loader.
+    The annotation of ``cls`` is the constructor, so that a type checker knows the arguments. One overload has all
+    arguments of the constructor. The other overload leaves out the optimizer or the data loader.
     """
 
     _run: RunLength | None = None
 
     @property
     def run_length(self) -> RunLength | None:
-        """The length of the run by which durations such as ``"10%"`` were converted to events; None if not given."""
+        """The length of the run that converted durations such as ``"10%"`` to events; None if there was no ``run``."""
         return self._run
 
     @overload
@@ -54,14 +54,14 @@ class SimulateValues:
         """Return the values that the first events would write, without an optimizer.
 
         Args:
-            num_events: the number of events; with ``run``, also a text such as ``"100%"``.
+            num_events: the number of events. If you give ``run``, the number may also be a text such as ``"100%"``.
             scheduler_kwargs: the arguments of the class, by name. ``optimizer``, ``param_group_index`` and
                 ``save_history`` have no effect and may be left out.
 
         Shapes: a list of ``num_events`` rows, each with the event index and a value, or with a value for each group.
 
         Returns:
-            ``[[0, value], [1, value], ...]``; if the schedule has one value for each of G groups, ``[[0, value_0, ...,
+            ``[[0, value], [1, value], ...]``. If the schedule has one value for each of G groups, ``[[0, value_0, ...,
             value_G-1], ...]``.
 
         Raises:
@@ -93,17 +93,17 @@ class SimulateValues:
 
         Args:
             num_events: the number of events, at least 0.
-            ax: the axes to draw into; None for the current axes of pyplot.
+            ax: the axes to draw into. If None, the lines are drawn into the current axes of pyplot.
             scheduler_kwargs: as in :meth:`simulate_values`.
 
         Raises:
-            TypeError, ValueError: as :meth:`simulate_values`.
+            TypeError, ValueError: see :meth:`simulate_values`.
         """
         return cls._plotted(num_events, ax, scheduler_kwargs)
 
     @classmethod
     def _simulated_rows(cls, num_events: int | str, scheduler_kwargs: dict[str, Any]) -> list[list[float]]:
-        """Return the rows of ``simulate_values``; subclasses that override it with other arguments call this."""
+        """Return the rows of ``simulate_values``. A subclass may call this in a ``simulate_values`` of its own."""
         scheduler, table = cls._simulated(_in_events(num_events, scheduler_kwargs), scheduler_kwargs)
         return rows_of(table, scheduler._number_type)
 
@@ -115,7 +115,7 @@ class SimulateValues:
 
     @classmethod
     def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> tuple[Any, Array]:
-        """Return a scheduler with these arguments but no optimizer, and the values of its first events."""
+        """Return a scheduler with these arguments but without an optimizer, and the values of its first events."""
         without = ("optimizer", "param_group_index", "save_history")
         scheduler: Any = cls._without_optimizer(
             **{key: one for key, one in scheduler_kwargs.items() if key not in without}
@@ -124,7 +124,7 @@ class SimulateValues:
 
     @classmethod
     def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:
-        """Return a scheduler with these arguments that writes nowhere."""
+        """Return a scheduler with these arguments that has no optimizer to write to."""
         return cls(**scheduler_kwargs)
 
 

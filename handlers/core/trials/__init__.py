@@ -1,1 +1,1 @@
-"""Trial runs of a real trainer, after which model, optimizer and files are as before."""
+"""Trial runs of a real trainer. After a trial run, the model, the optimizer and the data loader are as before."""

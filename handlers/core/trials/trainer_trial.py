@@ -37,10 +37,10 @@ class Trial:
     """A copy of the state of a trainer, from which each of several trial runs starts.
 
     Args:
-        trainer: the engine, which is not running.
+        trainer: the engine, which must not be running.
         loader: the data.
         optimizer: an optimizer of the training step.
-        to_save: further objects to restore, with ``state_dict`` and ``load_state_dict``.
+        to_save: further objects to restore, which have ``state_dict`` and ``load_state_dict``.
         keep_handlers: the handlers of the trainer that the trial runs call.
     """
 
@@ -74,7 +74,7 @@ class Trial:
             self._snapshot.save_contents(vars(loader))
 
     def begin(self, seed: int) -> None:
-        """Restore everything, seed all random numbers, and make the next run begin at its first iteration."""
+        """Restore everything, seed all random generators, and make the next run begin at its first iteration."""
         self._end_run()
         self._snapshot.begin_anew(seed)
         trainer: Any = self._trainer
@@ -101,14 +101,14 @@ class Trial:
             self._snapshot.restore()
 
     def _end_run(self) -> None:
-        """End an interrupted trial run: its generator would change the trainer when Python deletes the generator."""
+        """End an interrupted trial run, because its generator would change the trainer when Python deletes it."""
         run: Any = self._trainer._internal_run_generator
         if run is not None and run is not self._run_before and run.gi_frame is not None:
             self._trainer.terminate(skip_completed=True)
             self._trainer.run(self._trainer.state.dataloader)
 
     def _is_kept(self, handler: Any) -> bool:
-        """Return whether trial runs call a handler: the user named it, or it is a private method of the engine."""
+        """Return whether trial runs call a handler, because the user named it or it is the engine's private method."""
         is_private = getattr(handler, "__name__", "").startswith("_")
         return handler in self._kept or (is_private and getattr(handler, "__self__", None) is self._trainer)
 
@@ -120,7 +120,7 @@ class Trial:
 
 
 def quiet_logger(logger: logging.Logger, level: int = logging.WARNING) -> logging.Logger:
-    """Return a logger that passes only messages of a level and of higher levels to a given logger."""
+    """Return a logger that passes only messages of ``level`` or of a higher level to another logger."""
     quiet = logging.Logger(logger.name, level)
     quiet.parent = logger
     return quiet

@@ -36,7 +36,7 @@ class Snapshot:
     contents. The copies of tensors are in the memory of the CPU.
 
     Args:
-        things: models, optimizers, schedulers, loaders, samplers and generators; other objects are not saved.
+        things: models, optimizers, schedulers, loaders, samplers and generators. Other objects are not saved.
 
     Example:
         >>> layer = torch.nn.Linear(1, 1)
@@ -92,7 +92,7 @@ class Snapshot:
             self._add_whole(thing)
         elif isinstance(thing, OF_DATA):
             self._add_of_data(thing)
-        elif isinstance(thing, Dataset):  # not its data
+        elif isinstance(thing, Dataset):  # the data itself is not saved
             self.save_contents(vars(thing))
 
     def _add_whole(self, thing: Any) -> None:
@@ -116,14 +116,14 @@ class Snapshot:
         self._setters += setters
 
     def save_state(self, thing: Any) -> None:
-        """Save an object; if it has none of the known types, save its ``state_dict``."""
+        """Save an object. If it has none of the known types, save its ``state_dict``."""
         if isinstance(thing, FOUND) and not isinstance(thing, Dataset):
             self.add(thing)
         elif id(thing) not in self._seen:
             self._add_state(thing)
 
     def _add_state(self, thing: Any) -> None:
-        """Save an object's ``state_dict``; it is loaded only after a change, since loading may have other effects."""
+        """Save an object's ``state_dict``. It is loaded only after a change, because loading may have other effects."""
         self._seen[id(thing)] = thing
         state = copy.deepcopy(thing.state_dict())
         history = getattr(thing, "history", None) if isinstance(thing, BaseParamScheduler) else None
@@ -135,7 +135,7 @@ class Snapshot:
             if history is not None and history.state_dict() != recorded:
                 history.load_state_dict(copy.deepcopy(recorded))
 
-        self._setters.insert(0, load)  # first, since loading a state may change other objects that are restored
+        self._setters.insert(0, load)  # first, because loading a state may change other objects that are restored
 
     def _add_tensor(self, tensor: torch.Tensor) -> None:
         if is_lazy(tensor):
@@ -173,7 +173,7 @@ class Snapshot:
             tensor.grad = grad
 
     def begin_anew(self, seed: int) -> None:
-        """Restore, remove all gradients, and seed the process and all generators and samplers that are saved."""
+        """Restore all objects, remove all gradients, and seed the process and all saved generators and samplers."""
         self.restore()
         for tensor, _ in self._grads:
             tensor.grad = None
@@ -208,7 +208,7 @@ def _bits_of(generator: Any) -> Any:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Return whether two states are equal; tensors and arrays are equal if their numbers are."""
+    """Return whether two states are equal. Tensors and arrays are equal if their numbers are equal."""
     if type(one) is not type(other):
         return False
     if isinstance(one, torch.Tensor):

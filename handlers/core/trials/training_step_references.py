@@ -17,7 +17,7 @@ from lehr.engine.handler_inspection import names_in, references_of
 
 from .training_snapshot import CONTAINERS, FOUND, Snapshot
 
-MOST_OBJECTS, MOST_PARTS = 20_000, 1000  # the most objects in a search, and in one list or dictionary
+MOST_OBJECTS, MOST_PARTS = 20_000, 1000  # the largest numbers of objects in a search, and in one list or dictionary
 MOST_NUMBERS = 1_000_000  # a larger tensor or array outside of a model is not copied
 # Modules of classes whose objects hold no model or optimizer of a user.
 NOT_SEARCHED = ("torch", "numpy", "logging", "threading", "matplotlib", "tqdm", "builtins", "lehr", "ignite")
@@ -78,7 +78,7 @@ def _package_of(thing: Any) -> str:
 
 
 def _is_own(package: str, of_roots: set[str]) -> bool:
-    """Return whether a package is the user's own: that of the training step, or one that is not installed."""
+    """Return whether a package is the user's own, because it contains the training step or is not installed."""
     if package in NOT_SEARCHED or package in sys.stdlib_module_names:
         return package == "__main__"
     file = getattr(sys.modules.get(package), "__file__", None) or ""
