@@ -100,8 +100,8 @@ def rank_by_bound(
         if not (0 < bound < np.inf and 0 < peak < np.inf):
             raise ValueError(
                 "schedules, distance and gradient_norms must give a bound that a float can hold, given "
-                f"distance={arguments.shown(distance, 50)} and gradient_norms={arguments.shown(gradient_norms, 100)} for "
-                f"{arguments.shown(schedule, 100)}"
+                f"distance={arguments.shown(distance, 50)} and gradient_norms={arguments.shown(gradient_norms, 100)} "
+                f"for {arguments.shown(schedule, 100)}"
             )
         ranked.append((name, bound, peak / highest, peak))
     ranked.sort(key=lambda one: one[1])
