@@ -28,7 +28,6 @@ class Several(Target):
     def __init__(self, targets: Sequence[Target]) -> None:
         self.targets = list(targets)
         self._float_groups: list[FloatGroups] | None = None
-        self.is_saved = all(target.is_saved for target in targets)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_float_groups": None}  # the copy must look up the groups of its own optimizers
