@@ -34,7 +34,7 @@ def configure_optimizer(optimizer_type: str | Mapping[str, Any], params: Params,
     A call of this function differs from a call of the class in three ways:
 
     - An argument that the optimizer does not have is always an error.
-    - All other arguments are checked before ``params`` is read. So after an error, you can use a generator again.
+    - All other arguments are checked before ``params`` is read, so a generator can be used again after an error.
     - ``load_state_dict`` compares update rules. It raises an error for a state with ``correct_bias=False``, for a state
       with the options of another optimizer, and for the states of Adam, AdamW, Adafactor and Lamb of Cerebras. It warns
       if the state has another ``decoupled_weight_decay``. A copy of a torch optimizer does not compare update rules.

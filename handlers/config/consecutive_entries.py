@@ -50,7 +50,10 @@ def check_sequence(entries: Sequence[EntrySchedule]) -> None:
                 f"{one.where}: a sequence must not have param_group_tags: put the entries into a SequentialLR"
             )
         if one.momentum is not None:
-            raise ValueError(f"{one.where}: cycle_momentum must be false in a sequence, unless it is a SequentialLR")
+            raise ValueError(
+                f"{one.where}: cycle_momentum must be false in a list of entries that follow each other; a "
+                "SequentialLR with these entries may have cycle_momentum"
+            )
 
 
 def durations_of(

@@ -164,7 +164,7 @@ def read_yaml(content: str) -> Any:
         raise ValueError("too deeply nested") from error
     except yaml.MarkedYAMLError as error:
         where = "" if error.problem_mark is None else f" in line {error.problem_mark.line + 1}"
-        raise ValueError(shortened(f"not well-formed{where}: {error.problem}")) from None
+        raise ValueError(shortened(f"the text is not well-formed{where}: {error.problem}")) from None
     except (yaml.YAMLError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
         # PyYAML raises errors of these other types if a tag does not fit its value.
-        raise ValueError(shortened(f"not well-formed: {error}")) from None
+        raise ValueError(shortened(f"the text is not well-formed: {error}")) from None

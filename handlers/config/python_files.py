@@ -70,7 +70,7 @@ def read_python(content: str, base: dict[str, Any] | None = None) -> dict[str, A
                 known.update(dict.fromkeys(_changed(node), Unreadable(node)))
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
-        raise ValueError(f"not well-formed{f' in line {line}' if line else ''}: {error.args[0]}") from None
+        raise ValueError(f"the text is not well-formed{f' in line {line}' if line else ''}: {error.args[0]}") from None
     except (RecursionError, MemoryError) as error:
         raise ValueError("too deeply nested") from error
     del known[BASE]

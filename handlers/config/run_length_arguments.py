@@ -34,7 +34,7 @@ def combined(where: str, run: RunLength, other: RunLength) -> RunLength:
 
 
 def checked(where: str, given: Mapping[str, Any]) -> RunLength:
-    """Return the length of a run from some of its numbers.
+    """Return the length of a run that a config gives by numbers such as ``max_epochs`` and ``epoch_length``.
 
     Args:
         where: the path to the numbers in the config. If the numbers are arguments, it is empty.

@@ -41,7 +41,7 @@ def find_section(where: str, config: Any, section: str | None, dialect: str | No
 
     Raises:
         TypeError: ``section`` is not a string.
-        ValueError: ``section`` does not exist; ``section`` is None, and several sections have schedulers.
+        ValueError: there is no section with this name; or several sections have schedulers and ``section`` is None.
     """
     if section is not None:
         if not isinstance(section, str):

@@ -213,7 +213,7 @@ class EventReader:
         return self._now[key, index]
 
     def _reader_of(self, schedule: Schedule) -> Callable[[int], Value] | None:
-        """Make the function that reads a schedule, keep the function, and return it; None for a composition.
+        """Make and keep the function that reads a schedule, and return it. For a composition, return None.
 
         A composition is read by a bound method of this object. If the object kept this method, the reference cycle
         would keep optimizers in memory until garbage collection.
@@ -259,7 +259,7 @@ def _read_blocks(schedule: Schedule, start: int, num_events: int, groups: int | 
     table = np.empty((num_events, groups or 1))
     event, stop, largest = start, start + num_events, _block_size_for(schedule.groups)
     while event < stop:
-        wanted = max(FIRST_BLOCK_SIZE, 1 << (stop - event - 1).bit_length())  # no more than is needed
+        wanted = max(FIRST_BLOCK_SIZE, 1 << (stop - event - 1).bit_length())  # read no more than needed
         first, values = read_block(schedule, event, min(wanted, largest))
         rows = values[event - first : stop - first]
         if rows.ndim == 2 and rows.shape[1] != table.shape[1]:

@@ -50,8 +50,8 @@ class LossForecast:
     Shapes: ``residuals`` and ``left_out`` have an array ``(n,)`` for each run, of at most 100 points.
 
     Source: Luo et al., "A Multi-Power Law for Loss Curve Prediction Across Learning Rate Schedules", 2025,
-    https://arxiv.org/abs/2503.12811. If the peaks of runs differ, the sum of ``lr**p`` replaces S in the term with
-    alpha, and p is fitted. The parameter p is not from the paper.
+    https://arxiv.org/abs/2503.12811. If the peaks of runs differ, the law has the sum of ``lr**p`` in place of S where
+    it has alpha, and p is fitted. The parameter p is not from the paper.
 
     Example:
         >>> from lehr.handlers.schedules import Constant, WarmupStableDecay
@@ -76,7 +76,7 @@ class LossForecast:
         """Fit the law to runs under two schedules or more, of which at least one decays.
 
         The logarithms of a run's losses are averaged in at most 100 windows of steps. All runs have the same weight.
-        Losses in the warm-up are not fitted, but the sums of the law include the steps of the warm-up. SciPy minimizes
+        Losses in the warm-up are not fitted, but the sums over steps in the law begin with the warm-up. SciPy minimizes
         a robust sum of squares (``soft_l1``) of the errors of these logarithms, from several first guesses. Losses
         alone hardly determine some parameters. The fit keeps these parameters near the paper's results: alpha near 0.5,
         beta and gamma near 0.6, C within about a factor of 3, and L0 near nine tenths of the lowest loss. The order of

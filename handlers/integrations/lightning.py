@@ -69,8 +69,8 @@ class SchedulerCallback(Callback):
 
     Args:
         make: a function that takes an optimizer and returns one or several schedulers of it. For several optimizers,
-            pass a list with one item for each optimizer. An item is such a function, or None for an optimizer without a
-            schedule.
+            pass a list with one item for each optimizer. An item is a function like this, or None for an optimizer
+            without a schedule.
         metric_name: the name under which the module logs the metric that drives the schedulers. If None, the schedulers
             name the metric.
         metric_event: ``"validation"`` to read the metric after each validation, or ``"epoch"`` to read it after each

@@ -40,7 +40,7 @@ class InUnits(Schedule):
     given: Mapping[str, Any] = field(hash=False)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Construct an instance. Unlike other schedules, do not search the arguments for texts."""
+        """Construct an instance, without the search for texts such as ``"10%"`` that other schedules make."""
         return object.__new__(cls)
 
     def __post_init__(self) -> None:

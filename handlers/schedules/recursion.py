@@ -60,7 +60,7 @@ class Recursion(Schedule):
 
     Use this schedule for several schedulers of one parameter that change the value at the same events. If you can,
     compose schedules instead: a recursion has no closed form, so a seek to event i computes the values of all earlier
-    events, up to the end of the last turn.
+    events, up to the event at which the last turn ends.
 
     Args:
         initial_value: the value before the first change; a float, or a list of G floats, one for each param group.

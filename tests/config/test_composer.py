@@ -121,7 +121,7 @@ def test_what_is_not_understood_is_refused(config, message):
 
 
 def test_a_part_of_the_run_needs_its_length():
-    with pytest.raises(ValueError, match=r"\['t_max'\] needs the length of the run, since it is a part of the run"):
+    with pytest.raises(ValueError, match=r"\['t_max'\] is a fraction of the run, so the length of the run is needed"):
         simulated(WARM_COSINE)
 
 

@@ -564,7 +564,7 @@ def test_epochs_that_make_no_sense_are_refused(config, epoch_length, message):
         ("plan.json", "3", "plan.json must be a mapping, a list of mappings"),
         ("plan.json", '[{"type": "torch.StepLR", "step_siz": 1}]', r"plan.json\[0\]\['step_siz'\].*did you mean 'step_size'"),
         ("plan.yaml", "type: torch.StepLR\ntype: x", "plan.yaml: the key 'type' must occur once"),
-        ("plan.yaml", "type: [", "plan.yaml: not well-formed"),
+        ("plan.yaml", "type: [", "plan.yaml: the text is not well-formed"),
         ("plan.yaml", "? [1, 2]\n: 3", "plan.yaml: "),
         ("plan.yaml", "", "plan.yaml must be a mapping"),
         ("plan.yaml", "type: !!python/object/apply:os.system ['touch pwned']", "tag !!python/object/apply:os.system"),

@@ -115,7 +115,7 @@ class _Clock:
             return int(amount)
         if self.run is None:
             raise ValueError(
-                f"[{key!r}] needs the length of the run, since it is a part of the run: give total_steps, or "
+                f"[{key!r}] is a fraction of the run, so the length of the run is needed: give total_steps, or "
                 "max_epochs and epoch_length, to configure_scheduler"
             )
         if self.epochs is not None and self.length is not None:

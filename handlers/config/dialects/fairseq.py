@@ -104,7 +104,7 @@ def _entry(context: ConfigContext, schedule: Schedule, **more: Any) -> EntrySche
 
 
 def _warmed_up(a: SimpleNamespace, least: float, top: float, rest: Schedule) -> Schedule:
-    """Put a linear warm-up before ``rest``. It begins at ``warmup_init_lr``, or at ``least`` if that is negative."""
+    """Put a linear warm-up before ``rest``. If ``warmup_init_lr`` is negative, it begins at ``least``."""
     low = least if a.warmup_init_lr < 0 else a.warmup_init_lr
     return after([(Anneal(low, top, a.warmup_updates), a.warmup_updates)] if a.warmup_updates else [], rest)
 

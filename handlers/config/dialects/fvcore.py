@@ -156,7 +156,7 @@ def _multi_step(context: ConfigContext, a: SimpleNamespace) -> Node:
         )
     for before, one in pairwise([0, *steps, updates]):
         if one <= before:
-            raise ValueError(f"['milestones'] must rise from above 0 to below num_updates, {updates}, given {steps}")
+            raise ValueError(f"['milestones'] must rise, be above 0, and be below num_updates={updates}, given {steps}")
     return _stairs(values, lambda where: bisect.bisect_right(steps, int((where + EPSILON) * updates)))
 
 

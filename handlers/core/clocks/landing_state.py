@@ -57,7 +57,9 @@ class LandingState:
         if saved is None:
             return None
         if not isinstance(saved, Mapping) or set(saved) != {"used", "progress", "recent", "begun"}:
-            raise ValueError(f"landing must have used, progress, recent and begun, given {arguments.shown(saved)}")
+            raise ValueError(
+                f"landing must have the keys 'used', 'progress', 'recent' and 'begun', given {arguments.shown(saved)}"
+            )
         recent = arguments.listed("recent", saved["recent"])
         checked = tuple(arguments.whole_number("recent", one, at_least=0) for one in recent)
         progress = arguments.number("progress", saved["progress"], at_least=0)

@@ -91,7 +91,7 @@ class MetricDrivenScheduler(SchedulerWithMetric):
 
     @abstractmethod
     def _schedule_state(self) -> Any:
-        """Return the state of the schedule that the metric may change."""
+        """Return what the metric may change in the state of the schedule."""
 
     @abstractmethod
     def _restore_schedule(self, state: Any) -> None:

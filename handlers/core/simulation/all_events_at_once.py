@@ -75,7 +75,7 @@ def _read(schedule: Schedule, first: int, num_events: int) -> Array:
     values = np.empty(num_events if groups is None else (num_events, groups))
     largest, at = max(block_size(schedule), _power_of_two(-(-num_events // MOST_BLOCKS))), 0
     while at < num_events:
-        size = min(max(_power_of_two(num_events - at), FIRST_BLOCK_SIZE), largest)  # no more than is needed
+        size = min(max(_power_of_two(num_events - at), FIRST_BLOCK_SIZE), largest)  # read no more than needed
         start, block = read_block(schedule, first + at, size)
         rows = block[first + at - start : first + num_events - start]
         values[at : at + len(rows)] = rows

@@ -57,7 +57,7 @@ class Contents:
         return None if self.other is None else diff_plans(self.plan, self.other)
 
     def places_in(self, panel: Panel) -> list[PlacedFindings]:
-        """Return the findings at iterations of a panel."""
+        """Return the findings that are about certain iterations of the values in a panel."""
         return [place for place in self.places if panel.column == 0 and place.name == panel.name]
 
     def difference_in(self, panel: Panel) -> Difference | None:

@@ -150,7 +150,7 @@ class WrittenSchedule:
 
 
 class RecordedValues:
-    """Records the values at all locations of one name, iteration by iteration."""
+    """Records the values of all locations that have the same name, iteration by iteration."""
 
     def __init__(self) -> None:
         self.locations: list[Location] = []
