@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,8 @@ from . import arguments, fields
 from .base import Array, Schedule
 from .curves import blend, cosine, linear, triangle
 from .duration_annotations import Events
-from .growing_cycles import grown, located_in_growing_cycles
+
+LONGEST = 2 * arguments.MAX_EVENT_INDEX  # a cycle has at most this number of events
 
 
 @dataclass(frozen=True)
@@ -108,11 +110,14 @@ class Cyclical(Schedule):
         """Return the cycle of each index, the position in the cycle, and the cycle's size and warm-up."""
         sizes = self.cycle_size, self.warmup_duration
         total = sum(sizes)
-        if self.cycle_mult == 1 or grown(sizes, self.cycle_mult) == sizes:
+        if self.cycle_mult == 1 or _grown(sizes, self.cycle_mult) == sizes:
             cycle = np.floor(indices / total)
             return cycle, indices - cycle * total, *sizes
-        cycle, position, size, warmup = located_in_growing_cycles(indices, sizes, self.cycle_mult)
-        return cycle, position, size, warmup
+        # A table reaches to the next power of two above the last index, so that one table serves many calls.
+        table = _growing_cycles(sizes, self.cycle_mult, 1 << int(indices.max(initial=0)).bit_length())
+        cycle = np.searchsorted(table[0], indices, side="right") - 1
+        first, size, warmup = table[:, cycle]
+        return cycle.astype(np.float64), indices - first, size, warmup
 
 
 class Cycle(NamedTuple):
@@ -232,3 +237,61 @@ class CosineAnnealing(Cyclical):
 
 def _scaled(value: float, ratio: float, cycle: Array) -> float | Array:
     return value if ratio == 1 else value * ratio**cycle
+
+
+def _grown(sizes: tuple[int, int], ratio: float) -> tuple[int, int]:
+    """Return the size and warm-up of the next cycle, rounded down as in ignite, and at most ``LONGEST``."""
+    size, warmup = (int(min(duration * ratio, LONGEST)) for duration in sizes)
+    return size, warmup
+
+
+@lru_cache(maxsize=64)
+def _growing_cycles(sizes: tuple[int, int], ratio: float, horizon: int) -> Array:
+    """Return the first events, sizes and warm-ups of all cycles that begin before ``horizon``, as ``(3, cycles)``.
+
+    Each cycle is at least one event longer than the cycle before, so n events have fewer than ``sqrt(2n)`` cycles.
+    """
+    tables: list[Array] = []
+    start = 0.0
+    while not tables or start < horizon:
+        count = _estimated_cycles(sum(sizes), ratio, horizon - start)
+        size, warmup = (_growing(one, ratio, horizon, count) for one in sizes)
+        count = min(len(size), len(warmup))
+        size, warmup = size[:count], warmup[:count]
+        ends = start + np.cumsum(size + warmup)
+        count = min(int(np.searchsorted(ends, horizon)) + 1, count)
+        tables.append(np.stack([np.append(start, ends[: count - 1]), size[:count], warmup[:count]]))
+        start, sizes = float(ends[count - 1]), _grown((int(size[count - 1]), int(warmup[count - 1])), ratio)
+    table = np.hstack(tables) if len(tables) > 1 else tables[0]
+    table.flags.writeable = False  # all schedules of these sizes share the table
+    return table
+
+
+def _estimated_cycles(size: int, ratio: float, events: float) -> int:
+    """Return an estimate of the number of growing cycles in ``events`` events; the first cycle has ``size`` events."""
+    cycles = np.log1p(events / size * (ratio - 1)) / np.log(ratio)
+    return int(min(1.02 * cycles + 8, events / size + 1, 2**17))
+
+
+def _growing(size: int, ratio: float, horizon: int, count: int) -> Array:
+    """Return the sizes of ``count`` growing cycles, or of fewer cycles if the last of them reaches ``horizon``.
+
+    Each size depends on the size before. A NumPy loop computes each next size by a division by ``1 / ratio``, rounded
+    down. If a rounding error leads to another size than :func:`_grown` returns, the loop starts again with the size
+    that :func:`_grown` returns.
+    """
+    if not size:  # no warm-up
+        return np.zeros(count)
+    sizes, first = np.full(count, 1 / ratio), 0
+    sizes[0] = size
+    while first < count:
+        with np.errstate(over="ignore", invalid="ignore"):  # sizes beyond the horizon may overflow; they are cut off
+            np.floor_divide.accumulate(sizes[first:], out=sizes[first:])
+        sizes = sizes[: np.searchsorted(sizes, horizon) + 1]
+        grown = np.floor(sizes[first:-1] * ratio)
+        wrong = np.flatnonzero(sizes[first + 1 :] != grown)
+        if not len(wrong):
+            break
+        first += int(wrong[0]) + 1
+        sizes[first], sizes[first + 1 :] = grown[wrong[0]], 1 / ratio
+    return np.asarray(np.minimum(sizes, LONGEST))

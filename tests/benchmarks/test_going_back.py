@@ -8,7 +8,7 @@ from test_simulation import formula
 
 import lehr.handlers as lehr
 from lehr.handlers.schedules import Anneal, Approach, Cosine, CosineAnnealing, Recursion, Scaling, Turn
-from lehr.handlers.schedules.growing_cycles import growing_cycles
+from lehr.handlers.schedules.ignite_cycles import _growing_cycles
 
 FAR = 10**5
 
@@ -45,7 +45,7 @@ def test_one_event_back(side_by_side, what, make):
 @pytest.mark.parametrize("event", [10**9, 10**15])
 def test_growing_cycles(side_by_side, mult, event):
     def fresh():
-        growing_cycles.cache_clear()
+        _growing_cycles.cache_clear()
         return CosineAnnealing(1.0, 0.0, 2 * 10**5, mult), event
 
     first = Contender(lambda schedule, index: schedule(index), fresh=fresh)
