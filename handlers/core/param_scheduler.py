@@ -153,8 +153,8 @@ class ParamScheduler(BaseParamScheduler):
                 if self._admits:
                     self._admit_groups()
                 value = self._read(index)
-                if type(value) is not float:
-                    return self._write_value(value, engine, name, amount)
+                if type(value) is not float or self._usual is not usual:  # a user's function may seek, for instance
+                    return self._write_value(value, index, engine, name, amount)
             groups = optimizer.param_groups
             try:
                 first = groups[first_index]
@@ -177,7 +177,7 @@ class ParamScheduler(BaseParamScheduler):
             except (LookupError, AttributeError):  # the block has no more values, or the history was deleted
                 pass
         if value is not None:
-            self._write_value(value, engine, name, amount)
+            self._write_value(value, index, engine, name, amount)
         else:
             BaseParamScheduler.__call__(self, engine, name, amount)
         self._usual = usual_event_of(self)

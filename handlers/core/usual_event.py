@@ -21,8 +21,8 @@ def usual_event_of(scheduler: Any) -> UsualEvent | None:
         values = None
     elif not values or scheduler._schedule.groups is not None:
         return None
-    if groups is None:
-        return None
     recorder, records = scheduler._recorder, scheduler._save_history
+    if groups is None or (records and recorder.value_type is not float):
+        return None
     section, append = (recorder.section, recorder.append) if records else (None, None)
     return (*groups, values, first_event, section, append)

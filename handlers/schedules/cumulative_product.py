@@ -109,8 +109,8 @@ class CumulativeProduct(StatefulSchedule):
         return arguments.number(f"the value of {text_of(description_of(self.function))} at event {event}", factor)
 
     def _reader(self) -> Callable[[int], float | list[float]]:
-        """Return :meth:`value`, which checks each product itself."""
-        return self.value
+        """Return :meth:`value`, which checks each product itself; in a subclass it may not."""
+        return self.value if self._reads_like(CumulativeProduct) else self.checked
 
     def state_dict(self) -> dict[str, Any]:
         """Return the last event, and the product at this event."""

@@ -168,3 +168,47 @@ def test_an_infinite_product_is_an_error_that_names_the_event_and_its_cause(fact
     assert (values_of(optimizer), scheduler.event_index) == ([0.5e150], 3)
     with pytest.raises(ValueError, match=error):
         scheduler.simulate(6)
+
+
+@WAYS
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_function_may_return_lists_and_floats_while_a_history_records(way, groups):
+    optimizer, engine = make_optimizer(groups), Engine(lambda engine, batch: None)
+    returned = [[0.8] * groups, 0.5, [0.1] * groups, 0.2, [0.3] * groups, [0.4] * groups, 0.6, 0.7]
+    scheduler = scheduler_of(way, optimizer, returned.__getitem__, save_history=True)
+    rows = [value if isinstance(value, list) else [value] * groups for value in returned]
+    for event, row in enumerate(rows):
+        scheduler(engine)
+        assert (scheduler.event_index, values_of(optimizer)) == (event + 1, row)
+    assert list(engine.state.param_history["lr"]) == rows
+
+
+@WAYS
+@pytest.mark.parametrize("at", [0, 3])
+@pytest.mark.parametrize("is_list", [False, True])
+def test_a_seek_by_the_function_does_not_change_which_event_is_counted(way, at, is_list):
+    optimizer = make_optimizer()
+
+    def function(event):
+        if event == at:
+            scheduler.seek(70)
+        return [0.1 * (event + 1)] if is_list else 0.1 * (event + 1)
+
+    scheduler = scheduler_of(way, optimizer, function)
+    for event in range(6):
+        scheduler(None)
+        assert (scheduler.event_index, values_of(optimizer)) == (event + 1, [0.1 * (event + 1)])
+
+
+@WAYS
+def test_the_function_may_begin_a_history(way):
+    optimizer, engine = make_optimizer(), Engine(lambda engine, batch: None)
+
+    def function(event):
+        if event == 3:
+            scheduler.save_history = True
+        return 0.1 * (event + 1)
+
+    scheduler = scheduler_of(way, optimizer, function)
+    after(6, scheduler, engine)
+    assert list(engine.state.param_history["lr"]) == [[0.1 * 4], [0.1 * 5], [0.1 * 6]]

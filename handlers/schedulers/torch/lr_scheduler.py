@@ -121,7 +121,7 @@ class LRScheduler(MetricDrivenScheduler):
     def _read(self, index: int) -> Any:
         """Return the value at an event; the floats of a torch scheduler need fewer checks than other values."""
         legal = self._target.legal
-        if self._schedule is not self._steps or legal is None:
+        if self._schedule is not self._steps or legal is None or self._asks_get_param:
             return super()._read(index)
         value = self._steps.value(index)
         if type(value) is float:
