@@ -283,13 +283,13 @@ class ParamGroupScheduler(BaseParamScheduler):
         return take_base_values_of(self, state) if is_new else super()._take_base_values(state)
 
     def _loaded(self, state: Mapping[str, Any]) -> None:
+        widths = [num_saved(member) for member in self._members]  # an error after the next lines would load half a state
         super()._loaded(state)
         self._target = self._common_target()  # the new target looks up all groups again
         known, values = state["param_groups"], state["value"]
         for at, member in enumerate(self._members):
             if isinstance(member, ParamScheduler) and isinstance(known, list) and at < len(known):
                 member._target.known_groups = known[at]
-        widths = [num_saved(member) for member in self._members]
         if isinstance(values, list) and len(values) == sum(widths):
             for member, end in zip(self._members, accumulate(widths), strict=True):
                 if not member._target.is_saved:
