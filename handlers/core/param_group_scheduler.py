@@ -283,7 +283,9 @@ class ParamGroupScheduler(BaseParamScheduler):
         return take_base_values_of(self, state) if is_new else super()._take_base_values(state)
 
     def _loaded(self, state: Mapping[str, Any]) -> None:
-        widths = [num_saved(member) for member in self._members]  # an error after the next lines would load half a state
+        widths = [
+            num_saved(member) for member in self._members
+        ]  # an error after the next lines would load half a state
         super()._loaded(state)
         self._target = self._common_target()  # the new target looks up all groups again
         known, values = state["param_groups"], state["value"]

@@ -212,3 +212,16 @@ def test_the_function_may_begin_a_history(way):
     scheduler = scheduler_of(way, optimizer, function)
     after(6, scheduler, engine)
     assert list(engine.state.param_history["lr"]) == [[0.1 * 4], [0.1 * 5], [0.1 * 6]]
+
+
+@pytest.mark.parametrize(
+    ("way", "value"), [("function", lambda event: 0.5), ("function", Constant(0.5)), ("get_param", lambda event: 0.5)]
+)
+def test_a_row_has_all_groups_after_an_unrecorded_event_wrote_a_group_that_was_added(way, value):
+    optimizer, engine = make_optimizer(), Engine(lambda engine, batch: None)
+    scheduler = scheduler_of(way, optimizer, value, save_history=True)
+    after(3, scheduler, engine)
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 5.0})
+    scheduler.apply()  # a plain loop without a history
+    after(2, scheduler, engine)
+    assert list(engine.state.param_history["lr"]) == [[0.5]] * 3 + [[0.5, 0.5]] * 2
