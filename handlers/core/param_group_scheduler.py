@@ -110,9 +110,16 @@ class ParamGroupScheduler(BaseParamScheduler):
         return Several([member._target for member in self._members])
 
     def _admit_groups(self) -> bool:
-        have_joined = [member._admit_groups() for member in self._at_event(self._param_schedulers())]
-        if is_new := any(have_joined):
-            self._follow(SideBySide([member.schedule for member in self._members]))
+        members = self._at_event(self._param_schedulers())
+        before = [member._joined for member in members]
+        try:
+            have_joined = [member._admit_groups() for member in members]
+            if is_new := any(have_joined):
+                self._follow(SideBySide([member.schedule for member in self._members]))
+        except BaseException:  # after an interrupt, the next event lets the groups join again
+            for member, joined in zip(members, before, strict=True):
+                member._joined, member._num_groups_seen = joined, -1
+            raise
         return is_new
 
     def _at_event(self, members: list[Any]) -> list[Any]:

@@ -187,12 +187,16 @@ class ParamScheduler(BaseParamScheduler):
         """Let groups that were added continue from their own values; return whether groups were added."""
         if not self._admits or len(self.optimizer.param_groups) == self._num_groups_seen:
             return False
-        joined = joined_groups(self)
-        if is_new := len(joined) > len(self._joined):
-            self._joined = joined
-            if self._base is not None and not self._base.values:
-                self._planned = self._base.schedule(joined)
-            self._follow(self._schedule_of_first(joined))
+        before, joined = self._joined, joined_groups(self)
+        if is_new := len(joined) > len(before):
+            try:
+                self._joined = joined
+                if self._base is not None and not self._base.values:
+                    self._planned = self._base.schedule(joined)
+                self._follow(self._schedule_of_first(joined))
+            except BaseException:  # after an interrupt, the next event lets the groups join again
+                self._joined = before
+                raise
         self._num_groups_seen = len(self.optimizer.param_groups)
         return is_new
 
