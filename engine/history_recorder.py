@@ -15,8 +15,8 @@ class Recorder:
 
     section: Any = None  # the section of the column that ``append`` extends
     append: Callable[[Any], Any] = id  # a placeholder that is never called
-    _groups = -1
-    _type: type = float
+    value_type: type = float  # the type of the values that ``append`` takes: float, or list
+    groups = -1  # the number of groups in a row that ``append`` takes
 
     def appender(
         self, engine: "Engine", name: str, scheduler: object, value: float | list[float], groups: int
@@ -38,10 +38,10 @@ class Recorder:
             section = state.param_history.columns[name].section
         except (AttributeError, KeyError):
             section = None
-        if section is not self.section or groups != self._groups or type(value) is not self._type:
+        if section is not self.section or groups != self.groups or type(value) is not self.value_type:
             history = claim_name(engine, name, scheduler)
             self.append = history.appender(name, groups, isinstance(value, list))
-            self.section, self._groups, self._type = history[name].section, groups, type(value)
+            self.section, self.groups, self.value_type = history[name].section, groups, type(value)
         return self.append
 
 

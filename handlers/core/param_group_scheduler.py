@@ -111,9 +111,16 @@ class ParamGroupScheduler(BaseParamScheduler):
         return Several([member._target for member in self._members])
 
     def _admit_groups(self) -> bool:
-        have_joined = [member._admit_groups() for member in self._at_event(self._param_schedulers())]
-        if is_new := any(have_joined):
-            self._follow(SideBySide([member.schedule for member in self._members]))
+        members = self._at_event(self._param_schedulers())
+        before = [member._joined for member in members]
+        try:
+            have_joined = [member._admit_groups() for member in members]
+            if is_new := any(have_joined):
+                self._follow(SideBySide([member.schedule for member in self._members]))
+        except BaseException:  # after an interrupt, the next event lets the groups join again
+            for member, joined in zip(members, before, strict=True):
+                member._joined, member._num_groups_seen = joined, -1
+            raise
         return is_new
 
     def _at_event(self, members: list[Any]) -> list[Any]:
@@ -288,13 +295,14 @@ class ParamGroupScheduler(BaseParamScheduler):
         return take_base_values_of(self, state) if is_new else super()._take_base_values(state)
 
     def _loaded(self, state: Mapping[str, Any]) -> None:
+        # Look the groups up first, because an error after the next lines would load half a state.
+        widths = [num_saved(member) for member in self._members]
         super()._loaded(state)
         self._target = self._common_target()  # the new target looks up all groups again
         known, values = state["param_groups"], state["value"]
         for at, member in enumerate(self._members):
             if isinstance(member, ParamScheduler) and isinstance(known, list) and at < len(known):
                 member._target.known_groups = known[at]
-        widths = [num_saved(member) for member in self._members]
         if isinstance(values, list) and len(values) == sum(widths):
             for member, end in zip(self._members, accumulate(widths), strict=True):
                 if not member._target.is_saved:

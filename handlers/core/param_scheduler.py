@@ -154,8 +154,8 @@ class ParamScheduler(BaseParamScheduler):
                 if self._admits:
                     self._admit_groups()
                 value = self._read(index)
-                if type(value) is not float:
-                    return self._write_value(value, engine, name, amount)
+                if type(value) is not float or self._usual is not usual:  # a user's function may seek, for instance
+                    return self._write_value(value, index, engine, name, amount)
             groups = optimizer.param_groups
             try:
                 first = groups[first_index]
@@ -178,7 +178,7 @@ class ParamScheduler(BaseParamScheduler):
             except (LookupError, AttributeError):  # the block has no more values, or the history was deleted
                 pass
         if value is not None:
-            self._write_value(value, engine, name, amount)
+            self._write_value(value, index, engine, name, amount)
         else:
             BaseParamScheduler.__call__(self, engine, name, amount)
         self._usual = usual_event_of(self)
@@ -188,12 +188,16 @@ class ParamScheduler(BaseParamScheduler):
         """Let new groups continue from their own values. Return whether there are new groups."""
         if not self._admits or len(self.optimizer.param_groups) == self._num_groups_seen:
             return False
-        joined = joined_groups(self)
-        if is_new := len(joined) > len(self._joined):
-            self._joined = joined
-            if self._base is not None and not self._base.values:
-                self._planned = self._base.schedule(joined)
-            self._follow(self._schedule_of_first(joined))
+        before, joined = self._joined, joined_groups(self)
+        if is_new := len(joined) > len(before):
+            try:
+                self._joined = joined
+                if self._base is not None and not self._base.values:
+                    self._planned = self._base.schedule(joined)
+                self._follow(self._schedule_of_first(joined))
+            except BaseException:  # after an interrupt, the next event lets the groups join again
+                self._joined = before
+                raise
         self._num_groups_seen = len(self.optimizer.param_groups)
         return is_new
 

@@ -103,6 +103,13 @@ def check_shape(schedule: Schedule, values: NDArray[Any], size: int) -> None:
         raise ValueError(f"{arguments.shown(schedule)} gave values of type {values.dtype}, but must give real numbers")
 
 
+def own_value(value: Any) -> Value:
+    """Return a value of a block as a float or as a new list, which a user's code may change."""
+    if type(value) is float:
+        return value
+    return value.copy() if type(value) is list else value.tolist()  # type: ignore[no-any-return]
+
+
 class BlockReader:
     """Reads a pure schedule in blocks, and keeps the last block.
 
@@ -136,14 +143,13 @@ class BlockReader:
         at = index - self.first_event
         if not 0 <= at < len(self.values):
             at = self._read_block(index)
-        value: Value = self.values[at]
-        return value.tolist() if isinstance(value, np.ndarray) else value
+        return own_value(self.values[at])
 
     def known(self, index: int) -> Value | None:
         """Return the value at an event if the last block contains the value; otherwise None."""
         at = index - self.first_event
         value = self.values[at] if 0 <= at < len(self.values) else self.strided.get(index)
-        return value.tolist() if isinstance(value, np.ndarray) else value
+        return None if value is None else own_value(value)
 
     def _read_block(self, index: int) -> int:
         follows = index == self.first_event + len(self.values)

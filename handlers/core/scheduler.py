@@ -156,11 +156,11 @@ class BaseParamScheduler(SimulateValues, ABC):
         index, block = self._event_index, self._block_reader
         values, at = block.values, index - block.first_event
         value = values[at] if 0 <= at < len(values) else (self._read if self._counted else checked_reader(self))(index)
-        self._write_value(value, engine, name, amount)
+        self._write_value(value, index, engine, name, amount)
 
-    def _write_value(self, value: Any, engine: "Engine | None", name: str | None, amount: int) -> None:
-        """Write a value to the target, record it, and count the event."""
-        index, record = self._event_index, None
+    def _write_value(self, value: Any, index: int, engine: "Engine | None", name: str | None, amount: int) -> None:
+        """Write the value of the event ``index`` to the target, record it, and count the event."""
+        record = None
         if type(value) is not float:
             value = self._row(value)
         if self._save_history and (engine is not None or self._plain_loop is not None):

@@ -7,7 +7,16 @@ import numpy as np
 from lehr.handlers.schedules import Schedule
 from lehr.handlers.schedules.base import Array, Value
 
-from .schedule_reading import BLOCK_VALUES, FIRST_BLOCK_SIZE, GROWTH, BlockReader, check_shape, evaluate, read_block
+from .schedule_reading import (
+    BLOCK_VALUES,
+    FIRST_BLOCK_SIZE,
+    GROWTH,
+    BlockReader,
+    check_shape,
+    evaluate,
+    own_value,
+    read_block,
+)
 
 NEAR = 256  # for smaller amounts, blocks of all indices are read
 LARGEST_STRIDED = 1024  # the most indices that are read at once
@@ -38,7 +47,7 @@ class StridedReader(BlockReader):
         if value is None:
             at = index - self.first_event
             value = self.values[at] if 0 <= at < len(self.values) else self._read_anew(index)
-        return value.tolist() if isinstance(value, np.ndarray) else value  # type: ignore[no-any-return]
+        return own_value(value)
 
     def _read_anew(self, index: int) -> Any:
         """Read the value at an index that was not read in advance. Also read values at later indices in advance."""

@@ -21,8 +21,10 @@ def usual_event_of(scheduler: Any) -> UsualEvent | None:
         values = None
     elif not values or scheduler._schedule.groups is not None:
         return None
+    recorder, records = scheduler._recorder, scheduler._save_history
     if groups is None:
         return None
-    recorder, records = scheduler._recorder, scheduler._save_history
+    if records and (recorder.value_type is not float or recorder.groups != len(groups.indices or (groups.first,))):
+        return None  # the last event that was recorded had other groups, or a value for each group
     section, append = (recorder.section, recorder.append) if records else (None, None)
     return (*groups, values, first_event, section, append)

@@ -110,8 +110,8 @@ class CumulativeProduct(StatefulSchedule):
         return arguments.number(f"the value of {text_of(description_of(self.function))} at event {event}", factor)
 
     def _reader(self) -> Callable[[int], float | list[float]]:
-        """Return ``value``, since it checks each product itself."""
-        return self.value
+        """Return ``value``, since it checks each product itself; a subclass may not check its values."""
+        return self.value if self._reads_like(CumulativeProduct) else self.checked
 
     def state_dict(self) -> dict[str, Any]:
         """Return the last event and its product."""

@@ -180,3 +180,60 @@ def test_a_factor_that_is_no_number_is_an_error_that_names_the_event(factor):
     with pytest.raises(TypeError, match=r"the value of .*factor_at.* at event 3 must be a number"):
         scheduler(None)
     assert (values_of(optimizer), scheduler.event_index) == ([2.0], 3)
+
+
+@WAYS
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_function_may_return_lists_and_floats_while_a_history_records(way, groups):
+    optimizer, engine = make_optimizer(groups), Engine(lambda engine, batch: None)
+    returned = [[0.8] * groups, 0.5, [0.1] * groups, 0.2, [0.3] * groups, [0.4] * groups, 0.6, 0.7]
+    scheduler = scheduler_of(way, optimizer, returned.__getitem__, save_history=True)
+    rows = [value if isinstance(value, list) else [value] * groups for value in returned]
+    for event, row in enumerate(rows):
+        scheduler(engine)
+        assert (scheduler.event_index, values_of(optimizer)) == (event + 1, row)
+    assert list(engine.state.param_history["lr"]) == rows
+
+
+@WAYS
+@pytest.mark.parametrize("at", [0, 3])
+@pytest.mark.parametrize("is_list", [False, True])
+def test_a_seek_by_the_function_does_not_change_which_event_is_counted(way, at, is_list):
+    optimizer = make_optimizer()
+
+    def function(event):
+        if event == at:
+            scheduler.seek(70)
+        return [0.1 * (event + 1)] if is_list else 0.1 * (event + 1)
+
+    scheduler = scheduler_of(way, optimizer, function)
+    for event in range(6):
+        scheduler(None)
+        assert (scheduler.event_index, values_of(optimizer)) == (event + 1, [0.1 * (event + 1)])
+
+
+@WAYS
+def test_the_function_may_begin_a_history(way):
+    optimizer, engine = make_optimizer(), Engine(lambda engine, batch: None)
+
+    def function(event):
+        if event == 3:
+            scheduler.save_history = True
+        return 0.1 * (event + 1)
+
+    scheduler = scheduler_of(way, optimizer, function)
+    after(6, scheduler, engine)
+    assert list(engine.state.param_history["lr"]) == [[0.1 * 4], [0.1 * 5], [0.1 * 6]]
+
+
+@pytest.mark.parametrize(
+    ("way", "value"), [("function", lambda event: 0.5), ("function", Constant(0.5)), ("get_param", lambda event: 0.5)]
+)
+def test_a_row_has_all_groups_after_an_unrecorded_event_wrote_a_group_that_was_added(way, value):
+    optimizer, engine = make_optimizer(), Engine(lambda engine, batch: None)
+    scheduler = scheduler_of(way, optimizer, value, save_history=True)
+    after(3, scheduler, engine)
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 5.0})
+    scheduler.apply()  # a plain loop without a history
+    after(2, scheduler, engine)
+    assert list(engine.state.param_history["lr"]) == [[0.5]] * 3 + [[0.5, 0.5]] * 2

@@ -10,7 +10,7 @@ from registry import CASES
 
 from lehr.handlers import CyclicScheduler, ParamScheduler, Schedule
 from lehr.handlers.core.schedule_reading import BLOCK_SIZE, block_size, read_block
-from lehr.handlers.schedules import Concatenation, Constant, CosineAnnealing
+from lehr.handlers.schedules import Concatenation, Constant, CosineAnnealing, FunctionSchedule
 
 EVALUATED: list[tuple[float, int]] = []
 
@@ -315,3 +315,36 @@ def test_a_value_has_the_same_bits_in_blocks_of_any_size():
             for start, num_events in WINDOWS:
                 part = whole[start : start + num_events]
                 assert (scheduler.simulate(num_events, start) == part).all(), (example.name, start)
+
+
+@dataclasses.dataclass(frozen=True)
+class DoubledInPlace(Schedule):
+    """Changes the list that it reads."""
+
+    inner: Schedule
+    function: FunctionSchedule
+
+    def value_from_parts(self, index, read):
+        values = read(self.inner, index)
+        values[0] *= 2 * read(self.function, index)
+        return values
+
+    def values(self, indices):
+        raise NotImplementedError
+
+
+def test_a_list_that_is_read_belongs_to_the_reader():
+    optimizer = make_optimizer(2)
+    function = FunctionSchedule(lambda event: 1.0)
+    scheduler = ParamScheduler(optimizer, "lr", schedule=DoubledInPlace(Constant([1.0, 3.0]), function))
+    for _ in range(3):
+        scheduler.seek(0)
+        scheduler(None)
+        assert values_of(optimizer) == [2.0, 3.0]
+
+
+def test_a_change_of_a_state_does_not_change_later_states():
+    scheduler = ParamScheduler(make_optimizer(2), "lr", schedule=Constant([1.0, 3.0]))
+    scheduler(None)
+    scheduler.state_dict()["value"][0] = 9.0
+    assert scheduler.state_dict()["value"] == [1.0, 3.0]

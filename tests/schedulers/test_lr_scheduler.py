@@ -628,3 +628,17 @@ def test_going_back_takes_few_steps(make):
     scheduler.seek(1000)
     scheduler(None)
     assert values_of(optimizer) == list(table[1000])
+
+
+def test_a_subclass_may_override_get_param():
+    class Halved(LRScheduler):
+        def get_param(self):
+            return super().get_param()[0] / 2 if isinstance(super().get_param(), list) else super().get_param() / 2
+
+    optimizer = make_optimizer()
+    scheduler, alone = Halved(peer.StepLR(optimizer, 2)), LRScheduler(peer.StepLR(make_optimizer(), 2))
+    expected = alone.simulate(6)[:, 0] / 2
+    assert scheduler.simulate(6)[:, 0].tolist() == expected.tolist()
+    for event in range(6):
+        scheduler(None)
+        assert values_of(optimizer) == [expected[event]]

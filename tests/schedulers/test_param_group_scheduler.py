@@ -15,6 +15,8 @@ from lehr.engine import ParamHistory
 from lehr.handlers import (
     ConcatScheduler,
     CosineAnnealingScheduler,
+    Groups,
+    LambdaStateScheduler,
     LinearCyclicalScheduler,
     OneCycleScheduler,
     ParamGroupScheduler,
@@ -472,3 +474,24 @@ def test_a_resumed_run_has_the_last_values_that_no_checkpoint_contains():
     trainer.load_state_dict(saved[1])
     trainer.run([0] * 4, max_epochs=2)
     assert part + rest == whole
+
+
+@pytest.mark.parametrize("has_state_param", [False, True])
+def test_a_state_with_fewer_groups_is_loaded_before_the_event_refuses_the_other_groups(has_state_param):
+    def made(groups):
+        optimizer = make_optimizer(groups)
+        refuse = Groups(added="refuse")
+        members = [ParamScheduler(optimizer, "lr", param_group_index=refuse, schedule=lambda event: 0.1 * (event + 1))]
+        if has_state_param:
+            members.append(LambdaStateScheduler(lambda event: float(event), "weight", create_new=True))
+        return optimizer, ParamGroupScheduler(members), make_trainer()
+
+    _, saved, trainer = made(1)
+    for _ in range(3):
+        saved(trainer)
+    optimizer, scheduler, trainer = made(2)
+    scheduler.load_state_dict(saved.state_dict())
+    assert scheduler.state_dict()["event_index"] == 3
+    with pytest.raises(ValueError, match="because added is 'refuse'"):
+        scheduler(trainer)
+    assert (scheduler.event_index, values_of(optimizer)) == (3, [0.5, 1.5])

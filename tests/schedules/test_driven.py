@@ -5,8 +5,19 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from cases import for_each
+from optimizers import make_optimizer, values_of
 
-from lehr.handlers.schedules import Anneal, Concatenation, Constant, Phases, Plateau, Reduced, Schedule
+from lehr.handlers import ParamScheduler
+from lehr.handlers.schedules import (
+    Anneal,
+    Concatenation,
+    Constant,
+    CumulativeProduct,
+    Phases,
+    Plateau,
+    Reduced,
+    Schedule,
+)
 from lehr.handlers.schedules.arguments import within_limits
 from lehr.handlers.schedules.schedule_length import end_of
 from lehr.handlers.schedules.value_reduced_on_plateau import improves
@@ -66,3 +77,31 @@ def test_values_are_counted_as_often_as_they_are_there():
     within_limits("config", [[[]]], depth=3)
     with pytest.raises(ValueError, match="config must be nested at most 2 deep, given more"):
         within_limits("config", [[[]]], depth=2)
+
+
+@dataclass(frozen=True, repr=False)
+class HalvedProduct(CumulativeProduct):
+    """Overrides the value, which may become NaN."""
+
+    def value(self, index):
+        return float("nan") if index == 2 else super().value(index) / 2
+
+
+@dataclass(frozen=True, repr=False)
+class HalvedCheckedProduct(CumulativeProduct):
+    """Overrides the checked value."""
+
+    def checked(self, index):
+        return super().checked(index) / 2
+
+
+@pytest.mark.parametrize("cls", [HalvedProduct, HalvedCheckedProduct])
+def test_a_scheduler_reads_what_a_subclass_of_a_product_overrides(cls):
+    optimizer = make_optimizer()
+    scheduler = ParamScheduler(optimizer, "lr", schedule=cls(lambda event: 0.5))
+    for value in [0.5, 0.25]:
+        scheduler(None)
+        assert values_of(optimizer) == [value]
+    if cls is HalvedProduct:
+        with pytest.raises(ValueError, match="the value of HalvedProduct.* at event 2 must be finite, given nan"):
+            scheduler(None)

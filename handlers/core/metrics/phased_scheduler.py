@@ -44,17 +44,18 @@ class PhasedScheduler(SchedulerWithMetric):
 
     def _read_in_blocks(self) -> None:
         """Read the values of the phases that have begun in blocks, like the values of a pure schedule."""
-        self._begun = self._phases.begun
+        begun, self._usual = self._phases.begun, None
         # If a phase has a value for each group, read event by event, because another phase may have a single value.
         if self._schedule is self._phases and self._phases.groups is None and not self._asks_get_param:
-            self._block_reader = self._reader_type(BegunPhases(self._phases, self._begun), limits_of(self))
-            self._usual = None
+            self._block_reader = self._reader_type(BegunPhases(self._phases, begun), limits_of(self))
+        self._begun = begun  # last: after an interrupt, the next event reads the phases again
 
     def _forget(self) -> None:
         super()._forget()
         self._read_in_blocks()
 
     def _go_to(self, event_index: int) -> None:
+        self._block_reader = NOTHING_READ  # it would read the phases, which are not pure
         super()._go_to(event_index)
         self._phases.go_to(event_index)
         self._read_in_blocks()

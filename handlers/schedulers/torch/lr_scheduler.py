@@ -123,7 +123,7 @@ class LRScheduler(MetricDrivenScheduler):
     def _read(self, index: int) -> Any:
         """Return the value at an event, with fewer checks than for other schedules, since the values are floats."""
         legal = self._target.legal
-        if self._schedule is not self._steps or legal is None:
+        if self._schedule is not self._steps or legal is None or self._asks_get_param:
             return super()._read(index)
         value = self._steps.value(index)
         if type(value) is float:
