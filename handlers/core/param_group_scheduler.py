@@ -183,12 +183,8 @@ class ParamGroupScheduler(BaseParamScheduler):
         return self._rows_of_members([row[columns] for columns in self._columns])
 
     def _rows_of_members(self, values: list[Any]) -> tuple[Any, ...]:
-        return tuple(
-            [
-                value if type(value) is float else member._row(value)
-                for member, value in zip(self._members, values, strict=True)
-            ]
-        )
+        pairs = zip(self._members, values, strict=True)
+        return tuple([value if type(value) is float else member._row(value) for member, value in pairs])
 
     def _recording(self, engine: "Engine", name: str | None, value: Any) -> tuple[Callable[[Any], Any], Any]:
         rows: dict[str, list[float]] = {}

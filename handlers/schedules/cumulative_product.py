@@ -111,7 +111,7 @@ class CumulativeProduct(StatefulSchedule):
 
     def _reader(self) -> Callable[[int], float | list[float]]:
         """Return ``value``, since it checks each product itself; a subclass may not check its values."""
-        return self.value if self._reads_like(CumulativeProduct) else self.checked
+        return self.value if type(self) is CumulativeProduct else self.checked
 
     def state_dict(self) -> dict[str, Any]:
         """Return the last event and its product."""

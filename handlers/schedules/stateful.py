@@ -63,10 +63,6 @@ class LiveSchedule(Schedule):
         """Return a function that takes an event index and returns the checked value, for a scheduler to call."""
         return self.checked
 
-    def _reads_like(self, base: type["LiveSchedule"]) -> bool:
-        """Return whether values are computed and checked as in ``base``, with neither method overridden."""
-        return (type(self).value, type(self).checked) == (base.value, base.checked)
-
     def named(self, index: int) -> str:
         """Name the value at an event for an error text."""
         return f"the value of {arguments.shown(self)} at event {index}"
@@ -111,8 +107,9 @@ class FunctionSchedule(LiveSchedule):
         return self.function(index)
 
     def _reader(self) -> Callable[[int], float | list[float]]:
-        if not self._reads_like(FunctionSchedule):
-            return self.checked
+        """Return a function from an event index to the checked value, with fewer calls than ``checked``."""
+        if (type(self).value, type(self).checked) != CALL_AND_CHECK:
+            return self.checked  # a subclass overrides one of the methods
         function, named = self.function, self.named
 
         def read(index: int) -> float | list[float]:
@@ -124,6 +121,9 @@ class FunctionSchedule(LiveSchedule):
     def named(self, index: int) -> str:
         """Name the value at an event for an error text, by the name of the function."""
         return f"the value of {arguments.shown_text(text_of(description_of(self.function)))} at event {index}"
+
+
+CALL_AND_CHECK = FunctionSchedule.value, LiveSchedule.checked
 
 
 @dataclass(frozen=True, repr=False)
