@@ -106,7 +106,7 @@ def own_value(value: Any) -> Value:
     """Return a value of a block as a float or as a new list, which a user's code may change."""
     if type(value) is float:
         return value
-    return value.copy() if type(value) is list else value.tolist()  # type: ignore[no-any-return]
+    return value.copy() if type(value) is list else value.tolist()
 
 
 class BlockReader:
