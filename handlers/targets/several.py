@@ -36,11 +36,13 @@ class Several(Target):
         """Check the value of each target, and then write all of them."""
         known = self._float_groups
         if known is not None:
-            # Only the first group of each target is checked, as a check of every group takes as long as the writing.
-            for (optimizer, all_groups, length, key, first, _), own in zip(known, value):  # noqa: B905 -- strict is slow
+            # The first and the last group are checked, as a check of every group takes as long as the writing.
+            for (optimizer, all_groups, length, key, first, indices), own in zip(known, value):  # noqa: B905 -- strict is slow
                 groups = optimizer.param_groups
                 is_known = groups is all_groups and len(groups) == length
                 if not is_known or type(groups[first].get(key)) is not float or type(own) is not float:
+                    break
+                if indices is not None and type(groups[indices[-1]].get(key)) is not float:
                     break
             else:
                 for (_, groups, length, key, first, indices), own in zip(known, value):  # noqa: B905

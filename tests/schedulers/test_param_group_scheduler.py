@@ -495,3 +495,15 @@ def test_a_state_with_fewer_groups_is_loaded_before_the_event_refuses_the_other_
     with pytest.raises(ValueError, match="because added is 'refuse'"):
         scheduler(trainer)
     assert (scheduler.event_index, values_of(optimizer)) == (3, [0.5, 1.5])
+
+
+@pytest.mark.parametrize("index", [None, lambda group: group["lr"] != 1.5])
+def test_the_last_group_may_become_a_tensor_in_mid_run(index):
+    optimizer = make_optimizer(3)
+    scheduler = ParamGroupScheduler([constant(optimizer, 3.0, index), constant(optimizer, 0.5, None, "momentum")])
+    for _ in range(3):
+        scheduler(None)
+    tensor = optimizer.param_groups[-1]["lr"] = torch.tensor(5.0)
+    scheduler(None)
+    assert optimizer.param_groups[-1]["lr"] is tensor
+    assert tensor.item() == 3.0
