@@ -60,7 +60,7 @@ class Anneal(Schedule):
 
     @property
     def length(self) -> float:
-        """The number of events until the end value: ``duration``."""
+        """The number of events until the end value, which is ``duration``."""
         return self.duration
 
     def values(self, indices: Array) -> Array:

@@ -89,7 +89,7 @@ class OneCycle(Schedule):
 
     @property
     def length(self) -> float:
-        """The number of events in the cycle: ``total_steps``."""
+        """The number of events in the cycle, which is ``total_steps``."""
         return self.total_steps
 
     def values(self, indices: Array) -> Array:
