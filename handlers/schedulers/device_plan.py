@@ -134,7 +134,7 @@ class DevicePlan:
 
     @property
     def event_index(self) -> int:
-        """The index of the next event, which is the number of events so far. To read it, the host waits for the device."""
+        """The index of the next event, equal to the number of events so far. A read waits for the device."""
         return int(self._count.item())
 
     def seek(self, event_index: int) -> None:
