@@ -1,12 +1,12 @@
 """Functions that find the unit of a scheduler's durations, and refuse a unit that the scheduler does not count."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from lehr.handlers.schedules import RunLength
 from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.awaiting_run_length import InUnits
+from lehr.handlers.schedules.cached_by_class import cached_by_class
 from lehr.handlers.schedules.duration_texts import (
     EPOCHS,
     EVENTS,
@@ -182,7 +182,7 @@ def _units_in(value: Any, run: RunLength | None, depth: int) -> Iterator[GivenUn
             yield from _units_in(one, run, depth - 1)
 
 
-@lru_cache(maxsize=256)
+@cached_by_class
 def _may_have_units(class_: Any) -> bool:
     """Return whether an object of a class may be a duration, or may contain durations."""
     is_scheduler = hasattr(class_, "run_length")

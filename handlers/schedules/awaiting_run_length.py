@@ -3,11 +3,11 @@
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Self
 
 from . import arguments, duration_texts
 from .base import Array, Schedule
+from .cached_by_class import cached_by_class
 from .durations_to_events import NUMBERS, durations_of, has_text, in_events, refuse_without_run, texts_of
 from .run_length import RunLength
 
@@ -99,7 +99,7 @@ def placeholder_for(cls: type[Schedule], args: tuple[Any, ...], kwargs: dict[str
     return None
 
 
-@lru_cache(maxsize=256)
+@cached_by_class
 def _known(cls: type) -> tuple[list[str], Mapping[str, str]]:
     """Return the names of all arguments of a schedule class, and its durations with their units."""
     return list(inspect.signature(cls).parameters), durations_of(cls)

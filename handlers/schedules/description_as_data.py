@@ -4,12 +4,13 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
-from functools import lru_cache, partial, singledispatch
+from functools import partial, singledispatch
 from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
 
+from .cached_by_class import cached_by_class
 from .legacy_text import ADDRESS, read_text, same_name, same_text
 
 # A value that JSON can hold: a dict, list, str, number, bool or None.
@@ -88,7 +89,7 @@ def _described(value: Any, outer: tuple[int, ...]) -> Description:
     return value if is_plain else description_of(value, outer)
 
 
-@lru_cache(maxsize=512)
+@cached_by_class
 def _compared_fields(class_: Any) -> list[tuple[str, str]]:
     return [(_key(field), field.name) for field in fields(class_) if field.compare]
 

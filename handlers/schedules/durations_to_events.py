@@ -3,10 +3,11 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, NoReturn
 
 from . import arguments
+from .cached_by_class import cached_by_class
 from .duration_texts import has_unit
 from .fields import AMBIGUOUS, EVENTS, PER_EVENT, PHASES
 from .run_length import RunLength
@@ -90,7 +91,7 @@ def durations_of(schedule_type: Any) -> Mapping[str, str]:
     return _durations_of(schedule_type) if isinstance(schedule_type, type) and is_dataclass(schedule_type) else {}
 
 
-@lru_cache(maxsize=256)
+@cached_by_class
 def _durations_of(schedule_type: Any) -> Mapping[str, str]:
     found = {one.name: one.metadata.get("unit") for one in fields(schedule_type)}
     return {name: unit for name, unit in found.items() if unit in (EVENTS, PHASES)}

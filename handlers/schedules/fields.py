@@ -6,10 +6,11 @@ events. ``groups`` is a function that returns the number of param groups for whi
 
 import dataclasses
 from collections.abc import Callable, Iterable
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from . import arguments
+from .cached_by_class import cached_by_class
 
 # The units of arguments:
 # - EVENTS: a number of events, a list of such numbers, or a list of pairs that begin with such a number;
@@ -23,7 +24,6 @@ MAX_DEPTH, MAX_PARTS = 50, 100_000  # limits for schedules that contain schedule
 PLAIN = arguments.PLAIN
 # A field that checks its argument: its name, its ``check``, whether its default is None, and its ``groups``.
 CheckedField = tuple[str, Check, bool, Groups | None]
-NUM_CLASSES = 512  # the largest number of classes whose fields are cached
 REQUIRED: Any = dataclasses.MISSING
 
 
@@ -148,13 +148,13 @@ def groups_of(owner: Any) -> int | None:
     return None
 
 
-@lru_cache(NUM_CLASSES)
+@cached_by_class
 def names_of(owner: Any) -> list[str]:
     """Return the names of the fields of a dataclass."""
     return [field.name for field in dataclasses.fields(owner)]
 
 
-@lru_cache(NUM_CLASSES)
+@cached_by_class
 def _checked_fields(owner: Any) -> list[CheckedField]:
     return [
         (field.name, field.metadata["check"], field.default is None, field.metadata["groups"])
@@ -163,6 +163,6 @@ def _checked_fields(owner: Any) -> list[CheckedField]:
     ]
 
 
-@lru_cache(NUM_CLASSES)
+@cached_by_class
 def _fields_with_groups(owner: Any) -> list[tuple[str, Groups]]:
     return [(name, groups) for name, _, _, groups in _checked_fields(owner) if groups is not None]

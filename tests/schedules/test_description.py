@@ -1,10 +1,12 @@
 """Tests of schedules' descriptions: they are the same in every process, and equal to saved descriptions."""
 
+import gc
 import json
 import os
 import re
 import subprocess
 import sys
+import weakref
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
@@ -15,10 +17,11 @@ import numpy as np
 import pytest
 import torch
 from cases import for_each
+from optimizers import make_optimizer, make_trainer
 from relay import ALL
 from torch_schedulers import WITHOUT_TENSORS
 
-from lehr.handlers import LinearScheduler, configure_scheduler
+from lehr.handlers import LinearScheduler, ParamScheduler, configure_scheduler
 from lehr.handlers.schedules import (
     Anneal,
     Concatenation,
@@ -310,3 +313,25 @@ def test_what_describes_no_schedule_is_refused(saved):
     with pytest.raises(ValueError, match=r"state_dict\['schedule'\] must be the description of a schedule, given {"):
         scheduler.load_state_dict({**before, "schedule": saved})
     assert scheduler.state_dict() == before
+
+
+def test_no_cache_keeps_a_local_class_and_what_its_methods_refer_to():
+    def held_by_a_local_class():
+        optimizer = make_optimizer()
+
+        @dataclass(frozen=True)
+        class Own(Schedule):
+            high: float
+
+            def values(self, indices):
+                return np.full(len(indices), self.high * len(optimizer.param_groups))
+
+        scheduler = ParamScheduler(optimizer, "lr", schedule=Own(0.5))
+        scheduler.attach(make_trainer())
+        scheduler(None)
+        scheduler.load_state_dict(scheduler.state_dict())
+        return weakref.ref(optimizer)
+
+    reference = held_by_a_local_class()
+    gc.collect()
+    assert reference() is None
