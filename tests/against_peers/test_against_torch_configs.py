@@ -257,12 +257,12 @@ def test_a_sequence_goes_on_to_swalr_from_the_value_that_it_has():
             [{"type": "torch.SequentialLR", "schedulers": [{"type": "torch.StepLR", "step_size": 2}]}] * 2
             + [{"type": "torch.MultiplicativeLR", "lr_lambda": math.cos}],
             [3, 9],
-            r"config\['schedulers'\]\[1\] must be the first of its SequentialLR.* milestone, given one at 3",
+            r"config\['schedulers'\]\[1\] must be the first scheduler of its SequentialLR, .* given the milestone 3",
         ),
         (
             [{"type": "torch.ConstantLR", "factor": 0.0}, {"type": "torch.MultiplicativeLR", "lr_lambda": math.cos}],
             [9],
-            r"config\['schedulers'\]\[0\]\['factor'\] must be above 0 where torch combines it",
+            r"config\['schedulers'\]\[0\]\['factor'\] must be above 0 inside another scheduler",
         ),
     ],
 )
