@@ -24,6 +24,7 @@ from lehr.handlers import (
     ReduceOnPlateauScheduler,
     check_plan,
 )
+from lehr.handlers.schedulers.torch import torch_schedule
 from lehr.handlers.schedules import Assignment, Constant, Plateau
 
 EVENTS, JOINS = 30, 3
@@ -422,6 +423,27 @@ INTERRUPTED = {
 @pytest.mark.parametrize("name", INTERRUPTED)
 def test_an_event_after_an_interrupt_has_the_learning_rates_and_momenta_of_torch(name, foreign):
     interrupt_often(INTERRUPTED[name], foreign, 100)
+
+
+def test_an_interrupt_just_after_steps_leaves_no_momentum_of_another_event(monkeypatch):
+    scheduler, expected = LRScheduler(peer.OneCycleLR(make_optimizer(3), 0.5, 400)), []
+    for _ in range(30):
+        scheduler(None)
+        expected.append((values_of(scheduler.optimizer), values_of(scheduler.optimizer, "momentum")))
+    scheduler.seek(10)
+    take_steps = torch_schedule.take_steps
+
+    def interrupted_at_its_end(*args, **kwargs):
+        take_steps(*args, **kwargs)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(torch_schedule, "take_steps", interrupted_at_its_end)
+        with pytest.raises(KeyboardInterrupt):
+            scheduler(None)
+    for event in range(10, 13):
+        scheduler(None)
+        assert (values_of(scheduler.optimizer), values_of(scheduler.optimizer, "momentum")) == expected[event]
 
 
 @pytest.mark.proof

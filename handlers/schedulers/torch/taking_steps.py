@@ -209,14 +209,11 @@ def take_steps(
                 momenta = [momentum_of(group) for group in groups]
             position = progress.position + 1
             progress.rates, progress.momenta, progress.position, progress.lost = rates, momenta, position, False
-    except BaseException:
-        progress.lost = not metric
-        raise
     finally:
+        progress.lost = not metric  # until the caller has written the momenta
         try:
             _restore(groups, held, others)
         except BaseException:  # an interrupt, such as Ctrl-C
-            progress.lost = not metric
             _restore(groups, held, others)
             raise
 

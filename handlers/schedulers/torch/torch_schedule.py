@@ -208,7 +208,6 @@ class TorchSteps(StatefulSchedule):
         nested, cycles, by_get_lr = self._is_nested, self.cycles_momentum, self._steps_by_get_lr
         take_steps(self.wrapped, now, times, metric, is_nested=nested, cycles_momentum=cycles, by_get_lr=by_get_lr)
         if cycles:
-            now.lost = not metric  # until the momenta are written
             # Write only a momentum that the step has changed: other code may have written the other momenta.
             pairs = zip(now.momenta, before, strict=True)
             changed = now.momenta if went_back else [None if new is old else new for new, old in pairs]
@@ -217,7 +216,7 @@ class TorchSteps(StatefulSchedule):
             except BaseException:
                 self._write_momenta(changed)
                 raise
-            now.lost = False
+        now.lost = False  # take_steps() leaves it True, since an interrupt may come before the momenta are written
         if now.position == self._remembered.next_position:
             self._remember()
 
