@@ -170,7 +170,7 @@ def test_a_resumed_plateau_remembers_its_metrics(trainer, tmp_path):
 
 def test_a_plateau_that_gets_no_metric_says_what_to_set(trainer):
     module = ValidatedModule(plateau, **PLATEAU)
-    with pytest.warns(UserWarning, match='in Lightning, set "reduce_on_plateau": True'):
+    with pytest.warns(UserWarning, match='set "reduce_on_plateau": True in Lightning'):
         trainer(max_epochs=2).fit(module, data(), data())
     assert set(module.seen.rates) == {0.1}
 

@@ -130,7 +130,7 @@ def test_a_run_that_resumes_from_a_checkpoint_has_the_values_of_the_unbroken_run
 
 def test_the_trainer_refuses_a_scheduler_that_is_not_wrapped(trainer):
     run = trainer(lambda optimizer: CosineDecayScheduler(optimizer, "lr", duration=STEPS), Recorder())
-    with pytest.raises(AttributeError, match=r"has no '\w+'.* give as_torch_scheduler\(scheduler\)"):
+    with pytest.raises(AttributeError, match=r"has no '\w+'.* give the trainer as_torch_scheduler\(scheduler\)"):
         run.train()
 
 
