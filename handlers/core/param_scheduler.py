@@ -13,7 +13,7 @@ from lehr.handlers.schedules.base import Array
 from lehr.handlers.schedules.durations_to_events import resolved
 from lehr.handlers.schedules.stateful import stateful_parts
 from lehr.handlers.targets.group_selection import Group, Selection
-from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups, PlaceholderOptimizer
+from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups, PlaceholderOptimizer, put_floats
 from lehr.handlers.targets.target import Location, Value
 
 from . import base_values
@@ -28,8 +28,6 @@ from .usual_event import UsualEvent, usual_event_of
 if TYPE_CHECKING:
     from ignite.engine import Engine
     from torch.optim import Optimizer
-
-FEW_VALUES = 64  # a list of so few values takes as little time as a view of them
 
 
 class ParamScheduler(BaseParamScheduler):
@@ -117,8 +115,7 @@ class ParamScheduler(BaseParamScheduler):
         self._began_trained = base is not None and base.is_own and base_values.has_trained(target)
         if given is not None and given.groups is not None:
             target.expect_added_groups(given.groups)
-            groups = self._num_groups()
-            if groups not in (None, given.groups):
+            if (groups := self._num_groups()) not in (None, given.groups):
                 raise ValueError(
                     f"the schedule must have values for {groups} param groups, given {given.groups} in "
                     f"{arguments.shown(given)}"
@@ -147,7 +144,7 @@ class ParamScheduler(BaseParamScheduler):
         """
         value, usual = None, self._usual
         if usual is not None:
-            # The usual event writes a float to groups that have floats.
+            # The usual event writes floats to groups that have floats.
             index = self._event_index
             optimizer, known, length, key, first_index, indices, values, first_event, run, append = usual
             if values is None:  # read the value before the groups, because a user's function may change the groups
@@ -165,10 +162,15 @@ class ParamScheduler(BaseParamScheduler):
                     if values is not None:
                         value = values[index - first_event]
                     if append is None or engine.state.param_history.columns[name or self.param_name].section is run:  # type: ignore[union-attr]
-                        first[key] = value
-                        if indices is not None:  # None means that there is one group
-                            for group in groups if len(indices) == length else [groups[at] for at in indices]:
-                                group[key] = value
+                        if indices is None:  # there is one group
+                            first[key] = value
+                        else:
+                            written = groups if len(indices) == length else [groups[at] for at in indices]
+                            if type(value) is list:
+                                put_floats(written, key, value)
+                            else:
+                                for group in written:
+                                    group[key] = value
                         # Count first, then record. Python handles an interrupt only after the call of append, so an
                         # interrupted event is both counted and recorded, or neither.
                         self._event_index = index + amount
@@ -256,8 +258,7 @@ class ParamScheduler(BaseParamScheduler):
         return self._target.groups()
 
     def _row(self, value: Any) -> Any:
-        is_long = type(value) is np.ndarray and len(value) > FEW_VALUES
-        if is_long and not self._save_history and self._target.are_floats(len(value)):
+        if type(value) is np.ndarray and not self._save_history and self._target.are_floats(len(value)):
             return value.data  # a new float of this view takes the memory of the float that it replaces
         value = value if type(value) is list else super()._row(value)
         return self._target.fitted(value, self._target.groups()) if isinstance(value, list) else value
@@ -348,10 +349,8 @@ class ParamScheduler(BaseParamScheduler):
         if isinstance(self.optimizer, PlaceholderOptimizer):
             return None
         groups = len(self.optimizer_param_groups)
-        if self._schedule is None or not self._target.adopts:
-            return groups
-        own = self._schedule.groups
-        return own if own is not None and own < groups else groups
+        own = self._schedule.groups if self._schedule is not None and self._target.adopts else None
+        return groups if own is None else min(own, groups)
 
     @classmethod
     def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> tuple[Any, Array]:

@@ -18,11 +18,9 @@ from lehr.handlers.targets.legal_values import LARGEST
 from .simulation.keep_random_state import random_state_kept
 
 BLOCK_SIZE, BLOCK_VALUES = 8192, 2**17  # the largest numbers of events and of values in a block
-FEW_GROUPS = 16
-Limits = tuple[
-    Any, Any
-]  # the lowest and the highest legal values: two numbers, or two arrays with a number for each column
+FEW_GROUPS = 64  # for so few groups, a block is a list of lists
 FIRST_BLOCK_SIZE, GROWTH = 64, 8  # the number of events in the first block, and the factor by which later blocks grow
+Limits = tuple[Any, Any]  # the lowest and the highest legal value, or two arrays with a value for each column
 
 
 def block_size(schedule: Schedule) -> int:

@@ -1,4 +1,4 @@
-"""The data of a scheduler's usual event, which writes a float to param groups that have floats."""
+"""The data of a scheduler's usual event, which writes floats to param groups that have floats."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,16 +15,22 @@ UsualEvent = tuple[Any, list[Group], int, str, int, Any, Any, int, Any, Callable
 
 
 def usual_event_of(scheduler: Any) -> UsualEvent | None:
-    """Return the data of the next events of a scheduler; None if they do not write a float to groups of floats."""
-    groups, (values, first_event) = scheduler._target.float_groups(), scheduler._block_reader.by_index
+    """Return the data of the next events of a scheduler; None if they do not write floats to groups of floats."""
+    values, first_event = scheduler._block_reader.by_index
     if scheduler._block_reader is NOTHING_READ:
         values = None
-    elif not values or scheduler._schedule.groups is not None:
+    elif not values:
         return None
-    recorder, records = scheduler._recorder, scheduler._save_history
+    groups = scheduler._target.float_groups()
     if groups is None:
         return None
-    if records and (recorder.value_type is not float or recorder.groups != len(groups.indices or (groups.first,))):
-        return None  # the last event that was recorded had other groups, or a value for each group
+    count = 1 if groups.indices is None else len(groups.indices)
+    # All values of a block have one type: float, or list if each group has its own value.
+    value_type = float if values is None else type(next(iter(values if type(values) is list else values.values())))
+    if value_type is not float and (value_type is not list or count == 1 or scheduler._schedule.groups != count):
+        return None
+    recorder, records = scheduler._recorder, scheduler._save_history
+    if records and (recorder.value_type is not value_type or recorder.groups != count):
+        return None  # the last event that was recorded had other groups, or values of the other type
     section, append = (recorder.section, recorder.append) if records else (None, None)
     return (*groups, values, first_event, section, append)

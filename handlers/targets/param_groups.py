@@ -265,7 +265,7 @@ class ParamGroups(Target):
                     group[key] = value
                 return None
             if len(value) == len(groups):  # type: ignore[arg-type]
-                return _put_floats(groups, self.key, value)  # type: ignore[arg-type]
+                return put_floats(groups, self.key, value)  # type: ignore[arg-type]
         return self.check(value, engine)()
 
     def check(self, value: Value, engine: "Engine | None" = None) -> Callable[[], None]:
@@ -277,11 +277,9 @@ class ParamGroups(Target):
         """
         groups = self.groups()
         value = value.tolist() if isinstance(value, memoryview) else value
-        if self._hold_floats(groups):
-            if type(value) is float:
-                return partial(_put_float, groups, self.key, value)
-            return partial(_put_floats, groups, self.key, self.fitted(value, groups))  # type: ignore[arg-type]
         values: Iterable[float] = self.fitted(value, groups) if isinstance(value, list) else repeat(value)
+        if self._hold_floats(groups):
+            return partial(put_floats, groups, self.key, values)
         numbers = self._numbers_of(groups)
         if not self._writes_all or isinstance(value, list):
             self._refuse_shared(numbers, values)
@@ -292,7 +290,9 @@ class ParamGroups(Target):
         all_groups = self.optimizer.param_groups
         if all_groups is self._float_groups and len(all_groups) == self._num_looked_up:
             return type(groups[0].get(self.key)) is float and type(groups[-1].get(self.key)) is float
-        if self.item is None and groups and all(type(group.get(self.key)) is float for group in groups):
+        key = self.key
+        # The first group is checked alone, because a generator takes longer than the event of a tensor or of betas.
+        if groups and type(groups[0].get(key)) is float and all(type(group.get(key)) is float for group in groups):
             self._float_groups, self._num_looked_up = all_groups, len(all_groups)
             return True
         self._float_groups = None
@@ -323,8 +323,10 @@ class ParamGroups(Target):
             elif self.item is None:
                 group[self.key] = new
             else:
-                items = [*group[self.key][: self.item], new, *group[self.key][self.item + 1 :]]
-                group[self.key] = type(group[self.key])(items)
+                entry = group[self.key]
+                items = list(entry)
+                items[self.item] = new
+                group[self.key] = type(entry)(items)
 
     def refuse_shared_tensors(self, values: Iterable[Any]) -> None:
         """Raise an error if two groups share a tensor although they need different values.
@@ -360,11 +362,7 @@ class ParamGroups(Target):
         return numbers_of(groups, self.key, self.item)
 
 
-def _put_float(groups: list[Group], key: str, value: float) -> None:
-    for group in groups:
-        group[key] = value
-
-
-def _put_floats(groups: list[Group], key: str, values: list[float]) -> None:
-    for group, value in zip(groups, values):  # noqa: B905 -- strict is slower, and the lengths are equal
+def put_floats(groups: Iterable[Group], key: str, values: Iterable[float]) -> None:
+    """Write one value to each group."""
+    for group, value in zip(groups, values):  # noqa: B905 -- strict is slower, and repeat() has no end
         group[key] = value
