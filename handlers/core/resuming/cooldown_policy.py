@@ -34,7 +34,7 @@ class CooldownPolicy:
     both schedules, and the branch continues at the same event of the new schedule, as with ``"keep_step"``.
 
     Args:
-        duration: the number of events of the cool-down, at least 1, or a text such as ``"10%"``, ``"2 epochs"`` or
+        duration: the number of events of the cool-down, above 0, or a text such as ``"10%"``, ``"2 epochs"`` or
             ``"2B tokens"``, which ``run`` converts. A percentage is a part of the length of ``run``, not of the trunk.
         curve: ``"linear"``, ``"cosine"``, ``"1-sqrt"``, ``"quadratic"``, ``"log"``, ``"power"`` or ``"exponential"``,
             with the formulas and the default power and ratio of
