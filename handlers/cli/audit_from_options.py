@@ -7,9 +7,9 @@ import click
 import numpy as np
 
 from lehr.handlers.plans import Audit, Log, audit_log
-from lehr.handlers.schedulers.metric_scheduler import driven_parts
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.base import Array
+from lehr.handlers.schedules.metric_driven_parts import metric_parts
 
 from .options import MOST_EVENTS, MOST_SEQUENTIAL_EVENTS
 from .progress import Progress
@@ -111,7 +111,7 @@ def _planned(
     if ahead:
         times = max(TIMES, length or 0) if is_pure else SEQUENTIAL_TIMES
         number = max(number, min(number * times, MOST_AHEAD if is_pure else 10 * number, MOST_AHEAD // repeated))
-        if driven_parts(scheduler.schedule):
+        if metric_parts(scheduler.schedule):
             click.echo("lehr: the planned values assume that no metric arrives", err=True)
     parts = []
     with Progress(number) as progress:

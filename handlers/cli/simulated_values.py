@@ -12,8 +12,8 @@ from lehr.handlers.core.schedule_reading import read_values
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.core.scheduler_introspection import column_labels, metric_name_of, reads_metric
 from lehr.handlers.core.simulation.private_copies import private_copy
-from lehr.handlers.schedulers.metric_scheduler import driven_parts
 from lehr.handlers.schedules.base import Array
+from lehr.handlers.schedules.metric_driven_parts import metric_parts
 
 from .options import MOST_EVENTS, MOST_SEQUENTIAL_EVENTS
 from .scheduler_from_options import make_scheduler
@@ -49,7 +49,7 @@ def simulate_events(source: str, given: tuple[str, ...], options: dict[str, Any]
     scheduler = make_scheduler(source, given, options)
     if metrics is None:
         num_events = _length_of(scheduler, num_events)
-        if driven_parts(scheduler.schedule):
+        if metric_parts(scheduler.schedule):
             click.echo(f"lehr: {WITHOUT_METRICS}", err=True)
         return Simulation(scheduler, num_events, value_chunks(scheduler, num_events))
     if not reads_metric(scheduler):

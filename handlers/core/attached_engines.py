@@ -18,6 +18,19 @@ def engines_of(scheduler: Any) -> "list[Engine]":
     return list(CHECKS.get(id(scheduler), ()))
 
 
+def check_of(scheduler: Any, engine: "Engine") -> Any:
+    """Return the resume check of a scheduler and an engine; None if the scheduler is not attached to the engine."""
+    checks = CHECKS.get(id(scheduler))
+    return None if checks is None else checks.get(engine)
+
+
+def is_called_at(scheduler: Any, engine: "Engine", event: Any) -> bool:
+    """Return whether an engine calls a scheduler at an event, or at one of a list of events."""
+    from lehr.engine.times_fired import each_of
+
+    return any(engine.has_event_handler(scheduler, one) for one in each_of(event))
+
+
 def is_attached(scheduler: Any, by_a_clock: bool = False) -> bool:
     """Return whether a scheduler is attached to an engine.
 
@@ -49,20 +62,17 @@ def counts_for(scheduler: Any, engine: "Engine") -> bool:
     If the scheduler is attached to an engine later, such as the engine of the next fold, that engine begins a separate
     run.
     """
-    checks = CHECKS.get(id(scheduler))
-    check = None if checks is None else checks.get(engine)
+    check = check_of(scheduler, engine)
     return len(engines_of(scheduler)) > 1 and check is not None and not check._joined_late
 
 
 def times_attached(scheduler: Any, engine: "Engine") -> int:
     """Return how many times a scheduler is attached to an engine."""
-    checks = CHECKS.get(id(scheduler))
-    check = None if checks is None else checks.get(engine)
+    check = check_of(scheduler, engine)
     return 0 if check is None else len(check._attached)
 
 
 def intended_lead(scheduler: Any, engine: "Engine") -> int:
     """Return how many more events an engine should have had than its scheduler; 0 if this number is unknown."""
-    checks = CHECKS.get(id(scheduler))
-    check = None if checks is None else checks.get(engine)
+    check = check_of(scheduler, engine)
     return 0 if check is None else check._lead or 0

@@ -33,17 +33,20 @@ AnyEvent = str | Events | OptimizerEvents | CallableEventWithFilter | EventsList
 class Attachment(RemovableEventHandle):
     """A handle, like ignite's event handles, whose ``remove()`` detaches a scheduler from an engine."""
 
-    def __init__(self, event: Any, scheduler: Any, engine: Engine, name: str | None, others: Sequence[Any]) -> None:
+    def __init__(self, event: Any, scheduler: Any, engine: Engine, others: Sequence[Any]) -> None:
         super().__init__(event, scheduler, engine)
-        self._name, self._others = name, list(others)
+        self._others = list(others)
 
     def remove(self) -> None:
-        """Detach the scheduler. A second call has no effect."""
+        """Detach the scheduler from the event. A second call has no effect.
+
+        If the scheduler is attached to the same event again, with another filter, ignite detaches it there, too.
+        """
         super().remove()
         scheduler: Any = self.handler()
         engine = self.engine()
         if scheduler is not None and engine is not None:
-            ResumeCheck.of(scheduler, engine).discard(engine, self.event_name, self._name)
+            ResumeCheck.of(scheduler, engine).discard(engine, self.event_name)
         for handle in self._others:
             handle.remove()
         self._others = []
@@ -163,7 +166,7 @@ def attached(scheduler: Any, engine: Engine, event: Any, name: str | None, given
         history = claim_name(recording, history_name, scheduler)
     if names:
         label_history(history, names, scheduler, engine)
-    return Attachment(event, scheduler, engine, name, others)
+    return Attachment(event, scheduler, engine, others)
 
 
 def _warn_of_conflicts(engine: Engine, event: Any, scheduler: Any) -> None:

@@ -8,6 +8,7 @@ from torch.optim import Optimizer
 
 from lehr.engine.history_recorder import remove_last_events
 from lehr.handlers.schedules import arguments
+from lehr.handlers.schedules.metric_driven_parts import metric_parts
 from lehr.handlers.schedules.stateful import stateful_parts
 
 from .param_group_scheduler import ParamGroupScheduler
@@ -73,7 +74,7 @@ def written_params(scheduler: AnyScheduler) -> set[str]:
 
 def metric_driven_parts(scheduler: AnyScheduler) -> list[Any]:
     """Return the parts of a scheduler's schedule that metrics drive."""
-    return [part for part in stateful_parts(scheduler.schedule) if part.is_metric_driven]
+    return [part.schedule for part in metric_parts(scheduler.schedule)]
 
 
 def parts_changed_by_reading(scheduler: AnyScheduler) -> list[Any]:

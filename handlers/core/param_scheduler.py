@@ -17,7 +17,6 @@ from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups, Plac
 from lehr.handlers.targets.target import Location, Value
 
 from . import base_values
-from .base_values import BaseValues
 from .late_groups import JoinedGroup, joined_groups
 from .resuming.adjustment import Adjustment
 from .saving import check_plateau_values, finite_values
@@ -101,14 +100,14 @@ class ParamScheduler(BaseParamScheduler):
         param_name: str,
         save_history: bool,
         schedule: Schedule | Callable[[int], Value] | None,
-        base: BaseValues | None = None,
+        base: base_values.BaseValues | None = None,
     ) -> None:
         """Construct the scheduler for a target. ``base`` contains the base values of the schedule."""
         super().__init__(param_name, save_history, schedule=schedule, target=target)
         given = self._planned
         added = target.selection.added
         if added == "own" and base is None and given is not None:
-            base = BaseValues(tuple(target.base_values()), partial(base_values.independent_of_base, given))
+            base = base_values.BaseValues(tuple(target.base_values()), partial(base_values.independent_of_base, given))
         self._base = base
         self._admits = added == "own" or (added is None and base is not None and base.is_own)
         self._num_groups_seen = len(target.optimizer.param_groups)
@@ -128,7 +127,7 @@ class ParamScheduler(BaseParamScheduler):
         """Return an object for each group that is written. Groups with equal objects always get equal values."""
         return count()
 
-    _base: BaseValues | None = None
+    _base: base_values.BaseValues | None = None
     _joined: Sequence[JoinedGroup] = ()
     _began_trained = False  # whether the optimizer had trained when the scheduler was constructed
     _usual: UsualEvent | None = None
@@ -161,23 +160,26 @@ class ParamScheduler(BaseParamScheduler):
                 if groups is known and len(groups) == length and type(first[key]) is float:
                     if values is not None:
                         value = values[index - first_event]
-                    if append is None or engine.state.param_history.columns[name or self.param_name].section is run:  # type: ignore[union-attr]
-                        if indices is None:  # there is one group
-                            first[key] = value
+                    if append is not None:
+                        columns = (engine or self._plain_loop).state.param_history.columns  # type: ignore[union-attr]
+                        if columns[name or self.param_name].section is not run:
+                            raise LookupError  # the event records in another history than the last event
+                    if indices is None:  # there is one group
+                        first[key] = value
+                    else:
+                        written = groups if len(indices) == length else [groups[at] for at in indices]
+                        if type(value) is list:
+                            put_floats(written, key, value)
                         else:
-                            written = groups if len(indices) == length else [groups[at] for at in indices]
-                            if type(value) is list:
-                                put_floats(written, key, value)
-                            else:
-                                for group in written:
-                                    group[key] = value
-                        # Count first, then record. Python handles an interrupt only after the call of append, so an
-                        # interrupted event is both counted and recorded, or neither.
-                        self._event_index = index + amount
-                        if append is not None:
-                            append(value)
-                        return None
-            except (LookupError, AttributeError):  # the block has no more values, or the history was deleted
+                            for group in written:
+                                group[key] = value
+                    # Count first, then record. Python handles an interrupt only after the call of append, so an
+                    # interrupted event is both counted and recorded, or neither.
+                    self._event_index = index + amount
+                    if append is not None:
+                        append(value)
+                    return None
+            except (LookupError, AttributeError):  # the block has no more values, or the history has changed
                 pass
         if value is not None:
             self._write_value(value, index, engine, name, amount)
@@ -346,11 +348,9 @@ class ParamScheduler(BaseParamScheduler):
         return np.column_stack([table, *[table[:, -1:]] * more]) if more else table
 
     def _num_groups(self) -> int | None:
-        if isinstance(self.optimizer, PlaceholderOptimizer):
-            return None
-        groups = len(self.optimizer_param_groups)
+        groups = None if isinstance(self.optimizer, PlaceholderOptimizer) else len(self.optimizer_param_groups)
         own = self._schedule.groups if self._schedule is not None and self._target.adopts else None
-        return groups if own is None else min(own, groups)
+        return groups if groups is None or own is None else min(own, groups)
 
     @classmethod
     def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> tuple[Any, Array]:

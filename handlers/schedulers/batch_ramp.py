@@ -20,7 +20,6 @@ from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules import PiecewiseConstant, Product, RunLength, Schedule, arguments
 from lehr.handlers.schedules.arguments import Number, shown
-from lehr.handlers.schedules.duration_texts import EVENTS, STEPS
 from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups, PlaceholderOptimizer
 
 from .batch_size import BatchSizeScheduler
@@ -34,7 +33,6 @@ LR_RULES: dict[str, Callable[[float], float]] = {
 }
 # When one of these events fires, the batch has been fetched already, perhaps with the previous batch size.
 FETCHED = (Events.GET_BATCH_COMPLETED, Events.ITERATION_STARTED, OptimizerEvents.STEP_STARTED)
-UNITS = {"ms": "milliseconds"}  # the unit of a clock, and the name of the same unit in RunLength
 
 
 class BatchRamp(ParamGroupScheduler):
@@ -145,25 +143,18 @@ class BatchRamp(ParamGroupScheduler):
                 the data loader prefetches batches or has ``drop_last``, so it would still use the old batch size after
                 the learning rate has changed.
         """
-        unit = UNITS.get(word := getattr(clock, "unit", STEPS), word)
-        if self.thresholds_count not in (EVENTS, STEPS if unit == EVENTS else unit):
-            wanted = "left out" if self.thresholds_count == STEPS else f"one that counts {self.thresholds_count}"
-            raise ValueError(
-                f"clock must be {wanted}, since the thresholds were converted to {self.thresholds_count}, given "
-                f"{shown(clock)}: pass run=RunLength(counts=...) with the unit of the clock"
-            )
         if any(one in (fetched, fetched.name, fetched.value) for one in each_of(event) for fetched in FETCHED):
             raise ValueError(
                 "event must be GET_BATCH_STARTED or EPOCH_STARTED, since a batch of the old size has been fetched "
                 f"before the given event, given {shown(event)}"
             )
         loader = self.dataloader
-        is_ahead = loader.num_workers > 0 or loader.batch_sampler.drop_last  # type: ignore[union-attr]
-        if is_ahead and event != Events.EPOCH_STARTED:
-            given = f"{loader.num_workers} and {loader.batch_sampler.drop_last}"  # type: ignore[union-attr]
+        workers, drops_last = loader.num_workers, loader.batch_sampler.drop_last  # type: ignore[union-attr]
+        if (workers > 0 or drops_last) and event != Events.EPOCH_STARTED:
             raise ValueError(
                 f"dataloader must have num_workers=0 and drop_last=False, so that each batch has the size of its "
-                f"event, given {given}: or attach the ramp to Events.EPOCH_STARTED, with thresholds in epochs"
+                f"event, given num_workers={workers} and drop_last={drops_last}; or attach the ramp to "
+                "Events.EPOCH_STARTED, with thresholds in epochs"
             )
         return super().attach(engine, event, name, clock)
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from lehr.handlers.core.metrics.metric_driven_scheduler import MetricDrivenScheduler
 from lehr.handlers.core.metrics.metric_feed import MetricFeed
-from lehr.handlers.schedules import Greedy, Phases, Plateau, Reduced, RunLength, Schedule, arguments
-from lehr.handlers.schedules.stateful import stateful_parts
+from lehr.handlers.schedules import RunLength, Schedule, arguments
+from lehr.handlers.schedules.metric_driven_parts import metric_parts
 from lehr.handlers.targets.group_selection import Selection
 from lehr.handlers.targets.param_groups import HasParamGroups
 
@@ -30,8 +30,8 @@ class MetricScheduler(MetricDrivenScheduler):
         optimizer: a torch optimizer, or any object that has ``param_groups``.
         param_name: name of the parameter to write.
         metric_name: name of the metric in the ``state.metrics`` of the engine that fires the event.
-        schedule: a schedule that contains a :class:`~lehr.handlers.schedules.Plateau` or a
-            :class:`~lehr.handlers.schedules.Greedy`.
+        schedule: a schedule that contains a :class:`~lehr.handlers.schedules.Plateau`, a
+            :class:`~lehr.handlers.schedules.Greedy`, or another stateful schedule whose ``is_metric_driven`` is True.
         save_history: whether to record the written values in ``engine.state.param_history``.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
         every: the number of events from one metric to the next. If events are iterations and each epoch has one metric,
@@ -87,7 +87,7 @@ class MetricScheduler(MetricDrivenScheduler):
 
     def _follow(self, schedule: Schedule | None) -> None:
         super()._follow(schedule)
-        self._metric_parts = driven_parts(schedule)
+        self._metric_parts: list[Any] = [part.schedule for part in metric_parts(schedule)]
         self._undo = list(map(_undo_of, self._metric_parts))
 
     def _reads_metric_at(self, index: int) -> bool:
@@ -120,15 +120,6 @@ class MetricScheduler(MetricDrivenScheduler):
         """
         for part in self._metric_parts:
             part.observe(metric)
-
-
-def driven_parts(schedule: Schedule | None) -> list[Any]:
-    """Return those schedules inside a schedule that depend on a metric."""
-    return [
-        part
-        for part in stateful_parts(schedule)
-        if isinstance(part, Plateau | Reduced | Greedy) or (isinstance(part, Phases) and part.flat is not None)
-    ]
 
 
 def _undo_of(part: Any) -> tuple[Callable[[], Any], Callable[[Any], None]]:

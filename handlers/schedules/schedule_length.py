@@ -4,6 +4,7 @@ from functools import singledispatch
 
 from .base import Schedule
 from .concatenation import Concatenation
+from .shift import Shift
 
 
 @singledispatch
@@ -18,6 +19,12 @@ def end_of(schedule: Schedule) -> float | None:
         (10.0, None)
     """
     return schedule.length
+
+
+@end_of.register
+def _(schedule: Shift) -> float | None:
+    end = end_of(schedule.schedule)
+    return None if end is None else max(end - schedule.by, 0)
 
 
 @end_of.register

@@ -21,6 +21,7 @@ from lehr.handlers import (
     ParamScheduler,
     StateParamScheduler,
 )
+from lehr.handlers.core.attached_engines import is_attached, times_attached
 from lehr.handlers.schedules import Constant
 
 
@@ -132,3 +133,22 @@ def test_the_default_event_equals_that_of_ignite(trainer):
 def test_a_late_default_event_of_a_state_is_told_of(trainer, caplog):
     LambdaStateScheduler(lambda event_index: 0.5, "rate", create_new=True).attach(trainer)
     assert "attached to ITERATION_COMPLETED: engine.state.rate is None until its first event" in caplog.text
+
+
+def times_called(engine, scheduler):
+    return times_attached(scheduler, engine), is_attached(scheduler)
+
+
+def test_a_handle_detaches_the_scheduler_under_each_filter_of_its_event(trainer):
+    scheduler, started = constant(make_optimizer()), Events.ITERATION_STARTED
+    handle = scheduler.attach(trainer, started(every=2))
+    scheduler.attach(trainer, started(once=3))
+    other = scheduler.attach(trainer, Events.EPOCH_STARTED | started(every=3))
+    assert times_called(trainer, scheduler) == (3, True)
+    handle.remove()
+    assert times_called(trainer, scheduler) == (1, True)
+    trainer.run([0] * 6, max_epochs=2)
+    assert scheduler.event_index == 2  # at the start of each epoch
+    other.remove()
+    assert times_called(trainer, scheduler) == (0, False)
+    assert not trainer.has_event_handler(scheduler)

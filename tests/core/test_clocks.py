@@ -181,6 +181,15 @@ def test_tensors_of_any_type_are_counted(make):
             assert seen == [0, 10, 20, 30] if lag == 0 else [0, 0, 10, 20]
 
 
+def test_a_lagged_reading_is_kept_if_the_loop_fills_its_tensor_again():
+    buffer = torch.zeros(1, dtype=torch.int64)
+    clock = TokenClock(lambda engine: buffer.fill_(engine.state.batch), lag=1)
+    seen, scheduler = in_effect(Events.ITERATION_STARTED, [10, 20, 30, 40], clock)
+    assert seen == [0, 0, 10, 30]
+    assert scheduler.event_index == 60
+    assert scheduler.state_dict()["readings"] == [40]
+
+
 def seekable(example):
     scheduler = example(make_optimizer(3 if example.per_group else 1))
     return scheduler.schedule.is_pure and not any(part.goes_event_by_event for part in with_parts(scheduler.schedule))

@@ -8,8 +8,11 @@ import torch
 from ignite.engine import Engine
 from optimizers import make_optimizer, values_of
 
+from lehr.engine import ParamHistory
 from lehr.handlers import Groups, OneCycleScheduler, ParamScheduler
+from lehr.handlers.core import param_scheduler
 from lehr.handlers.core.schedule_reading import FEW_GROUPS
+from lehr.handlers.core.usual_event import usual_event_of
 
 EVENTS = 700  # longer than the first blocks, which have 64 and 512 events
 
@@ -119,6 +122,21 @@ def test_own_values_are_floats_if_a_loop_counts_tokens():
         values = values_of(optimizer, "lr")
         assert values == simulated[1000 * event].tolist()
         assert {type(value) for value in values} == {float}
+
+
+@pytest.mark.parametrize("peak", [0.1, [0.1, 0.2, 0.3]], ids=["one value", "own values"])
+def test_the_history_of_a_plain_loop_is_recorded_by_usual_events(peak, monkeypatch):
+    calls = []
+    monkeypatch.setattr(
+        param_scheduler, "usual_event_of", lambda scheduler: calls.append(scheduler) or usual_event_of(scheduler)
+    )
+    scheduler = OneCycleScheduler(make_optimizer(3), "lr", peak, total_steps=60)
+    scheduler.history = ParamHistory()
+    simulated = scheduler.simulate(60)
+    for _ in range(60):
+        scheduler.apply()
+    assert len(calls) == 1  # all events are in one block
+    assert (np.reshape(scheduler.history["lr"].to_numpy(), (60, -1)) == simulated).all()
 
 
 def test_a_seek_before_the_block_writes_the_value_of_its_event():

@@ -46,6 +46,7 @@ from lehr.handlers import (
 from lehr.handlers.plans.check_plan import CHECKS
 from lehr.handlers.plans.checks.findings import CODES, SEVERITIES
 from lehr.handlers.schedules import Anneal, Concatenation, Constant, CosineAnnealing, Mapped, Product
+from lehr.handlers.schedules.schedule_length import end_of
 
 EPOCHS, LENGTH = 4, 10
 
@@ -983,6 +984,15 @@ def test_torchs_schedulers_are_looked_at_too(setting, make, event, code, severit
     events = {"iteration": Events.ITERATION_STARTED, "epoch": Events.EPOCH_STARTED}
     LRScheduler(make(setting.optimizer)).attach(setting.trainer, events[event])
     assert found(setting.check()) == [(code, severity)]
+
+
+@pytest.mark.parametrize(("end", "code"), [(30, "repeats"), (35, None), (36, None), (60, "end-not-reached")])
+def test_the_end_of_a_torch_scheduler_after_a_warm_up_is_known(setting, end, code):
+    cosine = TORCH.CosineAnnealingLR(setting.optimizer, T_max=end)
+    scheduler = create_lr_scheduler_with_warmup(cosine, warmup_start_value=0.01, warmup_duration=5)
+    scheduler.attach(setting.trainer)
+    assert end_of(scheduler.schedule) == 4 + end  # the last event of the warm-up is the first of the cosine
+    assert found(setting.check()) == ([] if code is None else [(code, "warning")])
 
 
 @pytest.mark.parametrize(

@@ -327,14 +327,31 @@ def test_the_rate_at_a_number_of_tokens_is_the_same_however_they_are_batched(tok
 
 def test_thresholds_must_have_the_unit_of_the_clock():
     in_steps = BatchRamp(make_adam(), make_loader(), "0 samples: 8, 80: 16")
-    with pytest.raises(ValueError, match="clock must be left out, since the thresholds were converted to steps"):
+    with pytest.raises(ValueError, match="counts='samples' where the scheduler is attached with a clock"):
         in_steps.attach(Engine(lambda engine, batch: None), clock=SampleClock())
     in_tokens = BatchRamp(make_adam(), make_loader(), "0 tokens: 8, 1M: 16", run=RunLength(counts="tokens"))
     for clock in (None, SampleClock()):
-        with pytest.raises(ValueError, match="clock must be one that counts tokens"):
+        with pytest.raises(ValueError, match="given counts='tokens', to which the durations of"):
             in_tokens.attach(Engine(lambda engine, batch: None), clock=clock)
     numbers = BatchRamp(make_adam(), make_loader(), [(0, 8), (1000, 16)])
     numbers.attach(Engine(lambda engine, batch: None), clock=SampleClock())
+
+
+@pytest.mark.parametrize("sizes", ["0 epochs: 8, 2 epochs: 16", [(0, 8), (2, 16)]], ids=["text", "numbers"])
+def test_thresholds_in_epochs_are_reached_at_the_start_of_epochs(sizes):
+    seen, run = [], RunLength(max_epochs=3, epoch_length=4, counts="epochs")
+    loader = make_loader()
+    trainer = Engine(lambda engine, batch: seen.append(len(batch[0])))
+    BatchRamp(make_adam(), loader, sizes, run=run).attach(trainer, Events.EPOCH_STARTED)
+    trainer.run(loader, max_epochs=3, epoch_length=4)
+    assert seen == [8] * 8 + [16] * 4
+
+
+def test_thresholds_in_steps_are_an_error_at_the_start_of_epochs():
+    run = RunLength(max_epochs=3, epoch_length=4)
+    ramp = BatchRamp(make_adam(), make_loader(), "0 epochs: 8, 2 epochs: 16", run=run)
+    with pytest.raises(ValueError, match="counts='epochs' where the scheduler is attached to EPOCH_STARTED"):
+        ramp.attach(Engine(lambda engine, batch: None), Events.EPOCH_STARTED)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from cases import for_each
 from optimizers import make_optimizer, make_trainer
 
 from lehr.handlers import MetricScheduler
-from lehr.handlers.schedules import Constant, Greedy, Phases, Plateau, Product, Reduced
+from lehr.handlers.schedules import Constant, Greedy, Phases, Plateau, Product, Reduced, StatefulSchedule
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,3 +64,36 @@ def test_a_failed_event_leaves_the_state_of_each_schedule_as_it_was(schedule):
 def without_event(state):
     """The state without the event that was read last, which a failed event does read."""
     return [{key: value for key, value in one.items() if key != "event_index"} for one in state["progress"]]
+
+
+class HalvedByMetrics(StatefulSchedule):
+    """A user's schedule, which each metric halves."""
+
+    is_metric_driven = True
+
+    def __init__(self):
+        self.count = 0
+
+    def value(self, index):
+        return 0.5**self.count
+
+    def observe(self, metric):
+        self.count += 1
+
+    def state_dict(self):
+        return {"count": self.count}
+
+    def load_state_dict(self, state_dict):
+        self.count = state_dict["count"]
+
+
+def test_a_users_schedule_that_depends_on_metrics_is_accepted():
+    optimizer, trainer = make_optimizer(), make_trainer()
+    scheduler = MetricScheduler(optimizer, "lr", "loss", HalvedByMetrics())
+    trainer.state.metrics["loss"] = 1.0
+    for _ in range(3):
+        scheduler(trainer)
+    assert optimizer.param_groups[0]["lr"] == 0.125
+    other = MetricScheduler(make_optimizer(), "lr", "loss", HalvedByMetrics())
+    other.load_state_dict(json.loads(json.dumps(scheduler.state_dict())))
+    assert other.schedule.count == 3

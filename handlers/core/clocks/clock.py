@@ -129,7 +129,7 @@ def summed_reading(clock: Clock, engine: Engine) -> Reading:
 
 
 def _sent(reading: torch.Tensor) -> Reading:
-    return OnItsWay(reading) if reading.is_cuda else reading
+    return OnItsWay(reading) if reading.is_cuda else reading.clone()  # the loop may fill the tensor again
 
 
 def checked_amount(clock: Clock, reading: object) -> int:

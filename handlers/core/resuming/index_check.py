@@ -10,7 +10,7 @@ from ignite.engine.events import RemovableEventHandle
 
 from lehr.engine.optimizer_events import is_step_event, stepping_optimizers, steps_of
 from lehr.engine.times_fired import fired_at_end, has_whole_epochs, is_epoch_event, repeated_epoch_starts, times_fired
-from lehr.handlers.core.attached_engines import CHECKS, counts_for, engines_of
+from lehr.handlers.core.attached_engines import CHECKS, check_of, counts_for, engines_of, is_called_at
 from lehr.handlers.core.clocks.resume_checks import resume_with_clock, warn_of_other_unit
 from lehr.handlers.core.pausing import steps_aside
 from lehr.handlers.core.run_warnings import (
@@ -75,12 +75,11 @@ class ResumeCheck:
     @classmethod
     def of(cls, scheduler: Any, engine: Engine) -> "ResumeCheck":
         """Return the check of a scheduler and an engine. If there is no check, attach a new check to the engine."""
-        checks = CHECKS.get(id(scheduler))
-        if checks is not None and engine in checks:
-            return checks[engine]  # type: ignore[no-any-return]
-        check = cls(scheduler, engine)
-        engine.add_event_handler(Events.STARTED, check)
-        return check
+        check = check_of(scheduler, engine)
+        if check is None:
+            check = cls(scheduler, engine)
+            engine.add_event_handler(Events.STARTED, check)
+        return check  # type: ignore[no-any-return]
 
     def add(self, engine: Engine, event: Any, name: str | None, clock: Any = None) -> None:
         """Add an event that the scheduler is attached to, and the clock that it counts with."""
@@ -93,10 +92,16 @@ class ResumeCheck:
             fired = self._times_fired(engine, scheduler)  # the engine has run, so the scheduler starts in mid-run
             self._lead = 0 if clock else None if fired is None else fired - scheduler.event_index
 
-    def discard(self, engine: Engine, event: Any, name: str | None) -> None:
-        """Remove an event that the scheduler was attached to."""
-        self._attached = [(one, its_name) for one, its_name in self._attached if one is not event]
+    def discard(self, engine: Engine, event: Any) -> None:
+        """Forget an event from which the scheduler was detached.
+
+        ignite then removes the scheduler from this event under each filter. So this method also forgets other events at
+        which the engine no longer calls the scheduler.
+        """
         scheduler = self._scheduler()
+        self._attached = [
+            one for one in self._attached if one[0] is not event and is_called_at(scheduler, engine, one[0])
+        ]
         self._clock = self._clock if self._attached else None
         if not self._attached and engine.has_event_handler(self, Events.STARTED):
             engine.remove_event_handler(self, Events.STARTED)

@@ -11,11 +11,12 @@ from lehr.handlers.core.for_plans_and_cli import reads_metric
 from lehr.handlers.plans.plan import counted
 from lehr.handlers.plans.simulation.simulated_scheduler import WrittenSchedule
 from lehr.handlers.plans.simulation.timeline import RunSettings
-from lehr.handlers.schedulers.torch.lengths import begins_anew, length_of
+from lehr.handlers.schedulers.torch.lengths import begins_anew
 from lehr.handlers.schedules import Concatenation, Cooldown, Cyclic, Cyclical, Restarts, Schedule
 from lehr.handlers.schedules.arguments import MAX_EVENT_INDEX
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.schedules.duration_texts import PERCENT
+from lehr.handlers.schedules.schedule_length import end_of
 
 from .checked_run import CheckedRun, values_text
 from .findings import Finding
@@ -32,7 +33,7 @@ def wrong_lengths(checked: CheckedRun) -> Iterator[Finding]:
     """Find schedules that are longer or shorter than the run, or whose durations and events have different units."""
     settings = checked.run.settings
     for written in checked.run.written_schedules:
-        length, events = length_of(written.schedule), written.num_events
+        length, events = end_of(written.schedule), written.num_events
         if written.scheduler.clock is not None:
             yield from _unfinished_by_clock(written, length)
             yield from _not_landed(checked, written)

@@ -5,19 +5,11 @@ from functools import singledispatch
 from torch.optim import lr_scheduler as torch
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
-from lehr.handlers.schedules import Schedule, Shift
+from lehr.handlers.schedules import Schedule
 from lehr.handlers.schedules.named_phases import NamedPhase, phases_of
 from lehr.handlers.schedules.schedule_length import end_of
 
 from .torch_schedule import TorchSteps
-
-
-def length_of(schedule: Schedule) -> float | None:
-    """Return the number of events until a schedule, or its first cycle, ends; None if it has no end."""
-    if isinstance(schedule, Shift) and isinstance(schedule.schedule, TorchSteps):
-        length = _length(schedule.schedule.wrapped)
-        return None if length is None else max(length - schedule.by, 0.0)
-    return _length(schedule.wrapped) if isinstance(schedule, TorchSteps) else schedule.length
 
 
 def begins_anew(schedule: Schedule) -> bool:
