@@ -36,18 +36,12 @@ def one_of(*options: str) -> Check:
 
 def text(name: str, value: object) -> str:
     """Check that a value is a string."""
-    if not isinstance(value, str):
-        raise TypeError(f"{name} must be a string, given {arguments.shown(value)}")
-    return value
+    return arguments.instance(name, value, str, "a string")  # type: ignore[no-any-return]
 
 
 def function(name: str, value: object) -> Callable[[int], float]:
     """Check that a value is a function. A file cannot contain a function, so only a config made in Python passes."""
-    if not callable(value) or isinstance(value, type):
-        raise TypeError(
-            f"{name} must be a function, which only a config made in Python can have, given {arguments.shown(value)}"
-        )
-    return value
+    return arguments.function(name, value, "a function, which only a config made in Python can have")  # type: ignore[no-any-return]
 
 
 def functions(name: str, value: object) -> Any:

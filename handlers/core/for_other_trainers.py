@@ -98,7 +98,9 @@ def put_back(part: Any, progress: Any) -> None:
     """
     present = part.state_dict()
     if not isinstance(progress, Mapping) or not set(progress) <= set(present):
-        raise ValueError(f"progress must be that of {arguments.shown(part)}, given {arguments.shown(progress)}")
+        raise ValueError(
+            f"progress must have entries of the state of {arguments.shown(part)}, given {arguments.shown(progress)}"
+        )
     part.load_state_dict({**present, **progress})
 
 

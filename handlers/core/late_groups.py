@@ -1,4 +1,4 @@
-"""Param groups that join a scheduler, which means that you add them in mid-run and they keep their own values."""
+"""Param groups that you add in mid-run and that continue from their own values: they join the scheduler."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple

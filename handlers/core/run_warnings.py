@@ -165,9 +165,8 @@ class EpochCheck:
         found = metric_parts(scheduler._planned)
         parts: list[tuple[MetricPart, Any, Any]] = [(part, part.progress, part.decisions) for part in found]
         self._parts = [] if scheduler._reads_metric else parts  # parts whose metrics come from other handlers
-        self._waiting = [
-            one for one in parts if one[0].first_event > scheduler.event_index
-        ]  # parts that have not begun
+        # Parts that have not begun:
+        self._waiting = [one for one in parts if one[0].first_event > scheduler.event_index]
         self._optimizers: list[weakref.ref[Optimizer]] = []
         if any(map(is_step_event, events)):
             own = scheduler._stepping_optimizer()

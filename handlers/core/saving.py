@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from lehr.handlers.schedules import Plateau, Schedule, StatefulSchedule, arguments
@@ -217,8 +218,8 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
             )
     checked = {**LATER_ENTRIES, **state}
     checked["event_index"] = arguments.whole_number("event_index", state["event_index"], at_least=0)
-    readings = arguments.listed("readings", checked["readings"])
-    checked["readings"] = tuple(arguments.whole_number("readings", one, at_least=0) for one in readings)
+    readings = partial(arguments.whole_number, at_least=0)
+    checked["readings"] = arguments.list_of("readings", checked["readings"], readings)
     if not isinstance(checked["counts"], str | None):
         raise TypeError(f"state_dict['counts'] must be a unit or None, given {arguments.shown(checked['counts'])}")
     checked["landing"] = LandingState.loaded(checked["landing"])
@@ -304,7 +305,7 @@ def _load_progress(schedules: Sequence[StatefulSchedule], progress: Sequence[Any
     except Exception as error:
         for schedule, before in reversed(loaded):
             schedule.load_state_dict(before)
-        message = f"state_dict['progress'] is not that of this scheduler: {error}"
+        message = f"state_dict['progress'] must fit the schedules of this scheduler: {error}"
         raise ValueError(arguments.shortened(message)) from error
 
 

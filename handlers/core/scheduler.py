@@ -81,7 +81,8 @@ class BaseParamScheduler(SimulateValues, ABC):
     _loaded_at = -1  # the event index in the loaded state
     _loaded_value: Any = None  # the value in the loaded state
     _readings: tuple[Any, ...] = ()  # readings of a clock that are not yet added to the event index
-    _written_at: int | None = None  # with a clock, the event index of the last value, or -1 if this is the loaded value
+    # None if events are counted; otherwise the event index of the last written value, or -1 if nothing was written yet.
+    _written_at: int | None = None
     _counted: str | None = None  # the unit of the event index: the unit of a clock, "amounts", or "events"
     _landing: Any = None  # a LandingState, if the clock has a deadline
     _reader_type: type[BlockReader] = BlockReader
@@ -311,7 +312,7 @@ class BaseParamScheduler(SimulateValues, ABC):
 
     def _go_to(self, event_index: int) -> None:
         self._event_index, self._repeats, self._readings = event_index, 0, ()
-        if self._block_reader is not NOTHING_READ:  # the last block was not checked for illegal values before its event
+        if self._block_reader is not NOTHING_READ:  # a block is checked from its event on
             self._block_reader = self._reader_type(self._schedule, limits_of(self))  # type: ignore[arg-type]
 
     def get_param(self) -> Value:

@@ -35,7 +35,9 @@ class StridedReader(BlockReader):
         super().__init__(schedule, limits)
         self.strided: dict[int, Any] = {}  # values at later indices, if the last amounts were equal
         self._last = -1  # the last index that was not read in advance
-        self._stride, self._next, self._count = 0, -1, 0  # last amount, index after the strided values, their number
+        self._stride = 0  # the last amount
+        self._next = -1  # the index after the strided values
+        self._count = 0  # the number of strided values
 
     def read(self, index: int) -> Value:
         """Return the value at an event: a float, or a list with one float for each group.

@@ -1,4 +1,4 @@
-"""The data of a scheduler's usual event, which writes floats to param groups that have floats."""
+"""What an event needs to write floats without the usual checks, computed once and kept until something changes."""
 
 from collections.abc import Callable
 from typing import Any

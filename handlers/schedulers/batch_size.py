@@ -133,11 +133,7 @@ class BatchSizeScheduler(BaseParamScheduler):
     ) -> None:
         self._run = run
         target = BatchSize(dataloader)
-        if not callable(scheduler_fn) or isinstance(scheduler_fn, type):
-            raise TypeError(
-                f"scheduler_fn must be a function of the event index, given {arguments.shown(scheduler_fn)}"
-            )
-        scheduler_fn = resolved(scheduler_fn, run)
+        scheduler_fn = resolved(arguments.function("scheduler_fn", scheduler_fn, "a function of the event index"), run)
         schedule = BatchSizes(scheduler_fn) if isinstance(scheduler_fn, Schedule) else BatchSizeFunction(scheduler_fn)
         super().__init__("batch_size", save_history, schedule=schedule, target=target)
         self.scheduler_fn = scheduler_fn

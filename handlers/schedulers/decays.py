@@ -338,7 +338,8 @@ class InverseTimeDecayScheduler(DecayScheduler):
         param_name: name of the parameter to write.
         decay_rate: the rate of the decay per ``decay_events`` events, at least 0.
         decay_events: the number of events that ``decay_rate`` refers to; it must be more than 0. If ``epoch_length`` is
-            given, ``decay_events`` is a number of epochs.
+            given, ``decay_events`` is a number of epochs, and i in the formula counts epochs. A text, such as
+            ``"2 epochs"``, is converted to a number of events, and i counts events.
         exponent: the exponent of the event index, at least 0.
         staircase: whether to decay in steps instead of smoothly.
         initial_value: value at event 0; a number, or a list with one per param group. None means each group's present

@@ -29,8 +29,7 @@ def scaled_schedule(
     """
     initial = arguments.number_or_numbers("initial_value", initial_value)
     for function in factor_fn if isinstance(factor_fn, list | tuple) else [factor_fn]:
-        if not callable(function) or isinstance(function, type):
-            raise TypeError(f"factor_fn must be a function of the event index, given {arguments.shown(function)}")
+        arguments.function("factor_fn", function, "a function of the event index")
     if not isinstance(factor_fn, list | tuple):
         return Product([Constant(initial), make_schedule(factor_fn)])
     if not factor_fn:

@@ -51,7 +51,8 @@ class MetricScheduler(MetricDrivenScheduler):
 
     Example:
         >>> import torch
-        >>> from ignite.engine import Engine, Events
+        >>> from ignite.engine import Engine
+        >>> from lehr.handlers.schedules import Plateau
         >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
         >>> trainer = Engine(lambda engine, batch: engine.state.metrics.update(loss=1.0))
         >>> scheduler = MetricScheduler(optimizer, "lr", "loss", Plateau(factor=0.5, patience=1, initial_value=0.1))

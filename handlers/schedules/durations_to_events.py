@@ -87,7 +87,7 @@ def texts_of(name: str, value: Any) -> Iterator[tuple[str, str]]:
 
 
 def durations_of(schedule_type: Any) -> Mapping[str, str]:
-    """Return the names of those arguments of a schedule that are durations, each with its ``unit``."""
+    """Return the names of a schedule's arguments that are durations, each with its ``unit``."""
     return _durations_of(schedule_type) if isinstance(schedule_type, type) and is_dataclass(schedule_type) else {}
 
 

@@ -76,7 +76,7 @@ class ParamGroups(Target):
         self._known_groups = len(groups)
         self._writes_all = self.selection.select is None and self.selection.added in (None, "adopt", "own")
         self._looked_up: list[Group] | None = None  # the list of all groups, when ``_indices`` was computed
-        self._num_looked_up = -1  # the length of this list at that time
+        self._num_looked_up = -1  # the length of the list when ``_indices`` or ``_float_groups`` was computed
         self._indices: Sequence[int] = ()
         self._float_groups: list[Group] | None = None  # the list of all groups, if each written parameter is a float
         self.key, self.item = find_entry(param_name, self.groups() or list(groups))

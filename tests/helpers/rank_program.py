@@ -40,7 +40,7 @@ from lehr.handlers import (
     TimeClock,
     TokenClock,
 )
-from lehr.handlers.core.metrics.metric_feed import REDUCTIONS, metric_of
+from lehr.handlers.core.metrics.metric_feed import REDUCTIONS, reduced_metric
 from lehr.handlers.schedules import Anneal, Constant, Plateau, Product
 
 EVENTS = 24
@@ -212,11 +212,7 @@ DRIFTS = ("lr", "lr of a group", "momentum", "best", "event")
 
 def reduced_here(reduction: str, metrics: list[float]) -> list[str]:
     """What each metric comes to on this rank."""
-    engine, come_to = Engine(put_metric), []
-    for metric in metrics:
-        engine.state.metrics["loss"] = metric
-        come_to.append(metric_of(engine, "loss", reduction).hex())
-    return come_to
+    return [reduced_metric(metric, reduction).hex() for metric in metrics]
 
 
 def lengths_of(rank: int) -> list[int]:

@@ -102,7 +102,7 @@ def _of_group(plan: Planned, bases: tuple[float, ...], relative: bool, phases: l
     warmup = 0
     if line == Anneal(0.0, base, first.steps if math.isfinite(first.steps) else 0) and len(in_steps) > 1:
         warmup, in_steps = int(first.steps), in_steps[1:]
-    stable = _stable(in_steps if warmup else steps_of("lr", phases)[0], warmup, base, total)
+    stable = _stable(in_steps if warmup else steps_of("lr", phases)[0], warmup, base)
     if stable is not None:
         return stable
     rest = without_holds(in_steps, lambda schedule: isinstance(schedule, Anneal) and schedule.beyond == "hold")
@@ -146,7 +146,7 @@ def _of_group(plan: Planned, bases: tuple[float, ...], relative: bool, phases: l
 CURVES = {"linear": Linear(), "cosine": Cosine(), "1-sqrt": Power(0.5)}
 
 
-def _stable(phases: list[Phase], warmup: int, base: float, total: int | None) -> dict[str, Any] | None:
+def _stable(phases: list[Phase], warmup: int, base: float) -> dict[str, Any] | None:
     """Return the arguments for a warm-up, a stable phase and a decay, or None if the phases have another form."""
     rest, warmup_type, lowest = list(phases), "linear", None
     up: Any = rest[0].schedule

@@ -1,4 +1,4 @@
-"""Lets a scheduler land, which means that it follows its schedule until it must cool down to meet a deadline."""
+"""Landing: a scheduler follows its schedule until it must cool down to meet a deadline."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any

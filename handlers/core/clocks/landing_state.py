@@ -1,7 +1,8 @@
 """The state of a landing: the training time so far, the progress of the cool-down and the times of recent steps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -45,7 +46,7 @@ class LandingState:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state as plain data."""
-        return {"used": self.used, "progress": self.progress, "recent": list(self.recent), "begun": self.begun}
+        return {**vars(self), "recent": list(self.recent)}
 
     @staticmethod
     def loaded(saved: object) -> "LandingState | None":
@@ -56,14 +57,8 @@ class LandingState:
         """
         if saved is None:
             return None
-        if not isinstance(saved, Mapping) or set(saved) != {"used", "progress", "recent", "begun"}:
-            raise ValueError(
-                f"landing must have the keys 'used', 'progress', 'recent' and 'begun', given {arguments.shown(saved)}"
-            )
-        recent = arguments.listed("recent", saved["recent"])
-        checked = tuple(arguments.whole_number("recent", one, at_least=0) for one in recent)
-        progress = arguments.number("progress", saved["progress"], at_least=0)
-        if progress > 1:
-            raise ValueError(f"progress must be at most 1, given {progress}")
-        used, begun = (arguments.whole_number(name, saved[name], at_least=0) for name in ("used", "begun"))
-        return LandingState(used, progress, checked, begun)
+        state = arguments.state_of("a landing", saved, LandingState().state_dict())
+        recent = arguments.list_of("recent", state["recent"], partial(arguments.whole_number, at_least=0))
+        progress = arguments.number("progress", state["progress"], at_least=0, at_most=1)
+        used, begun = (arguments.whole_number(name, state[name], at_least=0) for name in ("used", "begun"))
+        return LandingState(used, progress, recent, begun)

@@ -14,12 +14,11 @@ if TYPE_CHECKING:
 REDUCTIONS = ("mean", "min", "max", "rank0", "none")
 
 
-def metric_of(engine: "Engine", metric_name: str, reduction: str = "none") -> float | None:
-    """Return the value of a metric in ``engine.state.metrics``; None if it is missing.
+def reduced_metric(metric: float | None, reduction: str) -> float | None:
+    """Combine a metric over all ranks. Return None if the metric is missing on a rank.
 
     Args:
-        engine: usually the evaluator.
-        metric_name: the name that the metric was attached with.
+        metric: the metric of this rank; None if it is missing.
         reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
             metric of rank 0) or ``"none"`` (each rank uses its own). Except with ``"none"``, all ranks must call this
             function. If ``reduction`` is ``"none"`` or there is only one rank, the metric is returned unchanged.
@@ -27,11 +26,6 @@ def metric_of(engine: "Engine", metric_name: str, reduction: str = "none") -> fl
     Raises:
         TypeError: the metric of one of several ranks is not a number. All ranks raise this error.
     """
-    return reduced_metric(_present(engine, metric_name), reduction)
-
-
-def reduced_metric(metric: float | None, reduction: str) -> float | None:
-    """Combine a metric over all ranks, like :func:`metric_of`. Return None if the metric is missing on a rank."""
     return metric if reduction == "none" or _is_alone() else _reduced(metric, reduction)[0]
 
 
@@ -110,7 +104,7 @@ class MetricFeed:
 
     Args:
         name: the name of the metric in ``engine.state.metrics``.
-        reduction: how to combine the metrics of several ranks; see :func:`metric_of`.
+        reduction: how to combine the metrics of several ranks; see :func:`reduced_metric`.
 
     Raises:
         TypeError: ``name`` is not a string.

@@ -74,7 +74,7 @@ class CooldownPolicy:
     _counts: str | None = field(init=False, default=None, compare=False, repr=False)  # the unit of a converted text
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
+        """Check the arguments."""
         arguments.instance("run", self.run, RunLength | None, "a RunLength or None")
         events: Any = self.duration
         if isinstance(events, str):
@@ -167,9 +167,8 @@ def _ends_of(scheduler: Any, ends: Any) -> Any:
 def _fitting(end_value: Any, scheduler: Any) -> Any:
     """Check that an end value is one number or has one number for each group of the scheduler, and return it."""
     schedule: Schedule = getattr(scheduler, "_first_schedule", scheduler._schedule)
-    has_joined = bool(
-        getattr(scheduler, "_joined", ())
-    )  # the values of groups that joined are computed from the first groups
+    # The values of groups that joined are computed from the first groups.
+    has_joined = bool(getattr(scheduler, "_joined", ()))
     groups = schedule.groups or (len(scheduler._base.values) if has_joined else scheduler._num_groups())
     if isinstance(end_value, Sequence) and groups not in (None, len(end_value)):
         raise ValueError(

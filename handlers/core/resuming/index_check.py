@@ -56,7 +56,8 @@ class ResumeCheck:
         self._iteration_around = 0  # the iteration of the trainer that runs the engine
         self._joined_late = False  # whether the scheduler had events before it was attached
         self._clock: weakref.ref[Any] | None = None  # the clock of the scheduler; None if it counts events
-        self._lead: int | None = None  # how many more events the engine should have had than the scheduler
+        # The engine's number of events minus the event index, when the scheduler was attached; None if it is unknown.
+        self._lead: int | None = None
         if id(scheduler) not in CHECKS:
             CHECKS[id(scheduler)] = weakref.WeakKeyDictionary()
             weakref.finalize(scheduler, CHECKS.pop, id(scheduler)).atexit = False

@@ -1,7 +1,7 @@
 """Reads a log from the file of a logger: CSV, JSON or TensorBoard's event files."""
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 from typing import TextIO
@@ -17,8 +17,6 @@ from .tensorboard_logs import EVENT_FILE, read_events
 MOST_POINTS = 10_000_000
 LONGEST_LINE = 1_000_000  # a line may have at most this many characters
 MISSING = {"", "none", "null", "na", "n/a"}
-
-Place = Callable[[int], str]  # returns a text that names a line, from its number
 
 
 def read_log(
