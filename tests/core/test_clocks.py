@@ -634,7 +634,7 @@ def test_a_loaded_state_keeps_its_readings_and_its_value():
     scheduler.seek(500)
     assert "readings" not in scheduler.state_dict()
     for bad in ([-1], [0.5], "ab", [None]):
-        with pytest.raises((TypeError, ValueError), match="readings must be"):
+        with pytest.raises((TypeError, ValueError), match=r"readings(\[0\])? must be"):
             scheduler.load_state_dict({**state, "readings": bad})
     assert scheduler.event_index == 500
 
