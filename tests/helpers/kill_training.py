@@ -13,6 +13,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,6 @@ from ignite.engine import Engine, Events, create_supervised_evaluator, create_su
 from ignite.engine.deterministic import DeterministicEngine
 from ignite.handlers import Checkpoint, DiskSaver
 from ignite.metrics import Loss
-from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts
@@ -49,9 +49,13 @@ EVERY = 9  # iterations from one checkpoint to the next; it divides no epoch, so
 ACCUMULATED = 3  # batches for one step of the optimizer
 OVERFLOWS = (20, 51, 52, 90)  # iterations whose gradients are infinite; the steps at 21, 51, 54 and 90 are skipped
 
-images, labels = load_digits(return_X_y=True)
-IMAGES = torch.tensor(images / 16.0, dtype=torch.float32).reshape(-1, 1, 8, 8)
-LABELS = torch.tensor(labels)
+# The file of sklearn's load_digits, without the seconds that the import of sklearn takes.
+_sklearn = find_spec("sklearn")
+assert _sklearn is not None
+assert _sklearn.origin is not None
+_digits = np.loadtxt(Path(_sklearn.origin).parent / "datasets" / "data" / "digits.csv.gz", delimiter=",")
+IMAGES = torch.tensor(_digits[:, :-1] / 16.0, dtype=torch.float32).reshape(-1, 1, 8, 8)
+LABELS = torch.tensor(_digits[:, -1], dtype=torch.int64)
 
 
 class Batches:

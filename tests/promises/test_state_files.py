@@ -496,13 +496,16 @@ def test_a_state_with_too_few_base_values_leaves_the_scheduler_as_it_was(name):
     assert standing(rig) == before
 
 
-ROWS = Counter(type(make().scheduler) for make in ALL.values())
+@functools.cache
+def rows():
+    """How many rows of the table each class has."""
+    return Counter(type(make().scheduler) for make in ALL.values())
 
 
 @pytest.mark.proof
 @each_kind
 def test_thousands_of_states_of_each_class_load_completely_or_not_at_all(name):
-    _try_mutations_of(name, 1 + 2000 // ROWS[type(fresh(name).scheduler)])
+    _try_mutations_of(name, 1 + 2000 // rows()[type(fresh(name).scheduler)])
 
 
 def _history(max_events: int | None = None) -> ParamHistory:
