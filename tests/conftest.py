@@ -1,6 +1,7 @@
 """What every test has at hand."""
 
 import gc
+import logging
 import os
 from pathlib import Path
 
@@ -69,3 +70,7 @@ def pytest_collection_finish():
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
+    # pytest adds its handlers to each logger that passes nothing on, six times a test; torch has fifty of them.
+    for logger in logging.getLogger().manager.loggerDict.values():
+        if isinstance(logger, logging.Logger) and logger.name.partition(".")[0] == "torch":
+            logger.propagate = True
