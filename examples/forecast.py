@@ -32,8 +32,8 @@ BATCH, CONTEXT, WIDTH, LAYERS, HEADS = 32, 32, 64, 1, 4
 WINDOWS = 20  # in which losses are averaged, to compare curves: one batch has a noisy loss
 
 text = "\n".join(topics[name] for name in sorted(topics))
-characters = sorted(set(text))
-data = torch.tensor([characters.index(one) for one in text])
+characters = {one: number for number, one in enumerate(sorted(set(text)))}
+data = torch.tensor([characters[one] for one in text])
 
 
 class Block(nn.Module):

@@ -11,10 +11,6 @@ from hypothesis import strategies as st
 
 from lehr.handlers import configure_scheduler
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    peer = pytest.importorskip("mmengine.optim.scheduler", reason="mmengine is not installed", exc_type=ImportError)
-
 EVENTS = 40
 gammas, factors, floors = st.floats(0.5, 1.1), st.floats(0.05, 1.0), st.floats(0.0, 0.3)
 KINDS = {
@@ -47,7 +43,17 @@ def held(optimizer):
     return [group["lr"] for group in optimizer.param_groups]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def imported():
+    """Skip the tests where there is no mmengine; import it here, since that takes a second."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pytest.importorskip("mmengine.optim.scheduler", reason="mmengine is not installed", exc_type=ImportError)
+
+
 def in_mmengine(configs, rates, epoch_length=None):
+    from mmengine.optim import scheduler as peer
+
     optimizer, rows = optimizer_of(rates), []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

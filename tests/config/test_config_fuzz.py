@@ -1,7 +1,9 @@
 """A config with one wrong part is legal, or an error names the part and the optimizer stays unchanged."""
 
 import copy
+import functools
 import math
+from contextlib import suppress
 
 import pytest
 import torch
@@ -11,7 +13,7 @@ from huge import HUGE, huge_value
 from hypothesis import given
 from hypothesis import strategies as st
 from ignite.engine import Engine
-from optimizers import snapshot
+from optimizers import make_optimizer, snapshot
 from registry import CASES
 
 from lehr.handlers import configure_scheduler
@@ -105,34 +107,20 @@ def test_configs_of_other_libraries(peer, data):
     refused_or_legal(optimizer_of(case), config, case["steps_per_epoch"])
 
 
-OWN = []
-for example, groups in CASES:
-    try:
-        OWN.append(
-            (
-                example.name,
-                groups,
-                example(
-                    torch.optim.SGD(
-                        [
-                            {"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.5 + group}
-                            for group in range(groups)
-                        ],
-                        lr=0.1,
-                        momentum=0.9,
-                    )
-                ).config(),
-            )
-        )
-    except TypeError:  # the config would contain a function
-        continue
+@functools.cache
+def own_configs():
+    """The number of groups and the config of each scheduler that has one."""
+    found = []
+    for example, groups in CASES:
+        with suppress(TypeError):  # the config would contain a function
+            found.append((groups, example(make_optimizer(groups)).config()))
+    return found
 
 
 @given(data=st.data(), epoch_length=st.sampled_from([None, None, 3]))
 def test_configs_of_lehrs_own(data, epoch_length):
-    _, groups, config = data.draw(st.sampled_from(OWN))
-    rates = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.5 + group} for group in range(groups)]
-    refused_or_legal(torch.optim.SGD(rates, lr=0.1, momentum=0.9), mutated(config, data), epoch_length)
+    groups, config = data.draw(st.sampled_from(own_configs()))
+    refused_or_legal(make_optimizer(groups), mutated(config, data), epoch_length)
 
 
 @given(

@@ -433,12 +433,13 @@ def check_draw(config, to, rates, run):
     return True
 
 
-def test_drawn_configs_are_equal_or_refused():
+@pytest.mark.parametrize("number", [100, pytest.param(250, marks=pytest.mark.proof)])
+def test_drawn_configs_are_equal_or_refused(number):
     counts = Counter()
-    for config, to, rates, run in draws(seed=1, number=250):
+    for config, to, rates, run in draws(seed=1, number=number):
         counts[to, check_draw(config, to, rates, run)] += 1
     for to in TARGETS:
-        assert counts[to, True] >= 5, counts
+        assert counts[to, True] >= (5 if number == 250 else 1), counts
     assert counts["lehr", False] <= 0.1 * counts["lehr", True], counts
 
 

@@ -14,7 +14,6 @@ import pytest
 import torch
 from cases import for_each
 from cerebras_page import FORMULAS, OPTIMIZERS, REQUIRED, TRIED, arguments_of, by_formula, gradient, starts
-from torch._dynamo.testing import CompileCounter
 
 from lehr.engine import configure_optimizer, preinitialize, state_names_to_sparsify
 from lehr.handlers import ParamScheduler
@@ -529,6 +528,8 @@ def test_a_checkpoint_of_cerebras_is_loaded(name):
 @for_each(("name", "options"), [("AdamW", {"amsgrad": True}), ("Adafactor", {"beta1": 0.9}), ("Lamb", {})])
 def test_a_step_is_compiled_once(name, options):
     """The learning rate is a tensor, to which a schedule may write without another compilation."""
+    from torch._dynamo.testing import CompileCounter  # its import takes a second
+
     torch._dynamo.reset()
     counter = CompileCounter()
     optimizers = [make(name, {**options, "lr": torch.tensor(0.1, dtype=torch.float64)}) for _ in range(2)]

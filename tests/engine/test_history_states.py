@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import torch.distributed.checkpoint as dcp
 from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,6 +58,8 @@ def test_all_bits_of_float64_values_survive(payload):
 @pytest.mark.filterwarnings("ignore:torch.distributed")
 @pytest.mark.parametrize("template", [{}, {"lr": [[7.0]] * 50, "other": [[1.0]]}], ids=["empty", "of another run"])
 def test_a_distributed_checkpoint_loads_into_a_new_history(template, tmp_path):
+    from torch.distributed import checkpoint as dcp  # its import takes half a second
+
     history, other = filled(), ParamHistory(template)
     dcp.save({"history": history}, checkpoint_id=str(tmp_path / "run"), no_dist=True)
     dcp.load({"history": other}, checkpoint_id=str(tmp_path / "run"), no_dist=True)

@@ -9,7 +9,6 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-import pytorch_optimizer
 import torch
 from cases import for_each
 from ignite.engine import Engine
@@ -38,6 +37,8 @@ def plain(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @for_each("name", INSTALLED)
 def test_an_optimizer_equals_the_one_of_its_class(name):
+    import pytorch_optimizer  # its import takes a second
+
     library = torch.optim if LIBRARY[name] == "torch.optim" else pytorch_optimizer
     kind = getattr(library, name)
     for spelled in (name, name.lower(), name.upper()):

@@ -352,7 +352,7 @@ DEEP = ("a deep list", "a deep dict", "a cyclic list", "a cyclic dict", "shared 
 
 
 @for_each("name", ALL)
-@pytest.mark.parametrize("kept", [6, pytest.param(1, marks=pytest.mark.proof)])
+@pytest.mark.parametrize("kept", [18, pytest.param(1, marks=pytest.mark.proof)])
 def test_a_deep_or_cyclic_state_loads_nothing(name, kept):
     scheduler = ALL[name]().scheduler
     before = json.dumps(scheduler.state_dict())

@@ -83,7 +83,7 @@ def run(kind, change, place=None):
     return values, scheduler.state_dict(), {name: list(column) for name, column in history.items()}
 
 
-@pytest.mark.parametrize("distance", [11, pytest.param(1, marks=pytest.mark.proof)])
+@pytest.mark.parametrize("distance", [41, pytest.param(1, marks=pytest.mark.proof)])
 @pytest.mark.parametrize(
     ("kind", "change"),
     [(kind, change) for kind in KINDS for change in ("none", "a group joins")] + [("phases", "the next phase begins")],

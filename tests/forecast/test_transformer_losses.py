@@ -3,6 +3,7 @@
 Each recorded loss is the mean of 15 successive steps. The law was not chosen with these losses.
 """
 
+import functools
 import json
 from pathlib import Path
 
@@ -21,6 +22,7 @@ def run_of(schedule, losses, name):
     return Run(rates, np.arange(len(losses)) * WINDOW + WINDOW // 2, losses, name=name)
 
 
+@functools.cache
 def errors_of(seed):
     """Return the relative errors of each forecast in windows after the warm-up, and whether its band has the losses."""
     fitted, others, lengths = schedules_of(STEPS)

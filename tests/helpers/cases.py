@@ -34,7 +34,7 @@ class _Case(NamedTuple):
 
 def for_each(
     names: str | Sequence[str],
-    cases: Iterable[Any],
+    cases: Iterable[Any] | Callable[[], Iterable[Any]],
     ids: Iterable[Any] | Callable[[Any], object] | None = None,
     one_in: int = 1,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -46,40 +46,51 @@ def for_each(
 
     Args:
         names: which arguments of the function a case gives.
-        cases: a value for each case, or a tuple of values if there are several names.
+        cases: a value for each case, or a tuple of values if there are several names; or a function that returns them,
+            which is called when the test runs, for cases that take long to find.
         ids: what each case is called, or a function that names each of its values.
         one_in: 5 runs a fifth of the cases by default, and all others in the proofs: the first case and each fifth one
             after it, or of pairs those whose places in the two lists add up to a multiple of 5. The outermost of
             several ``for_each`` takes it; where a list has 5 cases or more, each case of the other is run by default.
     """
     given = [names] if isinstance(names, str) else list(names)
-    rows = [(case,) if isinstance(names, str) else tuple(case) for case in cases]
-    if ids is None or callable(ids):
-        labels = ["-".join(_name_of(value, ids) for value in row) for row in rows]
-    else:
-        labels = [*map(str, ids)]
-    own = [
-        _Case(dict(zip(given, row, strict=True)), label, at)
-        for at, (row, label) in enumerate(zip(rows, labels, strict=True))
-    ]
+
+    @functools.cache
+    def own() -> list[_Case]:
+        found = cases if isinstance(cases, Iterable) else cases()
+        rows = [(case,) if isinstance(names, str) else tuple(case) for case in found]
+        if ids is None or callable(ids):
+            labels = ["-".join(_name_of(value, ids) for value in row) for row in rows]
+        else:
+            labels = [*map(str, ids)]
+        return [
+            _Case(dict(zip(given, row, strict=True)), label, at)
+            for at, (row, label) in enumerate(zip(rows, labels, strict=True))
+        ]
+
+    if isinstance(cases, Iterable):
+        own()
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         assert PART not in inspect.signature(function).parameters, "one_in belongs to the outermost for_each"
-        inner, of_inner = getattr(function, "cases", (function, [_Case({}, "", 0)]))
-        every = [
-            _Case(
-                one.arguments | other.arguments,
-                "-".join(filter(None, (other.label, one.label))),
-                one.place + other.place,
-            )
-            for one, other in product(own, of_inner)
-        ]
+        inner, of_inner = getattr(function, "cases", (function, lambda: [_Case({}, "", 0)]))
+
+        @functools.cache
+        def every() -> list[_Case]:
+            return [
+                _Case(
+                    one.arguments | other.arguments,
+                    "-".join(filter(None, (other.label, one.label))),
+                    one.place + other.place,
+                )
+                for one, other in product(own(), of_inner())
+            ]
 
         @functools.wraps(function)
         def run_all(**fixtures: Any) -> None:
             wanted, failed = os.environ.get("CASE"), []
             in_proofs = fixtures.pop(PART, None) == OTHERS
-            for at, case in enumerate(every):
+            for at, case in enumerate(every()):
                 if wanted != case.label if wanted else (case.place % one_in > 0) != in_proofs:
                     continue
                 try:
@@ -90,7 +101,7 @@ def for_each(
                     failure.add_note(f"in the case {case.label!r}")
                     failed.append(failure.with_traceback(error.__traceback__))
             if failed:
-                raise CasesFailed(f"{len(failed)} of {len(every)} cases failed", failed)
+                raise CasesFailed(f"{len(failed)} of {len(every())} cases failed", failed)
 
         parameters = inspect.signature(function).parameters.values()
         kept = [parameter for parameter in parameters if parameter.name not in given]

@@ -1,5 +1,7 @@
 """Schedulers of the registry in a loop of torch, which calls ``step()`` after the optimizer."""
 
+import functools
+
 import torch
 from rigs import ALL
 
@@ -8,7 +10,7 @@ from lehr.handlers import ParamGroupScheduler, ParamScheduler, as_torch_schedule
 LOSSES = [3.0, 2.0, 2.0, 2.0, 1.5, 1.6, 1.6, 1.0, 2.0, 2.0]
 
 
-def in_one_optimizer(name):
+def is_in_one_optimizer(name):
     scheduler = ALL[name]().scheduler
     members = scheduler.schedulers if isinstance(scheduler, ParamGroupScheduler) else [scheduler]
     if not all(isinstance(member, ParamScheduler) for member in members):
@@ -18,7 +20,10 @@ def in_one_optimizer(name):
     )
 
 
-IN_ONE_OPTIMIZER = [name for name in ALL if in_one_optimizer(name)]
+@functools.cache
+def in_one_optimizer():
+    """The names of the schedulers of one optimizer."""
+    return [name for name in ALL if is_in_one_optimizer(name)]
 
 
 def held(optimizer):

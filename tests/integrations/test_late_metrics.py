@@ -1,13 +1,14 @@
 """Metrics that arrive after ``step()``, also if the run was saved between the step and its metric."""
 
 import copy
+import functools
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from cases import for_each
 from optimizers import make_optimizer, values_of
-from torch_loops import IN_ONE_OPTIMIZER, LOSSES, begun, held
+from torch_loops import LOSSES, begun, held, in_one_optimizer
 
 from lehr.handlers import MetricScheduler, ParamScheduler, ReduceOnPlateauScheduler, as_torch_scheduler
 from lehr.handlers.core.for_other_trainers import metric_driven_parts
@@ -24,7 +25,10 @@ from lehr.handlers.schedules import (
     Window,
 )
 
-DRIVEN = [name for name in IN_ONE_OPTIMIZER if metric_driven_parts(begun(name)[1].scheduler)]
+
+@functools.cache
+def driven():
+    return [name for name in in_one_optimizer() if metric_driven_parts(begun(name)[1].scheduler)]
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ def run(name, stop=None, losses=LOSSES):
 
 
 @pytest.mark.filterwarnings("ignore:a scheduler that a metric drives has received no")
-@for_each("name", [*DRIVEN, *COMPOSED])
+@for_each("name", lambda: [*driven(), *COMPOSED])
 def test_a_run_that_is_saved_between_a_step_and_its_metric_resumes_exactly(name):
     wanted = run(name)
     for stop in (0, 2, 3, 6, 9):
@@ -110,7 +114,7 @@ def test_a_run_that_is_saved_between_a_step_and_its_metric_resumes_exactly(name)
 
 
 @pytest.mark.filterwarnings("ignore:a scheduler that a metric drives has received no")
-@for_each("name", DRIVEN)
+@for_each("name", driven)
 def test_a_state_that_is_saved_after_a_late_metric_has_the_revised_value(name):
     for stop in (3, 6):
         optimizer, scheduler = of_name(name)

@@ -12,7 +12,7 @@ from cases import for_each
 from optimizers import make_optimizer
 from rigs import ALL
 from torch.optim import lr_scheduler as in_torch
-from torch_loops import IN_ONE_OPTIMIZER, LOSSES, begun, held, optimizer_of
+from torch_loops import LOSSES, begun, held, in_one_optimizer, optimizer_of
 
 from lehr.engine import ParamHistory
 from lehr.handlers import (
@@ -31,7 +31,7 @@ from lehr.handlers.core.for_other_trainers import metric_driven_parts
 from lehr.handlers.schedules import Anneal
 
 EVENTS = 10
-each_kind = for_each("name", IN_ONE_OPTIMIZER)
+each_kind = for_each("name", in_one_optimizer)
 
 
 def give(metric, observe, torch_scheduler):

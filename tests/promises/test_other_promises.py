@@ -18,13 +18,9 @@ from lehr.handlers.schedules.stateful import stateful_parts
 
 EVENTS = 40
 each_rig = for_each("make", RIGS.values(), RIGS)
-# A metric decides on these, so that a simulation without metrics says what would come if there were none.
-STEERED = {name for name, make in RIGS.items() if make().metrics is not None}
-each_unsteered = for_each(
-    "make",
-    [make for name, make in RIGS.items() if name not in STEERED],
-    [name for name in RIGS if name not in STEERED],
-)
+NAMES = {make: name for name, make in RIGS.items()}
+# On the others a metric decides, so that a simulation without metrics says what would come if there were none.
+each_unsteered = for_each("make", lambda: [make for make in NAMES if make().metrics is None], NAMES.get)
 
 
 def rows_of(table):
@@ -64,8 +60,8 @@ def test_events_write_the_simulated_values(make):
     assert rig.scheduler.event_index == EVENTS
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in RIGS if isinstance(RIGS[name]().scheduler, ReduceOnPlateauScheduler)]
+@for_each(
+    "name", lambda: [name for name, make in RIGS.items() if isinstance(make().scheduler, ReduceOnPlateauScheduler)]
 )
 def test_a_plateau_does_what_it_was_simulated_to_do(name):
     rig = RIGS[name]()

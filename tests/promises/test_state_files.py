@@ -184,15 +184,21 @@ def _refuses_all_but_its_own(name: str, states: dict[str, Any]) -> None:
 
 @each_kind
 def test_the_state_of_another_kind_loads_nothing(name):
-    kinds = {str([*_identity(saved(other)[0]), *saved(other)[0]]): other for other in ALL}
-    some = [*kinds.values()][[*ALL].index(name) % 27 :: 27]  # each is refused by a few of all, or by all below
-    _refuses_all_but_its_own(name, {other: saved(other)[0] for other in some} | _others())
+    at = [*ALL].index(name)  # each state is refused by some of all, or by all below
+    some = {other: saved(other)[0] for other in _kinds()[at % 27 :: 27]}
+    _refuses_all_but_its_own(name, some | dict([*_others().items()][at % 3 :: 3]))
+
+
+@functools.cache
+def _kinds() -> list[str]:
+    """A scheduler of each class and form of state."""
+    return [*{str([*_identity(saved(other)[0]), *saved(other)[0]]): other for other in ALL}.values()]
 
 
 @pytest.mark.proof
 @each_kind
 def test_the_state_of_any_other_scheduler_loads_nothing(name):
-    _refuses_all_but_its_own(name, {other: saved(other)[0] for other in ALL})
+    _refuses_all_but_its_own(name, {other: saved(other)[0] for other in ALL} | _others())
 
 
 def test_a_history_loads_no_other_state():
@@ -496,13 +502,16 @@ def test_a_state_with_too_few_base_values_leaves_the_scheduler_as_it_was(name):
     assert standing(rig) == before
 
 
-ROWS = Counter(type(make().scheduler) for make in ALL.values())
+@functools.cache
+def rows():
+    """How many rows of the table each class has."""
+    return Counter(type(make().scheduler) for make in ALL.values())
 
 
 @pytest.mark.proof
 @each_kind
 def test_thousands_of_states_of_each_class_load_completely_or_not_at_all(name):
-    _try_mutations_of(name, 1 + 2000 // ROWS[type(fresh(name).scheduler)])
+    _try_mutations_of(name, 1 + 2000 // rows()[type(fresh(name).scheduler)])
 
 
 def _history(max_events: int | None = None) -> ParamHistory:

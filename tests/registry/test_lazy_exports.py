@@ -1,7 +1,6 @@
 """Public names that are imported when they are first used: as if they had been imported at once."""
 
 import ast
-import functools
 import importlib
 import inspect
 import json
@@ -25,17 +24,23 @@ HEAVY = "print(sorted({'torch', 'ignite', 'numpy', 'matplotlib', 'yaml', 'plotly
 COMMANDS = ("list", "show", "plot", "simulate", "check", "diff", "convert", "audit")
 
 
-def printed(code, given=None):
+def printed(code, *arguments, given=None):
     """What a new process prints, in which a warning is an error."""
     # ignite imports a part of torch that warns when it is imported
     warnings = ("-W", "error", "-W", "ignore:`torch.jit:DeprecationWarning")
-    done = subprocess.run([sys.executable, *warnings, "-c", code], input=given, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, *warnings, "-c", code, *arguments], input=given, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
+IMPORTS = ("engine import ParamHistory", "handlers import StepScheduler", "handlers.config import configure_scheduler")
+LOADS = "from lehr.{}; import sys, torch; print(torch.load(sys.argv[1], weights_only=True))"
+
 # Each is run in a process of its own, in which torch and ignite have been imported, and nothing of lehr.
 CODES = {
+    **{names: LOADS.format(names) for names in IMPORTS},
     "a star": (
         "from lehr.handlers import *; import lehr.handlers; print(set(lehr.handlers.__all__) <= set(globals()))"
     ),
@@ -99,9 +104,17 @@ print(json.dumps(printed))
 """
 
 
-@functools.cache
-def printed_by_codes():
-    return json.loads(printed(FORKS, json.dumps(CODES)))
+@pytest.fixture(scope="module")
+def history(tmp_path_factory):
+    """The file of a history."""
+    path = tmp_path_factory.mktemp("saved") / "history.pt"
+    torch.save(lehr.engine.ParamHistory({"lr": [[0.5]]}), path)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def printed_by_codes(history):
+    return json.loads(printed(FORKS, history, given=json.dumps(CODES)))
 
 
 def imports_of(package):
@@ -145,31 +158,33 @@ def test_dir_has_all_names_before_they_are_imported():
     assert printed(code) == "[]\n"
 
 
+@pytest.mark.parametrize("names", IMPORTS)
+def test_torch_loads_a_history_once_a_public_name_is_imported(names, printed_by_codes):
+    assert printed_by_codes[names] == "<ParamHistory of 'lr': 1 events>\n"
+
+
 @pytest.mark.parametrize(
-    "names",
-    ["handlers import StepScheduler", "handlers.config import configure_scheduler", "engine import ParamHistory"],
+    "names", [IMPORTS[0], *(pytest.param(names, marks=pytest.mark.proof) for names in IMPORTS[1:])]
 )
-def test_torch_loads_a_history_once_a_public_name_is_imported(names, tmp_path):
-    torch.save(lehr.engine.ParamHistory({"lr": [[0.5]]}), tmp_path / "history.pt")
-    load = f"torch.load({str(tmp_path / 'history.pt')!r}, weights_only=True)"
-    assert printed(f"from lehr.{names}; import torch; print({load})") == "<ParamHistory of 'lr': 1 events>\n"
+def test_torch_that_is_imported_after_a_public_name_loads_a_history(names, history):
+    assert printed(LOADS.format(names), history) == "<ParamHistory of 'lr': 1 events>\n"
 
 
-def test_star_import():
-    assert printed_by_codes()["a star"] == "True\n"
+def test_star_import(printed_by_codes):
+    assert printed_by_codes["a star"] == "True\n"
 
 
-def test_submodules_are_attributes_without_an_import_of_their_own():
-    assert printed_by_codes()["submodules"].startswith("1.0 True <function dry_run")
-    assert printed_by_codes()["packages"].count("class") == 2
+def test_submodules_are_attributes_without_an_import_of_their_own(printed_by_codes):
+    assert printed_by_codes["submodules"].startswith("1.0 True <function dry_run")
+    assert printed_by_codes["packages"].count("class") == 2
 
 
-def test_what_draws_and_what_the_command_needs_is_imported_only_there():
-    assert printed_by_codes()["drawing"] == "[]\n"
+def test_what_draws_and_what_the_command_needs_is_imported_only_there(printed_by_codes):
+    assert printed_by_codes["drawing"] == "[]\n"
 
 
-def test_a_clone_named_lehr_does_not_shadow_the_installed_package():
-    assert printed_by_codes()["a clone"] == "True False\n"
+def test_a_clone_named_lehr_does_not_shadow_the_installed_package(printed_by_codes):
+    assert printed_by_codes["a clone"] == "True False\n"
 
 
 @pytest.mark.parametrize("module", [lehr, lehr.handlers, lehr.handlers.config])
@@ -180,12 +195,12 @@ def test_an_unknown_name_is_an_attribute_error(module):
         exec(f"from {module.__name__} import OneCycleSchedular")
 
 
-def test_functions_stay_functions_after_their_modules_are_imported():
-    assert printed_by_codes()["functions"] == "True True True True True\n"
+def test_functions_stay_functions_after_their_modules_are_imported(printed_by_codes):
+    assert printed_by_codes["functions"] == "True True True True True\n"
 
 
-def test_threads_that_import_at_once():
-    assert printed_by_codes()["threads"] == "8 True True\n"
+def test_threads_that_import_at_once(printed_by_codes):
+    assert printed_by_codes["threads"] == "8 True True\n"
 
 
 def test_schedules_import_numpy_alone():

@@ -8,7 +8,6 @@ from cases import for_each
 from hypothesis import given
 from ignite.engine import Engine
 from nonsense import anything
-from torch._dynamo.testing import CompileCounter
 from torch.optim import SGD, Adam
 
 from lehr.handlers import (
@@ -324,6 +323,8 @@ def compiles_ids():
 @for_each("name", SCHEDULES, one_in=3)
 @for_each("fullgraph", [True, False])
 def test_it_is_compiled_once(name, fullgraph):
+    from torch._dynamo.testing import CompileCounter  # its import takes a second
+
     torch.compiler.reset()
     if fullgraph and not compiles_ids():
         return  # this torch cannot compile it as one graph
