@@ -129,3 +129,15 @@ def test_a_seek_before_the_block_writes_the_value_of_its_event():
         scheduler.seek(event)
         scheduler(None)
         assert values_of(optimizer, "lr") == simulated[event].tolist()
+
+
+def test_a_number_in_place_of_betas_is_an_error():
+    optimizer = make_optimizer(2, torch.optim.AdamW)
+    scheduler = OneCycleScheduler(optimizer, "betas[0]", 0.9, total_steps=10)
+    scheduler(None)
+    for group in optimizer.param_groups:
+        group["betas"] = 0.5
+    with pytest.raises(TypeError, match="not subscriptable"):
+        scheduler(None)
+    assert [group["betas"] for group in optimizer.param_groups] == [0.5, 0.5]
+    assert scheduler.event_index == 1
