@@ -219,8 +219,8 @@ class ParamScheduler(BaseParamScheduler):
         super()._follow(schedule)
 
     def _forget(self) -> None:
+        self._usual = None  # first: after an interrupt, the next event must not write a value of the old block
         super()._forget()
-        self._usual = None
 
     def seek(self, event_index: int) -> None:
         """Go to an event; see :meth:`BaseParamScheduler.seek`.
@@ -241,8 +241,8 @@ class ParamScheduler(BaseParamScheduler):
             base_values.warn_of_trained_base_values(self)
 
     def _go_to(self, event_index: int) -> None:
+        self._usual = None  # first, as in _forget
         super()._go_to(event_index)
-        self._usual = None
 
     @property
     def optimizer(self) -> HasParamGroups:

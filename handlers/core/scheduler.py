@@ -267,8 +267,8 @@ class BaseParamScheduler(SimulateValues, ABC):
 
     @save_history.setter
     def save_history(self, save_history: bool) -> None:
+        self._forget()  # first: after an interrupt, the next event must not follow the old setting
         self._save_history = arguments.flag("save_history", save_history)
-        self._forget()
 
     @property
     def history(self) -> ParamHistory | None:

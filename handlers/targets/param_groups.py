@@ -291,8 +291,9 @@ class ParamGroups(Target):
         if all_groups is self._float_groups and len(all_groups) == self._num_looked_up:
             return type(groups[0].get(self.key)) is float and type(groups[-1].get(self.key)) is float
         key = self.key
-        # The first group is checked alone, because a generator takes longer than the event of a tensor or of betas.
-        if groups and type(groups[0].get(key)) is float and all(type(group.get(key)) is float for group in groups):
+        first = groups[0].get(key) if groups and self.item is None else None
+        # The first group is checked alone, because a generator takes longer than the event of a tensor.
+        if type(first) is float and all(type(group.get(key)) is float for group in groups):
             self._float_groups, self._num_looked_up = all_groups, len(all_groups)
             return True
         self._float_groups = None

@@ -32,6 +32,10 @@ def replace_by_floats(optimizer):
         group["lr"] = float(group["lr"])
 
 
+def interrupt(scheduler):
+    raise KeyboardInterrupt
+
+
 @pytest.mark.parametrize("history", [False, True])
 @pytest.mark.parametrize("selected", [None, 1, lambda group: group["is_odd"]], ids=["all", "second", "odd"])
 @pytest.mark.parametrize("groups", [2, 10, FEW_GROUPS, 2 * FEW_GROUPS + 2])
@@ -147,3 +151,44 @@ def test_a_seek_before_the_block_writes_the_value_of_its_event():
         scheduler.seek(event)
         scheduler(None)
         assert values_of(optimizer, "lr") == simulated[event].tolist()
+
+
+def test_a_number_in_place_of_betas_is_an_error():
+    optimizer = make_optimizer(2, torch.optim.AdamW)
+    scheduler = OneCycleScheduler(optimizer, "betas[0]", 0.9, total_steps=10)
+    scheduler(None)
+    for group in optimizer.param_groups:
+        group["betas"] = 0.5
+    with pytest.raises(TypeError, match="not subscriptable"):
+        scheduler(None)
+    assert [group["betas"] for group in optimizer.param_groups] == [0.5, 0.5]
+    assert scheduler.event_index == 1
+
+
+@pytest.mark.parametrize("peaks", [0.1, [0.1, 0.2, 0.3]], ids=["one value", "own values"])
+def test_an_interrupted_seek_to_an_earlier_event_writes_the_value_of_this_event(monkeypatch, peaks):
+    optimizer = make_optimizer(3)
+    scheduler = OneCycleScheduler(optimizer, "lr", peaks, total_steps=5000)
+    simulated = scheduler.simulate(5000)
+    scheduler.seek(3008)  # the first event of a block
+    for _ in range(10):
+        scheduler(None)
+    monkeypatch.setattr("lehr.handlers.core.scheduler.limits_of", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        scheduler.seek(3000)
+    monkeypatch.undo()
+    event = scheduler.event_index
+    scheduler(None)
+    assert values_of(optimizer, "lr") == simulated[event].tolist()
+
+
+def test_an_interrupt_while_the_history_is_switched_on_loses_no_row(monkeypatch):
+    optimizer, engine = make_optimizer(3), Engine(lambda engine, batch: None)
+    scheduler = OneCycleScheduler(optimizer, "lr", [0.1, 0.2, 0.3], total_steps=100)
+    scheduler(engine)
+    monkeypatch.setattr("lehr.handlers.core.scheduler.limits_of", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        scheduler.save_history = True
+    monkeypatch.undo()
+    scheduler(engine)
+    assert hasattr(engine.state, "param_history") == scheduler.save_history
