@@ -145,7 +145,7 @@ class ParamScheduler(BaseParamScheduler):
         if usual is not None:
             # The usual event writes floats to groups that have floats.
             index = self._event_index
-            optimizer, known, length, key, first_index, indices, values, first_event, run, append = usual
+            optimizer, known, length, key, first_index, indices, values, first_event, section, append = usual
             if values is None:  # read the value before the groups, because a user's function may change the groups
                 if self._admits:
                     self._admit_groups()
@@ -162,7 +162,7 @@ class ParamScheduler(BaseParamScheduler):
                         value = values[index - first_event]
                     if append is not None:
                         columns = (engine or self._plain_loop).state.param_history.columns  # type: ignore[union-attr]
-                        if columns[name or self.param_name].section is not run:
+                        if columns[name or self.param_name].section is not section:
                             raise LookupError  # the event records in another history than the last event
                     if indices is None:  # there is one group
                         first[key] = value
@@ -261,7 +261,8 @@ class ParamScheduler(BaseParamScheduler):
 
     def _row(self, value: Any) -> Any:
         if type(value) is np.ndarray and not self._save_history and self._target.are_floats(len(value)):
-            return value.data  # a new float of this view takes the memory of the float that it replaces
+            # Only blocks for many groups are arrays. A new float of this view takes the memory of the float that it replaces.
+            return value.data
         value = value if type(value) is list else super()._row(value)
         return self._target.fitted(value, self._target.groups()) if isinstance(value, list) else value
 

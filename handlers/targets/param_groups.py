@@ -364,6 +364,6 @@ class ParamGroups(Target):
 
 
 def put_floats(groups: Iterable[Group], key: str, values: Iterable[float]) -> None:
-    """Write one value to each group."""
+    """Write one value to each group. ``values`` may be endless."""
     for group, value in zip(groups, values):  # noqa: B905 -- strict is slower, and repeat() has no end
         group[key] = value
