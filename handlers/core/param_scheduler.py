@@ -261,7 +261,7 @@ class ParamScheduler(BaseParamScheduler):
 
     def _row(self, value: Any) -> Any:
         if type(value) is np.ndarray and not self._save_history and self._target.are_floats(len(value)):
-            # Only blocks for many groups are arrays. A new float of this view takes the memory of the float that it replaces.
+            # A block for many groups. A new float of this view takes the memory of the float that it replaces.
             return value.data
         value = value if type(value) is list else super()._row(value)
         return self._target.fitted(value, self._target.groups()) if isinstance(value, list) else value

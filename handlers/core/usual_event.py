@@ -25,7 +25,7 @@ def usual_event_of(scheduler: Any) -> UsualEvent | None:
     if groups is None:
         return None
     count = 1 if groups.indices is None else len(groups.indices)
-    # All values of a block have one type: float, or list if each group has its own value. If there are many groups, or if
+    # All values of a block have one type: float, or list if each group has its own value. If there are many groups, or
     # a clock counts large amounts, a value is an array, which the usual event does not write.
     value_type = float if values is None else type(next(iter(values if type(values) is list else values.values())))
     if value_type is not float and (value_type is not list or count == 1 or scheduler._schedule.groups != count):
