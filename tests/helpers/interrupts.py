@@ -5,8 +5,9 @@ import sys
 from types import FrameType
 from typing import Any
 
-# Python looks for signals after these instructions.
-HANDLED_AFTER = {dis.opmap[name] for name in ("CALL", "CALL_FUNCTION_EX", "JUMP_BACKWARD", "RESUME")}
+# Python looks for signals after these instructions. Python 3.11 and 3.12 have no CALL_KW.
+NAMES = {"CALL", "CALL_FUNCTION_EX", "CALL_KW", "JUMP_BACKWARD", "RESUME"}
+HANDLED_AFTER = {code for name, code in dis.opmap.items() if name in NAMES}
 
 
 class Interrupted:
@@ -21,6 +22,7 @@ class Interrupted:
 
     def __enter__(self) -> "Interrupted":
         self._tracer = sys.gettrace()  # such as that of a measurement of coverage
+        sys._getframe().f_trace_opcodes = True  # Python 3.12 wants this of any frame before settrace
         sys.settrace(self._trace)
         return self
 
@@ -31,6 +33,7 @@ class Interrupted:
     def _trace(self, frame: FrameType, event: str, arg: Any) -> Any:
         if not frame.f_globals.get("__name__", "").startswith("lehr."):
             return None
+        frame.f_trace = self._trace  # Python 3.13 wants this before f_trace_opcodes
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
         if event != "opcode":
             self._instructions.pop(id(frame), None)

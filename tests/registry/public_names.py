@@ -8,6 +8,7 @@ import inspect
 import json
 import re
 from collections.abc import Iterator
+from enum import Enum, EnumType
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +65,13 @@ def _callables(value: Any, others: set[type]) -> Iterator[tuple[str, Any]]:
 
 
 def _call(value: Any) -> Call | None:
+    if isinstance(value, EnumType):  # its signature differs between versions of Python
+        return None
+    if isinstance(value, Enum):  # Python 3.13 takes the signature of the enumeration for that of a member
+        value = value.__call__
     try:
         parameters = inspect.signature(value).parameters.values()
-    except ValueError:  # an enumeration, for one
+    except ValueError:  # a warning, for one
         return None
     return [[one.name, one.kind.name, None if one.default is one.empty else _text(one.default)] for one in parameters]
 
