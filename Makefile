@@ -52,7 +52,7 @@ help: ## list the targets
 	$(PYTHON) -m venv .venv-lowest
 	$(LOWEST)/pip install --quiet --disable-pip-version-check -c constraints-lowest.txt setuptools wheel
 	$(LOWEST)/pip install --quiet --disable-pip-version-check -c constraints-lowest.txt --no-build-isolation \
-		'.[cli,examples,optimizers,pandas,yaml]' cloudpickle hypothesis pytest pytest-xdist
+		'.[cli,examples,html,optimizers,pandas,yaml]' cloudpickle hypothesis pytest pytest-xdist sybil
 	@rm -rf build
 	@touch $@
 

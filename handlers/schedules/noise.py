@@ -110,7 +110,8 @@ def _drawn(seeds: Words, std: float, limit: float, distribution: str) -> Array:
                 break
             radius, angle = _polar(words[at : at + 4, column])
             for function in (math.cos, math.sin):
-                noise = (radius * list(map(function, angle.tolist()))).astype(np.float32) * np.float64(std)
+                # NumPy 1 would multiply in float32.
+                noise = (radius * list(map(function, angle.tolist()))).astype(np.float32).astype(np.float64) * std
                 again = np.abs(noise) >= limit
                 drawn[left[column]] = noise  # if it must be drawn again, it is overwritten later
                 column, radius, angle = column[again], radius[again], angle[again]
