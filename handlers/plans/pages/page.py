@@ -2,6 +2,7 @@
 
 import html
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from errno import EISDIR, ENOENT
 from os import PathLike
@@ -78,7 +79,9 @@ def write_page(path: str | PathLike[str], contents: Contents, title: str | None)
     place = _checked_place(path)
     if contents.names:
         figure = figure_of(contents)
-        picture = to_html(figure, CONFIG, full_html=False, include_plotlyjs=True, div_id="plan")
+        with warnings.catch_warnings():  # plotly 6 warns of options that its plotly.js knows
+            warnings.filterwarnings("ignore", r"\s*Unrecognized config options", UserWarning)
+            picture = to_html(figure, CONFIG, full_html=False, include_plotlyjs=True, div_id="plan")
         parts = [*_buttons(figure["layout"]["updatemenus"]), *_labels(contents), picture, f"<script>{SCRIPT}</script>"]
     _replace(place, _page(contents, title, parts))
 
