@@ -231,7 +231,8 @@ class Logarithmic(Curve):
 
     def __call__(self, progress: Array) -> Array:
         """Return the fraction for each progress, by the formula of the class docstring."""
-        return np.asarray(np.log1p((self.base - 1) * progress) / np.log(self.base))
+        curve = np.log1p((self.base - 1) * progress) / np.log(self.base)
+        return np.where(progress == 1, 1.0, curve)  # NumPy may round the two logarithms differently
 
 
 @dataclass(frozen=True)
